@@ -1,0 +1,23 @@
+# One interface target carries every compiler and linker flag.
+add_library(belay_flags INTERFACE)
+target_compile_definitions(belay_flags INTERFACE BELAY_VERSION="${PROJECT_VERSION}")
+target_compile_options(belay_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual -Wvla -Wundef
+  -Wconversion -Wno-sign-conversion -fvisibility=hidden -fstack-protector-strong)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(belay_flags INTERFACE -Wduplicated-cond)
+endif()
+if(BELAY_WERROR)
+  target_compile_options(belay_flags INTERFACE -Werror)
+endif()
+target_link_options(belay_flags INTERFACE -Wl,-z,relro,-z,now)
+if(BELAY_SANITIZE)
+  target_compile_options(belay_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(belay_flags INTERFACE -fsanitize=address,undefined)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(belay_flags INTERFACE -D_FORTIFY_SOURCE=2)
+endif()
+if(BELAY_COVERAGE)
+  target_compile_options(belay_flags INTERFACE --coverage)
+  target_link_options(belay_flags INTERFACE --coverage)
+endif()
