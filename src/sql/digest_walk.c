@@ -1,0 +1,139 @@
+#include "sql/digest.h"
+
+/* Calls visit for each message in the tree, parents first; visit returns false to leave out what
+ * is below. */
+struct walker {
+  struct digest *digest;
+  bool (*visit)(struct walker *walker, const ProtobufCMessage *message);
+  struct sql_names *names;
+};
+
+static void walk(struct walker *w, const ProtobufCMessage *message);
+
+static void walk_field(struct walker *w, const ProtobufCMessage *message,
+                       const ProtobufCFieldDescriptor *field)
+{
+  const char *base = (const char *)message;
+  if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+    size_t count = *(const size_t *)(const void *)(base + field->quantifier_offset);
+    ProtobufCMessage *const *items =
+        *(ProtobufCMessage *const *const *)(const void *)(base + field->offset);
+    for (size_t i = 0; i < count; i++)
+      walk(w, items[i]);
+    return;
+  }
+  if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+    uint32_t chosen = *(const uint32_t *)(const void *)(base + field->quantifier_offset);
+    if (chosen != field->id)
+      return;
+  }
+  walk(w, *(ProtobufCMessage *const *)(const void *)(base + field->offset));
+}
+
+static void walk(struct walker *w, const ProtobufCMessage *message)
+{
+  if (!message || !w->visit(w, message))
+    return;
+  const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+  for (unsigned i = 0; i < descriptor->n_fields; i++)
+    if (descriptor->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
+      walk_field(w, message, &descriptor->fields[i]);
+}
+
+static void add_name(struct digest *d, struct sql_names *names, struct sql_name name)
+{
+  for (size_t i = 0; i < names->len; i++) {
+    const char *schema = names->at[i].schema;
+    bool same_schema =
+        schema && name.schema ? strcmp(schema, name.schema) == 0 : schema == name.schema;
+    if (same_schema && strcmp(names->at[i].name, name.name) == 0)
+      return;
+  }
+  vec_push(d->arena, names, name);
+}
+
+static bool visit_function(struct walker *w, const ProtobufCMessage *message)
+{
+  if (message->descriptor == &pg_query__func_call__descriptor) {
+    const PgQuery__FuncCall *call = (const void *)message;
+    add_name(w->digest, w->names, digest_name_list(w->digest, call->funcname, call->n_funcname));
+  }
+  return true;
+}
+
+void digest_walk_functions(struct digest *d, const PgQuery__Node *node, struct sql_names *ret)
+{
+  struct walker w = {.digest = d, .visit = visit_function, .names = ret};
+  if (node)
+    walk(&w, &node->base);
+}
+
+static bool visit_relation(struct walker *w, const ProtobufCMessage *message)
+{
+  if (message->descriptor == &pg_query__range_var__descriptor)
+    add_name(w->digest, w->names, digest_range_var(w->digest, (const void *)message));
+  return true;
+}
+
+void digest_walk_relations(struct digest *d, const ProtobufCMessage *message, struct sql_names *ret)
+{
+  struct walker w = {.digest = d, .visit = visit_relation, .names = ret};
+  walk(&w, message);
+}
+
+static bool visit_string(struct walker *w, const ProtobufCMessage *message)
+{
+  struct digest *d = w->digest;
+  if (message->descriptor == &pg_query__do_stmt__descriptor)
+    return false;
+  if (message->descriptor != &pg_query__a__const__descriptor)
+    return d->tree->strings.len < SQL_STRINGS_MAX;
+  const PgQuery__AConst *constant = (const void *)message;
+  if (constant->val_case == PG_QUERY__A__CONST__VAL_SVAL)
+    vec_push(d->arena, &d->tree->strings, arena_strdup(d->arena, constant->sval->sval));
+  return false;
+}
+
+void digest_walk_strings(struct digest *d, const ProtobufCMessage *message)
+{
+  struct walker w = {.digest = d, .visit = visit_string};
+  walk(&w, message);
+}
+
+static void add_change(struct digest *d, enum sql_kind kind, const PgQuery__RangeVar *relation,
+                       const PgQuery__Node *where)
+{
+  struct sql_change *change = vec_add(d->arena, &d->tree->changes);
+  change->kind = kind;
+  change->relation = digest_range_var(d, relation);
+  if (where)
+    change->where = !digest_expression(d, where).is_true;
+}
+
+static bool visit_change(struct walker *w, const ProtobufCMessage *message)
+{
+  struct digest *d = w->digest;
+  if (message->descriptor == &pg_query__update_stmt__descriptor) {
+    const PgQuery__UpdateStmt *stmt = (const void *)message;
+    add_change(d, SQL_UPDATE, stmt->relation, stmt->where_clause);
+  } else if (message->descriptor == &pg_query__delete_stmt__descriptor) {
+    const PgQuery__DeleteStmt *stmt = (const void *)message;
+    add_change(d, SQL_DELETE, stmt->relation, stmt->where_clause);
+  } else if (message->descriptor == &pg_query__merge_stmt__descriptor) {
+    const PgQuery__MergeStmt *stmt = (const void *)message;
+    add_change(d, SQL_MERGE, stmt->relation, stmt->join_condition);
+  } else if (message->descriptor == &pg_query__insert_stmt__descriptor) {
+    const PgQuery__InsertStmt *stmt = (const void *)message;
+    add_change(d, SQL_INSERT, stmt->relation, NULL);
+    const PgQuery__Node *source = stmt->select_stmt;
+    d->tree->changes.at[d->tree->changes.len - 1].from_select =
+        NODE_IS(source, SELECT_STMT) && source->select_stmt->n_values_lists == 0;
+  }
+  return true;
+}
+
+void digest_walk_changes(struct digest *d, const ProtobufCMessage *message)
+{
+  struct walker w = {.digest = d, .visit = visit_change};
+  walk(&w, message);
+}
