@@ -1,0 +1,276 @@
+#include "base/base.h"
+#include "base/clock.h"
+#include "store/place_private.h"
+
+static bool key_char(char c)
+{
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         (c != '\0' && strchr("._@=+-", c));
+}
+
+bool place_key_is_valid(const char *key)
+{
+  if (key[0] == '\0' || strlen(key) > PLACE_KEY_MAX)
+    return false;
+  bool at_start = true; /* of a component */
+  for (const char *p = key; *p; p++) {
+    if (*p == '/' ? at_start : !key_char(*p) || (at_start && *p == '.'))
+      return false;
+    at_start = *p == '/';
+  }
+  return !at_start;
+}
+
+static int check_key(const struct place *place, const char *key, struct err *err)
+{
+  if (place_key_is_valid(key))
+    return 0;
+  return err_set(err, ERR_STORE, "%s: \"%s\" cannot be the key of an object", place->name, key);
+}
+
+/* "a/b", "a/b/" and "" pass. */
+static int check_prefix(const struct place *place, const char *prefix, struct err *err)
+{
+  size_t len = strlen(prefix);
+  CLEANUP(free_ptr) char *key = x_strndup(prefix, len && prefix[len - 1] == '/' ? len - 1 : len);
+  if (len == 0 || place_key_is_valid(key))
+    return 0;
+  return err_set(err, ERR_STORE, "%s: \"%s\" cannot begin the keys of objects", place->name,
+                 prefix);
+}
+
+char *place_key_escape(struct arena *arena, const char *name)
+{
+  CLEANUP(text_clear) struct text t = TEXT_INIT;
+  for (const char *p = name; *p; p++) {
+    if (key_char(*p) && *p != '=' && !(*p == '.' && p == name))
+      text_putc(&t, *p);
+    else
+      text_printf(&t, "=%02x", (unsigned char)*p);
+  }
+  return arena_strdup(arena, t.len ? t.data : "=");
+}
+
+/* ---- opening ---- */
+
+/* Length of "scheme" in "scheme:rest", 0 if there is none. */
+static size_t scheme_len(const char *where)
+{
+  size_t n = strspn(where, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+  return n > 0 && where[n] == ':' && !strchr("0123456789+.-", where[0]) ? n : 0;
+}
+
+static int refuse_scheme(const char *where, size_t len, struct err *err)
+{
+  if (len == 2 && strncmp(where, "s3", 2) == 0) {
+    err_set(err, ERR_STORE, "%s: s3 places are not supported by this build yet", where);
+    return err_hint(err, "Use a directory: --store file:/path/to/backups.");
+  }
+  err_set(err, ERR_USAGE, "%s: a place of an unknown kind \"%.*s\"", where, (int)len, where);
+  return err_hint(err, "Use a directory: --store file:/path/to/backups.");
+}
+
+static int check_path(const char *where, const char *path, struct err *err)
+{
+  if (path[0] == '\0') {
+    err_set(err, ERR_USAGE, "the place \"%s\" names no directory", where);
+    return err_hint(err, "Use a directory: --store file:/path/to/backups.");
+  }
+  if (path[0] == '~') {
+    err_set(err, ERR_USAGE, "%s: \"~\" is not expanded in a place", where);
+    return err_hint(err, "Write the whole path: --store file:/home/....");
+  }
+  if (strncmp(path, "//", 2) == 0 && path[2] != '/') {
+    err_set(err, ERR_USAGE, "%s: a file place has no host name", where);
+    return err_hint(err, "Write file:/path, file:///path, or file:path for a relative path.");
+  }
+  return 0;
+}
+
+int place_open(const char *where, struct place **ret_place, struct err *err)
+{
+  size_t scheme = scheme_len(where);
+  bool is_file = scheme == 4 && strncmp(where, "file", 4) == 0;
+  if (scheme && !is_file)
+    return refuse_scheme(where, scheme, err);
+  const char *path = is_file ? where + 5 : where;
+  if (check_path(where, path, err) < 0)
+    return -1;
+  return place_file_open(path, ret_place, err);
+}
+
+void place_close(struct place *place)
+{
+  if (!place)
+    return;
+  free(place->name);
+  free(place->root);
+  free(place);
+}
+
+void place_closep(struct place **place)
+{
+  place_close(*place);
+  *place = NULL;
+}
+
+const char *place_name(const struct place *place)
+{
+  return place->name;
+}
+
+/* ---- objects ---- */
+
+static int put(struct place *place, const char *key, bool exclusive, const void *bytes, size_t len,
+               struct err *err)
+{
+  CLEANUP(sink_freep) struct sink *sink = NULL;
+  if (check_key(place, key, err) < 0 || place->ops->writer(place, key, exclusive, &sink, err) < 0)
+    return -1;
+  if (sink_write(sink, bytes, len, err) < 0)
+    return -1;
+  return sink_finish(sink, err);
+}
+
+int place_put(struct place *place, const char *key, const void *bytes, size_t len, struct err *err)
+{
+  return put(place, key, false, bytes, len, err);
+}
+
+int place_put_new(struct place *place, const char *key, const void *bytes, size_t len,
+                  struct err *err)
+{
+  return put(place, key, true, bytes, len, err);
+}
+
+int place_writer(struct place *place, const char *key, struct sink **ret_sink, struct err *err)
+{
+  if (check_key(place, key, err) < 0)
+    return -1;
+  return place->ops->writer(place, key, true, ret_sink, err);
+}
+
+int place_get(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
+              size_t *ret_len, struct err *err)
+{
+  if (check_key(place, key, err) < 0)
+    return -1;
+  return place->ops->get(place, arena, key, ret_bytes, ret_len, err);
+}
+
+int place_get_range(struct place *place, const char *key, uint64_t offset, size_t size, void *buf,
+                    struct err *err)
+{
+  if (check_key(place, key, err) < 0)
+    return -1;
+  return place->ops->get_range(place, key, offset, size, buf, err);
+}
+
+bool place_exists(struct place *place, const char *key)
+{
+  return place_key_is_valid(key) && place->ops->exists(place, key);
+}
+
+int place_size(struct place *place, const char *key, uint64_t *ret_size, struct err *err)
+{
+  if (check_key(place, key, err) < 0)
+    return -1;
+  return place->ops->size(place, key, ret_size, err);
+}
+
+static int by_key(const void *a, const void *b)
+{
+  return strcmp(((const struct place_entry *)a)->key, ((const struct place_entry *)b)->key);
+}
+
+int place_list(struct place *place, struct arena *arena, const char *prefix,
+               struct place_entries *ret, struct err *err)
+{
+  struct place_entries found = {0};
+  if (check_prefix(place, prefix, err) < 0 ||
+      place->ops->list(place, arena, prefix, &found, err) < 0)
+    return -1;
+  if (found.len)
+    qsort(found.at, found.len, sizeof(*found.at), by_key);
+  *ret = found;
+  return 0;
+}
+
+int place_delete(struct place *place, const char *key, struct err *err)
+{
+  if (check_key(place, key, err) < 0)
+    return -1;
+  return place->ops->remove(place, key, err);
+}
+
+static bool is_manifest(const char *key)
+{
+  const char *slash = strrchr(key, '/');
+  return strcmp(slash ? slash + 1 : key, "manifest.json") == 0;
+}
+
+int place_delete_prefix(struct place *place, const char *prefix, struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  size_t len = strlen(prefix);
+  char *dir = arena_strndup(arena, prefix, len && prefix[len - 1] == '/' ? len - 1 : len);
+  struct place_entries entries = {0};
+  if (check_key(place, dir, err) < 0 ||
+      place_list(place, arena, arena_printf(arena, "%s/", dir), &entries, err) < 0)
+    return -1;
+  for (int manifests = 1; manifests >= 0; manifests--)
+    for (size_t i = 0; i < entries.len; i++)
+      if (is_manifest(entries.at[i].key) == (manifests == 1) &&
+          place_delete(place, entries.at[i].key, err) < 0)
+        return -1;
+  return place->ops->remove_dir(place, dir, err);
+}
+
+int place_sweep(struct place *place, const char *prefix, int *ret_count, struct err *err)
+{
+  if (check_prefix(place, prefix, err) < 0)
+    return -1;
+  return place->ops->sweep(place, prefix, ret_count, err);
+}
+
+char *place_local_dir(struct place *place, struct arena *arena, const char *prefix, struct err *err)
+{
+  if (prefix[0] && check_key(place, prefix, err) < 0)
+    return NULL;
+  return place->ops->local_dir(place, arena, prefix, err);
+}
+
+/* ---- probing ---- */
+
+static const char probe_text[] = "belay tries whether this place can be written and read back\n";
+
+static int probe_object(struct place *place, struct arena *arena, const char *key, struct err *err)
+{
+  char *bytes = NULL;
+  size_t len = 0;
+  struct place_entries entries = {0};
+  if (place_put_new(place, key, probe_text, sizeof(probe_text), err) < 0 ||
+      place_get(place, arena, key, &bytes, &len, err) < 0)
+    return -1;
+  if (len != sizeof(probe_text) || memcmp(bytes, probe_text, len) != 0)
+    return err_set(err, ERR_STORE, "%s: %s read back is not what was written", place->name, key);
+  if (place_list(place, arena, key, &entries, err) < 0)
+    return -1;
+  if (entries.len != 1 || entries.at[0].size != sizeof(probe_text))
+    return err_set(err, ERR_STORE, "%s: %s was written but is not listed", place->name, key);
+  return 0;
+}
+
+int place_probe(struct place *place, uint64_t *ret_free_bytes, struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  char *key = arena_printf(arena, "probe-%s", clock_new_id(arena));
+  int status = probe_object(place, arena, key, err);
+  if (place_delete(place, key, err) < 0)
+    status = -1;
+  if (status < 0)
+    return -1;
+  if (place_exists(place, key))
+    return err_set(err, ERR_STORE, "%s: %s was deleted but is still there", place->name, key);
+  return place->ops->free_bytes(place, ret_free_bytes, err);
+}

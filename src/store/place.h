@@ -1,0 +1,63 @@
+/* store/place.h: where artifacts live: objects with slash-separated ASCII keys under one root.
+ * `file:/var/backups/belay` and plain paths are directories (this file, place_file.c). `s3://`
+ * is refused, by name.
+ *
+ * An object appears whole or not at all: writers write to a temporary name, sync it, and rename
+ * at finish. Errors are ERR_STORE with the place and key. Directories are 0700, files 0600.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "store/stream.h"
+
+struct place;
+
+struct place_entry {
+  const char *key; /* full key */
+  uint64_t size;
+  int64_t modified_us;
+};
+VEC_TYPE(place_entries, struct place_entry);
+
+/* Opens (and makes, with a .gitignore inside when it lies in a git work tree) the place. */
+int place_open(const char *where, struct place **ret_place, struct err *err);
+void place_close(struct place *place);
+void place_closep(struct place **place);
+const char *place_name(const struct place *place); /* "file:/var/backups/belay" */
+
+int place_put(struct place *place, const char *key, const void *bytes, size_t len, struct err *err);
+/* Fails with ERR_STORE when the key exists. */
+int place_put_new(struct place *place, const char *key, const void *bytes, size_t len,
+                  struct err *err);
+int place_get(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
+              size_t *ret_len, struct err *err);
+/* Exactly size bytes from offset into buf; fewer there is ERR_DAMAGED. */
+int place_get_range(struct place *place, const char *key, uint64_t offset, size_t size, void *buf,
+                    struct err *err);
+/* A sink whose finish makes the object appear; freeing it unfinished leaves nothing behind.
+ * Nothing is overwritten: finish fails with ERR_STORE when the key exists. */
+int place_writer(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
+bool place_exists(struct place *place, const char *key);
+int place_size(struct place *place, const char *key, uint64_t *ret_size, struct err *err);
+/* All objects whose key starts with prefix, sorted by key. An absent prefix is an empty list. */
+int place_list(struct place *place, struct arena *arena, const char *prefix,
+               struct place_entries *ret, struct err *err);
+int place_delete(struct place *place, const char *key, struct err *err); /* fine if absent */
+/* Deletes everything under a prefix, which is a whole key here ("app/backups/x" does not touch
+ * "app/backups/x2"); "manifest.json" objects go first, so that a half-deleted backup is not
+ * listed. */
+int place_delete_prefix(struct place *place, const char *prefix, struct err *err);
+/* Removes the temporary files under a prefix that no living process is writing: what a killed
+ * backup left behind. */
+int place_sweep(struct place *place, const char *prefix, int *ret_count, struct err *err);
+
+/* Writes, reads back, lists and deletes a probe object; ret_free_bytes is UINT64_MAX where it
+ * cannot be known. */
+int place_probe(struct place *place, uint64_t *ret_free_bytes, struct err *err);
+/* A local directory for things appended to line by line (the journal of a run): for file: places
+ * the place itself. */
+char *place_local_dir(struct place *place, struct arena *arena, const char *prefix,
+                      struct err *err);
+/* A name of any bytes (a database) as one component of a key: bytes that a key cannot hold
+ * become "=" and two hex digits. */
+char *place_key_escape(struct arena *arena, const char *name) MUST_CHECK;

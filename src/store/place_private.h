@@ -1,0 +1,41 @@
+/* place_private.h: what a kind of place implements. place.c checks keys and prefixes before it
+ * calls any of these. */
+#pragma once
+
+#include "store/place.h"
+
+enum { PLACE_KEY_MAX = 1000 };
+
+struct place_ops {
+  /* exclusive: finish fails when the key exists. */
+  int (*writer)(struct place *place, const char *key, bool exclusive, struct sink **ret_sink,
+                struct err *err);
+  int (*get)(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
+             size_t *ret_len, struct err *err);
+  int (*get_range)(struct place *place, const char *key, uint64_t offset, size_t size, void *buf,
+                   struct err *err);
+  bool (*exists)(struct place *place, const char *key);
+  int (*size)(struct place *place, const char *key, uint64_t *ret_size, struct err *err);
+  /* Any order. */
+  int (*list)(struct place *place, struct arena *arena, const char *prefix,
+              struct place_entries *ret, struct err *err);
+  int (*remove)(struct place *place, const char *key, struct err *err);
+  /* What is no object: empty directories, temporary files. dir has no slash at its end. */
+  int (*remove_dir)(struct place *place, const char *dir, struct err *err);
+  int (*sweep)(struct place *place, const char *prefix, int *ret_count, struct err *err);
+  int (*free_bytes)(struct place *place, uint64_t *ret_bytes, struct err *err);
+  char *(*local_dir)(struct place *place, struct arena *arena, const char *prefix, struct err *err);
+};
+
+struct place {
+  const struct place_ops *ops;
+  char *name; /* "file:/var/backups/belay" */
+  char *root; /* "/var/backups/belay" */
+};
+
+extern const struct place_ops place_file_ops;
+int place_file_open(const char *path, struct place **ret_place, struct err *err);
+
+/* May the key be one: components of [A-Za-z0-9._@=+-], none of them empty or beginning with a
+ * dot. */
+bool place_key_is_valid(const char *key);
