@@ -1,0 +1,13 @@
+/* catalog/kinds/table.h: what CREATE TABLE and ADD COLUMN share. */
+#pragma once
+
+#include "catalog/model.h"
+
+/* "name type COLLATE c" */
+char *catalog_column_type(struct arena *arena, const struct catalog_object *column);
+/* " DEFAULT x NOT NULL ..." or "" */
+char *catalog_column_constraints(struct catalog_writer *w, const struct catalog_object *column);
+/* ALTER TABLE ... SET STORAGE and the like, where it differs from `inherited_from` (NULL: from
+ * the default). */
+void catalog_column_settings(struct catalog_writer *w, const struct catalog_object *column,
+                             const struct catalog_object *inherited_from);
