@@ -1,0 +1,94 @@
+/* backup/backup.h: consistent copies of a database, and the way back.
+ *
+ * A backup lives under <database>/backups/<id>/ in the place (store/archive.h), <database> being
+ * place_key_escape of the target's database: only backup_take escapes. It is taken in
+ * one exported snapshot: tables learned, locked ACCESS SHARE in batches (bounded wait), then
+ * snapshot, relfilenodes checked against it, then workers COPY table by table, largest first.
+ * The schema is printed from the catalog model; a kind that the model does not know is
+ * ERR_BACKUP naming the objects. Restore creates a database; it never touches an existing one.
+ */
+#pragma once
+
+#include "catalog/catalog.h"
+#include "db/db.h"
+#include "store/archive.h"
+
+enum { BACKUP_JOBS_MAX = 16 };
+
+struct backup_options {
+  const struct db_target *target;
+  struct place *place;
+  int jobs;                /* 1..BACKUP_JOBS_MAX */
+  int level;               /* zstd level */
+  int64_t lock_timeout_ms; /* for the ACCESS SHARE locks */
+  const char *run_id;      /* the run that takes it, NULL for a plain backup */
+  const char *reason;      /* free text for the manifest: "before 20260101_x" */
+};
+
+struct backup_info {
+  const char *id, *prefix, *database, *created_at, *server_version, *run_id, *reason;
+  const char *fingerprint; /* structure fingerprint of the schema */
+  int64_t tables, rows;
+  uint64_t raw_bytes, bytes;
+  int64_t duration_ms;
+  bool damaged;       /* the manifest cannot be trusted: only id, prefix and damage are filled in */
+  const char *damage; /* what is wrong with it */
+};
+VEC_TYPE(backup_infos, struct backup_info);
+
+/* ERR_BACKUP (or ERR_CONNECT, ERR_STORE, ERR_INTERRUPTED); on failure nothing is listed and no
+ * segment stays. */
+int backup_take(struct arena *arena, const struct backup_options *options,
+                struct backup_info *ret_info, struct err *err);
+
+/* Whole backups only (those with a manifest), newest last. One whose manifest is damaged is
+ * listed as such and does not hide the others. database_prefix: the key under which the database's
+ * artifacts lie, taken as it is (run_env.database_prefix, or place_key_escape of the name); NULL:
+ * all databases. */
+int backup_list(struct arena *arena, struct place *place, const char *database_prefix,
+                struct backup_infos *ret, struct err *err);
+/* `which`: an id, a unique beginning of one, or "latest"; before_us: only those taken at or
+ * before it (INT64_MAX: any). database_prefix as for backup_list; NULL: looked for under every
+ * database of the store. None or several: ERR_USAGE; a damaged one: ERR_DAMAGED. */
+int backup_find(struct arena *arena, struct place *place, const char *database_prefix,
+                const char *which, int64_t before_us, struct backup_info *ret_info,
+                struct err *err);
+
+struct restore_options {
+  /* Any database of the server; the new one is created from "postgres" or "template1". */
+  const struct db_target *target;
+  struct place *place;
+  const char *prefix; /* of the backup */
+  const char *into;   /* name of the database to create; must not exist */
+  int jobs;
+  bool no_owner; /* do not set owners and privileges */
+};
+struct restore_report {
+  int64_t tables, rows, duration_ms;
+  struct strings
+      missing_roles; /* owners or grantees that do not exist here; their statements were left out */
+};
+/* On failure the half-made database is dropped (or, if that fails, the message names it).
+ * ERR_REFUSED before anything is made: the name is taken, the server is older, extensions or
+ * roles of policies are missing. */
+int backup_restore(struct arena *arena, const struct restore_options *options,
+                   struct restore_report *ret, struct err *err);
+
+enum backup_level { BACKUP_HASH, BACKUP_EXPAND, BACKUP_RESTORE };
+struct verify_report {
+  enum backup_level level;
+  int64_t members, tables, rows;
+  uint64_t bytes;
+  struct strings missing_roles; /* RESTORE: owners that the scratch server lacks; then owners and
+                                   privileges were left out of the comparison */
+};
+/* HASH: every byte against the manifest. EXPAND: also every chunk expands, row counts agree.
+ * RESTORE: also a real restore into a scratch database on target (dropped afterwards), row
+ * counts and schema fingerprint compared. ERR_DAMAGED. */
+int backup_verify(struct arena *arena, struct place *place, const char *prefix,
+                  enum backup_level level, const struct db_target *target,
+                  struct verify_report *ret, struct err *err);
+
+/* The text of RECOVER.txt for a manifest: how to restore with tar, zstd and psql alone. It is a
+ * shell script as well. */
+char *backup_recover_text(struct arena *arena, const char *database, const char *prefix);

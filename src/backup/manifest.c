@@ -1,0 +1,139 @@
+#include "backup/manifest.h"
+
+const char *backup_string(const struct archive *archive, const char *key)
+{
+  return json_string_value(json_object_get(archive->manifest, key));
+}
+
+static int damaged(const struct archive *archive, const char *what, struct err *err)
+{
+  return err_set(err, ERR_DAMAGED, "%s/manifest.json: %s", archive->prefix, what);
+}
+
+int backup_read_info(struct arena *arena, const struct archive *archive,
+                     struct backup_info *ret_info, struct err *err)
+{
+  const char *kind = backup_string(archive, "kind");
+  if (!kind || strcmp(kind, "backup") != 0)
+    return damaged(archive, "it is not the manifest of a backup", err);
+  const json_t *totals = json_object_get(archive->manifest, "totals");
+  struct backup_info info = {
+      .id = arena_strdup(arena, backup_string(archive, "id")),
+      .prefix = arena_strdup(arena, archive->prefix),
+      .database = arena_strdup(arena, backup_string(archive, "database")),
+      .created_at = arena_strdup(arena, backup_string(archive, "created_at")),
+      .server_version = arena_strdup(arena, backup_string(archive, "server_version")),
+      .run_id = arena_strdup(arena, backup_string(archive, "run_id")),
+      .reason = arena_strdup(arena, backup_string(archive, "reason")),
+      .fingerprint = arena_strdup(arena, backup_string(archive, "fingerprint")),
+      .tables = json_integer_value(json_object_get(totals, "tables")),
+      .rows = json_integer_value(json_object_get(totals, "rows")),
+      .duration_ms = json_integer_value(json_object_get(archive->manifest, "duration_ms")),
+  };
+  if (!info.id || !info.database || !info.created_at || !info.server_version || !info.fingerprint ||
+      !totals)
+    return damaged(archive,
+                   "id, database, created_at, server_version, fingerprint or totals is"
+                   " missing",
+                   err);
+  for (size_t i = 0; i < archive->entries.len; i++) {
+    info.raw_bytes += archive->entries.at[i].raw_size;
+    info.bytes += archive->entries.at[i].size;
+  }
+  *ret_info = info;
+  return 0;
+}
+
+int backup_read_tables(struct arena *arena, const struct archive *archive,
+                       struct backup_tables *ret, struct err *err)
+{
+  const json_t *list = json_object_get(archive->manifest, "tables");
+  if (!json_is_array(list))
+    return damaged(archive, "the list of tables is missing", err);
+  struct backup_tables tables = {0};
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *item = json_array_get(list, i), *rows = json_object_get(item, "rows");
+    struct backup_table *t = vec_add(arena, &tables);
+    t->identity = arena_strdup(arena, json_string_value(json_object_get(item, "identity")));
+    t->copy = arena_strdup(arena, json_string_value(json_object_get(item, "copy")));
+    t->load_into = arena_strdup(arena, json_string_value(json_object_get(item, "load_into")));
+    t->condition = arena_strdup(arena, json_string_value(json_object_get(item, "condition")));
+    t->rows = json_integer_value(rows);
+    if (!t->identity || !t->copy || !t->load_into || !json_is_integer(rows))
+      return damaged(archive, "a table without identity, copy, load_into or rows", err);
+  }
+  *ret = tables;
+  return 0;
+}
+
+int backup_read_strings(struct arena *arena, const struct archive *archive, const char *key,
+                        struct strings *ret, struct err *err)
+{
+  const json_t *list = json_object_get(archive->manifest, key);
+  struct strings strings = {0};
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *s = json_string_value(json_array_get(list, i));
+    if (!s)
+      return damaged(archive, arena_printf(arena, "an item of \"%s\" is not a string", key), err);
+    vec_push(arena, &strings, arena_strdup(arena, s));
+  }
+  if (!json_is_array(list))
+    return damaged(archive, arena_printf(arena, "the list \"%s\" is missing", key), err);
+  *ret = strings;
+  return 0;
+}
+
+struct sum {
+  int64_t rows;
+  int parts;
+};
+
+static int add_up(struct arena *arena, const struct archive *archive,
+                  const struct backup_tables *tables, struct map *sums, struct err *err)
+{
+  for (size_t i = 0; i < tables->len; i++)
+    if (map_put(sums, tables->at[i].identity, ARENA_NEW(arena, struct sum)))
+      return damaged(archive, arena_printf(arena, "%s is listed twice", tables->at[i].identity),
+                     err);
+  for (size_t i = 0; i < archive->entries.len; i++) {
+    const struct archive_entry *e = &archive->entries.at[i];
+    if (strcmp(e->kind, "data") != 0)
+      continue;
+    struct sum *sum = map_get(sums, e->object);
+    if (!sum)
+      return damaged(archive,
+                     arena_printf(arena, "member %s belongs to no table (%s)", e->id, e->object),
+                     err);
+    sum->rows += e->rows;
+    sum->parts++;
+  }
+  return 0;
+}
+
+int backup_check_rows(struct arena *arena, const struct archive *archive,
+                      const struct backup_tables *tables, struct err *err)
+{
+  struct map *sums = map_new(arena);
+  int64_t total = 0;
+  if (add_up(arena, archive, tables, sums, err) < 0)
+    return -1;
+  for (size_t i = 0; i < tables->len; i++) {
+    const struct backup_table *t = &tables->at[i];
+    const struct sum *sum = map_get(sums, t->identity);
+    if (sum->parts == 0)
+      return damaged(archive, arena_printf(arena, "no member holds %s", t->identity), err);
+    if (sum->rows != t->rows)
+      return damaged(archive,
+                     arena_printf(arena,
+                                  "the members of %s hold %" PRId64 " rows, its table entry says"
+                                  " %" PRId64,
+                                  t->identity, sum->rows, t->rows),
+                     err);
+    total += t->rows;
+  }
+  const json_t *totals = json_object_get(archive->manifest, "totals");
+  if (total != json_integer_value(json_object_get(totals, "rows")) ||
+      (int64_t)tables->len != json_integer_value(json_object_get(totals, "tables")))
+    return damaged(archive, "the totals are not the sum of the tables", err);
+  return 0;
+}

@@ -1,0 +1,28 @@
+/* backup/manifest.h: reading what a backup's manifest says. Private to backup/. */
+#pragma once
+
+#include "backup/backup.h"
+
+/* A table with rows, as the manifest lists it. */
+struct backup_table {
+  const char *identity;
+  const char *copy;      /* COPY ... FROM STDIN that loads one part */
+  const char *load_into; /* the table, or the root of hash partitions */
+  const char *condition; /* "WHERE ...": only these rows are in the backup; else NULL */
+  int64_t rows;
+};
+VEC_TYPE(backup_tables, struct backup_table);
+
+/* ERR_DAMAGED when it is not the manifest of a backup. Strings live in arena. */
+int backup_read_info(struct arena *arena, const struct archive *archive,
+                     struct backup_info *ret_info, struct err *err);
+int backup_read_tables(struct arena *arena, const struct archive *archive,
+                       struct backup_tables *ret, struct err *err);
+/* A list of strings; ERR_DAMAGED when it is not one. */
+int backup_read_strings(struct arena *arena, const struct archive *archive, const char *key,
+                        struct strings *ret, struct err *err);
+/* NULL when absent or null. */
+const char *backup_string(const struct archive *archive, const char *key);
+/* Every part belongs to a table, every table has a part, the rows add up. ERR_DAMAGED. */
+int backup_check_rows(struct arena *arena, const struct archive *archive,
+                      const struct backup_tables *tables, struct err *err);

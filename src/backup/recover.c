@@ -1,0 +1,78 @@
+#include "backup/backup.h"
+
+#include "backup/session.h"
+
+/* The text is a script, so that it can be tested and followed alike. psql and the server read
+ * manifest.json: its data entries, in order, become one COPY each. Nothing in it comes from the
+ * database but the comment's two names. */
+static const char explanation[] =
+    "#\n"
+    "# Each segment-NNNN.tar holds members: NNNNNN.sql.zst is SQL, NNNNNN.copy.zst are rows in\n"
+    "# COPY text format. manifest.json, a text file, says what each member is: \"entries\" lists\n"
+    "# them with their SHA-256, \"tables\" the COPY statement that loads each table.\n"
+    "#\n"
+    "# This text is a script as well. In the directory of segment-0001.tar and manifest.json type\n"
+    "#     sh RECOVER.txt NEWDATABASE\n"
+    "# It makes that database on the server that PGHOST, PGPORT and PGUSER name and fills it. It\n"
+    "# needs tar, zstd and psql, and room for the unpacked members. Or do by hand what it does:\n"
+    "# members \"pre-data\", the rows, \"sequences\", \"post-data\", in this order.\n"
+    "set -eu\n"
+    "new=${1:?usage: sh RECOVER.txt NEWDATABASE}\n"
+    "export PGCLIENTENCODING=UTF8\n"
+    "export PGOPTIONS='-c search_path= -c check_function_bodies=off -c row_security=off\n"
+    "  -c lc_monetary=C -c xmloption=content -c statement_timeout=0 -c lock_timeout=0\n"
+    "  -c default_transaction_read_only=off -c client_min_messages=warning\n"
+    "  -c default_tablespace= -c default_table_access_method=heap -c array_nulls=on\n"
+    "  -c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on'\n"
+    "mkdir members\n"
+    "for segment in segment-*.tar; do tar -xf \"$segment\" -C members; done\n"
+    "\n"
+    "missing_roles=\n"
+    "run() { psql -X -q -v ON_ERROR_STOP=1 -o /dev/null \"$@\"; }\n"
+    "role() { echo \"this role must exist first: CREATE ROLE $1;\" >&2; missing_roles=yes; }\n"
+    "create() { test -z \"$missing_roles\"; PGDATABASE=postgres run -c \"$1\"; }\n"
+    "expand() { zstd -dqf \"members/$1\" -o members/expanded; }\n"
+    "sql() { expand \"$1\"; PGDATABASE=$new run -f members/expanded; }\n"
+    "rows() { expand \"$1\"; PGDATABASE=$new run -c \"$2\" <members/expanded; }\n"
+    "\n"
+    "PGDATABASE=postgres psql -X -A -t -q -v ON_ERROR_STOP=1 -v new=\"$new\" >members/steps "
+    "<<'SQL'\n"
+    "\\set manifest `cat manifest.json`\n"
+    "WITH m AS (SELECT :'manifest'::json AS j, :'new'::text AS new),\n"
+    "member AS (\n"
+    "  SELECT e.number, e.j ->> 'object' AS object, e.j ->> 'kind' AS kind, e.j ->> 'id' AS id\n"
+    "  FROM m, json_array_elements(m.j -> 'entries') WITH ORDINALITY AS e (j, number)),\n"
+    "step (place, number, command, argument) AS (\n"
+    "  SELECT 1, 0, 'role', quote_ident(name)\n"
+    "  FROM m, json_array_elements_text(m.j -> 'roles') AS name\n"
+    "  WHERE name NOT IN (SELECT rolname FROM pg_roles)\n"
+    "  UNION ALL SELECT 2, 0, 'create', " BACKUP_CREATE_DATABASE(
+        "m.j",
+        "m.new") "\n"
+                 "  FROM m\n"
+                 "  UNION ALL SELECT CASE object WHEN 'pre-data' THEN 3 WHEN 'sequences' THEN 5 "
+                 "ELSE 6 END,\n"
+                 "    number, 'sql ' || id || '.sql.zst', '' FROM member WHERE kind = 'sql'\n"
+                 "  UNION ALL SELECT 4, number, 'rows ' || id || '.copy.zst', t.j ->> 'copy'\n"
+                 "  FROM member, m, json_array_elements(m.j -> 'tables') AS t (j)\n"
+                 "  WHERE kind = 'data' AND object = t.j ->> 'identity')\n"
+                 "SELECT command || ' ''' || replace(argument, '''', '''\\''''') || '''' FROM "
+                 "step\n"
+                 "ORDER BY place, number;\n"
+                 "SQL\n"
+                 ". members/steps\n"
+                 "PGDATABASE=$new run -c ANALYZE\n"
+                 "rm -r members\n";
+
+char *backup_recover_text(struct arena *arena, const char *database, const char *prefix)
+{
+  /* a name with a line break must not end the comment */
+  char *name = arena_strdup(arena, database);
+  for (char *p = name; *p; p++)
+    if (*p == '\n' || *p == '\r')
+      *p = ' ';
+  return arena_printf(arena,
+                      "#!/bin/sh\n# RECOVER.txt: how to bring back database \"%s\" from backup\n"
+                      "# %s\n# with tar, zstd and psql alone, without belay.\n%s",
+                      name, prefix, explanation);
+}

@@ -1,0 +1,245 @@
+#include "backup/restore.h"
+
+#include "backup/session.h"
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "sql/quote.h"
+
+static const char application[] = "belay restore";
+enum { NAME_BYTES_MAX = 63 };
+
+int restore_connect(const struct restore *restore, struct db_conn **ret_conn, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  const struct restore_options *options = restore->options;
+  if (db_open_other(options->target, options->into, application, &conn, err) < 0 ||
+      backup_session(conn, err) < 0 ||
+      db_exec(conn,
+              "SET synchronous_commit = off; SET check_function_bodies = off;"
+              "SET default_tablespace = ''; SET default_table_access_method = heap",
+              err) < 0)
+    return err_wrap(err, "opening the new database %s", options->into);
+  *ret_conn = TAKE(conn);
+  return 0;
+}
+
+/* A database that nearly every server has, to create and drop others from. */
+static int open_maintenance(const struct db_target *target, struct db_conn **ret_conn,
+                            struct err *err)
+{
+  struct err failed = ERR_INIT;
+  if (db_open_other(target, "postgres", application, ret_conn, &failed) == 0)
+    return 0;
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  if (db_open_other(target, "template1", application, ret_conn, &ignored) == 0) {
+    err_clear(&failed);
+    return 0;
+  }
+  err_move(err, &failed);
+  return -1;
+}
+
+int restore_drop_database(const struct db_target *target, const char *name, struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  if (open_maintenance(target, &conn, err) < 0 ||
+      db_execf(conn, err, "DROP DATABASE IF EXISTS %s WITH (FORCE)", sql_ident(arena, name)) < 0)
+    return err_wrap(err, "dropping database %s", name);
+  return 0;
+}
+
+/* One text value of a query with one JSON parameter; "" for NULL. */
+static int ask(const struct restore *restore, struct db_conn *conn, const char *key,
+               const char *sql, const char **ret_value, struct err *err)
+{
+  CLEANUP(free_ptr)
+  char *json = json_dumps(json_object_get(restore->archive->manifest, key), JSON_COMPACT);
+  const char *value = NULL;
+  if (!json)
+    return err_set(err, ERR_DAMAGED, "%s/manifest.json: \"%s\" is missing",
+                   restore->archive->prefix, key);
+  if (db_query_value(conn, restore->arena, &value, err, sql, json, NULL) < 0)
+    return -1;
+  *ret_value = value ? value : "";
+  return 0;
+}
+
+static int check_version(const struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  json_int_t number =
+      json_integer_value(json_object_get(restore->archive->manifest, "server_version_num"));
+  int major = (int)(number / 10000);
+  if (major < 13)
+    return err_set(err, ERR_DAMAGED, "%s/manifest.json: \"server_version_num\" is missing",
+                   restore->archive->prefix);
+  if (db_server_major(conn) >= major)
+    return 0;
+  err_set(err, ERR_REFUSED, "the backup is of PostgreSQL %d, this server is PostgreSQL %d", major,
+          db_server_major(conn));
+  return err_hint(err, "Restore into a server of version %d or newer.", major);
+}
+
+static int check_name(const struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  const char *into = restore->options->into;
+  if (!into[0] || strlen(into) > NAME_BYTES_MAX)
+    return err_set(err, ERR_USAGE, "\"%s\" cannot be the name of a database (1 to %d bytes)", into,
+                   NAME_BYTES_MAX);
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err, "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", into,
+               NULL) < 0)
+    return -1;
+  if (db_rows(r) == 0)
+    return 0;
+  err_set(err, ERR_REFUSED, "database %s exists; a restore never touches an existing database",
+          into);
+  return err_hint(err, "Choose another name with --into.");
+}
+
+/* Roles that policies name cannot be left out; without an extension the schema cannot be made. */
+static int check_needs(const struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  const char *roles, *extensions;
+  if (ask(restore, conn, "roles_required",
+          "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ')"
+          " FROM pg_catalog.json_array_elements_text($1::json) AS name"
+          " WHERE name NOT IN (SELECT rolname FROM pg_catalog.pg_roles)",
+          &roles, err) < 0 ||
+      ask(restore, conn, "extensions",
+          "SELECT pg_catalog.string_agg((e ->> 'name') || ' ' || (e ->> 'version'), ', ')"
+          " FROM pg_catalog.json_array_elements($1::json) AS e WHERE NOT EXISTS (SELECT"
+          "   FROM pg_catalog.pg_available_extension_versions v"
+          "   WHERE v.name = e ->> 'name' AND v.version = e ->> 'version')",
+          &extensions, err) < 0)
+    return -1;
+  if (roles[0]) {
+    err_set(err, ERR_REFUSED, "policies of the backup name roles that do not exist here: %s",
+            roles);
+    return err_hint(err, "Create them first: CREATE ROLE %s;", roles);
+  }
+  if (extensions[0]) {
+    err_set(err, ERR_REFUSED, "the server does not offer the extensions %s", extensions);
+    return err_hint(err, "Install their packages on the server, then restore again.");
+  }
+  return 0;
+}
+
+static int find_absent_roles(struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  struct strings roles = {0};
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (backup_read_strings(restore->arena, restore->archive, "roles", &roles, err) < 0)
+    return -1;
+  CLEANUP(free_ptr)
+  char *json = json_dumps(json_object_get(restore->archive->manifest, "roles"), JSON_COMPACT);
+  if (db_query(conn, &r, err,
+               "SELECT name FROM pg_catalog.json_array_elements_text($1::json) AS name"
+               " WHERE name NOT IN (SELECT rolname FROM pg_catalog.pg_roles) ORDER BY name",
+               json, NULL) < 0)
+    return -1;
+  for (int i = 0; i < db_rows(r); i++)
+    vec_push(restore->arena, &restore->absent_roles,
+             arena_strdup(restore->arena, db_value(r, i, 0)));
+  return 0;
+}
+
+static int create_database(const struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  const struct archive *archive = restore->archive;
+  json_t *locale = json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "encoding",
+                             json_object_get(archive->manifest, "encoding"), "collate",
+                             json_object_get(archive->manifest, "collate"), "ctype",
+                             json_object_get(archive->manifest, "ctype"), "locale_provider",
+                             json_object_get(archive->manifest, "locale_provider"), "locale",
+                             json_object_get(archive->manifest, "locale"), "icu_rules",
+                             json_object_get(archive->manifest, "icu_rules"));
+  CLEANUP(free_ptr) char *json = json_dumps(locale, JSON_COMPACT);
+  json_decref(locale);
+  const char *sql;
+  if (db_query_value(conn, restore->arena, &sql, err,
+                     "SELECT " BACKUP_CREATE_DATABASE("$1::json", "$2::text"), json,
+                     restore->options->into, NULL) < 0 ||
+      db_exec(conn, sql, err) < 0) {
+    if (err_sqlstate_is(err, "42P04"))
+      err_recode(err, ERR_REFUSED);
+    if (err_sqlstate_is(err, "42501")) {
+      err_recode(err, ERR_PREFLIGHT);
+      err_hint(err,
+               "A restore makes a database. Use a role that may, or let a superuser type: "
+               "ALTER ROLE %s CREATEDB;",
+               sql_ident(restore->arena, db_user(conn)));
+    }
+    return err_wrap(err, "creating database %s", restore->options->into);
+  }
+  return 0;
+}
+
+static int fill(struct restore *restore, struct err *err)
+{
+  if (restore_connect(restore, &restore->conn, err) < 0)
+    return -1;
+  db_cancel_on_signal(restore->conn, true);
+  if (restore_sql(restore, "pre-data", err) < 0 || restore_load(restore, err) < 0 ||
+      restore_sql(restore, "sequences", err) < 0 || restore_sql(restore, "post-data", err) < 0 ||
+      interrupt_check(err) < 0)
+    return -1;
+  if (db_exec(restore->conn, "ANALYZE", err) < 0)
+    return err_wrap(err, "analyzing %s", restore->options->into);
+  return 0;
+}
+
+/* After the database was created: it goes again. */
+static int undo_create(const struct restore *restore, struct err *err)
+{
+  CLEANUP(err_clear) struct err failed = ERR_INIT;
+  if (restore_drop_database(restore->options->target, restore->options->into, &failed) < 0)
+    err_hint(err, "The half-made database could not be dropped; type: DROP DATABASE %s; (%s)",
+             sql_ident(restore->arena, restore->options->into), failed.message);
+  return -1;
+}
+
+static int restore_all(struct restore *restore, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  if (backup_read_tables(restore->arena, restore->archive, &restore->tables, err) < 0 ||
+      open_maintenance(restore->options->target, &conn, err) < 0 ||
+      check_name(restore, conn, err) < 0 || check_version(restore, conn, err) < 0 ||
+      check_needs(restore, conn, err) < 0 || find_absent_roles(restore, conn, err) < 0 ||
+      interrupt_check(err) < 0 || create_database(restore, conn, err) < 0)
+    return -1;
+  db_close(TAKE(conn));
+  int rc = fill(restore, err);
+  if (rc < 0 && interrupt_pending()) {
+    err_clear(err);
+    (void)interrupt_check(err);
+  }
+  db_close(restore->conn);
+  return rc < 0 ? undo_create(restore, err) : 0;
+}
+
+int backup_restore(struct arena *arena, const struct restore_options *options,
+                   struct restore_report *ret, struct err *err)
+{
+  if (options->jobs < 1 || options->jobs > BACKUP_JOBS_MAX)
+    return err_set(err, ERR_USAGE, "a restore takes 1 to %d jobs, not %d", BACKUP_JOBS_MAX,
+                   options->jobs);
+  int64_t started_ms = clock_monotonic_ms();
+  CLEANUP(archive_closep) struct archive *archive = NULL;
+  struct backup_info info;
+  if (archive_open(arena, options->place, options->prefix, &archive, err) < 0 ||
+      backup_read_info(arena, archive, &info, err) < 0)
+    return -1;
+  struct restore restore = {.arena = arena, .options = options, .archive = archive};
+  if (restore_all(&restore, err) < 0) {
+    if (err->code == ERR_SQL)
+      err_recode(err, ERR_UNEXPECTED);
+    return err_wrap(err, "restore of %s into %s", info.id, options->into);
+  }
+  *ret = (struct restore_report){.tables = (int64_t)restore.tables.len,
+                                 .missing_roles = restore.missing_roles,
+                                 .duration_ms = clock_monotonic_ms() - started_ms};
+  for (size_t i = 0; i < restore.tables.len; i++)
+    ret->rows += restore.tables.at[i].rows;
+  return 0;
+}

@@ -1,0 +1,26 @@
+/* backup/session.h: settings that make copying out and loading independent of roles and servers.
+ * Private to backup/. */
+#pragma once
+
+#include "db/db.h"
+
+/* No timeouts, nothing filtered by row security, names qualified, money and XML in one fixed
+ * form. */
+int backup_session(struct db_conn *conn, struct err *err);
+/* The codes that a stage must not rename: connection, store, damage, a signal. */
+bool backup_keeps_code(enum err_code code);
+
+/* An SQL expression: the CREATE DATABASE statement for a manifest (an expression of type json)
+ * and a name (text). Options that a server does not know yet are left out. Used by restore and,
+ * through psql, by RECOVER.txt. */
+#define BACKUP_CREATE_DATABASE(manifest, name)                                                     \
+  "pg_catalog.format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE "   \
+  "%L',"                                                                                           \
+  " " name ", " manifest " ->> 'encoding', " manifest " ->> 'collate', " manifest " ->> 'ctype')"  \
+  " || CASE WHEN pg_catalog.current_setting('server_version_num')::int < 150000 THEN ''"           \
+  " WHEN " manifest " ->> 'locale_provider' = 'i' THEN"                                            \
+  " pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', " manifest " ->> 'locale')"            \
+  " || coalesce(pg_catalog.format(' ICU_RULES %L', nullif(" manifest " ->> 'icu_rules', '')), '')" \
+  " WHEN " manifest " ->> 'locale_provider' = 'b' THEN"                                            \
+  " pg_catalog.format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', " manifest " ->> 'locale')"    \
+  " ELSE ' LOCALE_PROVIDER libc' END"

@@ -1,0 +1,90 @@
+#include "backup/take.h"
+
+#include "backup/manifest.h"
+#include "backup/session.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/interrupt.h"
+
+/* Stored twice: inside the first segment, and beside the manifest where people look first. */
+static int add_recover_text(const struct take *take, struct err *err)
+{
+  const char *text = backup_recover_text(take->arena, take->database, take->prefix);
+  if (archive_add_plain(take->archive, 0, "RECOVER.txt", text, strlen(text), err) < 0)
+    return err_wrap(err, "storing RECOVER.txt");
+  const char *key = arena_printf(take->arena, "%s/RECOVER.txt", take->prefix);
+  return place_put(take->options->place, key, text, strlen(text), err);
+}
+
+static int fill_archive(struct take *take, json_t **ret_extra, struct err *err)
+{
+  if (add_recover_text(take, err) < 0 || take_schema(take, err) < 0 || take_copy(take, err) < 0 ||
+      take_sequences(take, err) < 0 || take_manifest(take, ret_extra, err) < 0)
+    return -1;
+  /* a leader that lost its session lost its locks too */
+  if (db_exec(take->leader, "COMMIT", err) < 0 || interrupt_check(err) < 0) {
+    json_decref(*ret_extra);
+    *ret_extra = NULL;
+    return err_wrap(err, "ending the snapshot");
+  }
+  return 0;
+}
+
+static int write_archive(struct take *take, struct backup_info *ret_info, struct err *err)
+{
+  json_t *extra = NULL;
+  if (fill_archive(take, &extra, err) < 0)
+    return -1;
+  int rc = archive_commit(take->archive, extra, err);
+  json_decref(extra);
+  if (rc < 0)
+    return -1;
+  CLEANUP(archive_closep) struct archive *archive = NULL;
+  if (archive_open(take->arena, take->options->place, take->prefix, &archive, err) < 0)
+    return err_wrap(err, "reading the backup back");
+  return backup_read_info(take->arena, archive, ret_info, err);
+}
+
+/* Everything under the prefix is ours: the id was made a moment ago. */
+static void remove_rest(const struct take *take)
+{
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  (void)place_delete_prefix(take->options->place, take->prefix, &ignored);
+}
+
+static int take_all(struct take *take, struct backup_info *ret_info, struct err *err)
+{
+  if (take_connect(take, &take->leader, err) < 0)
+    return -1;
+  take->database = arena_strdup(take->arena, db_database(take->leader));
+  take->prefix =
+      arena_printf(take->arena, "%s/backups/%s",
+                   place_key_escape(take->arena, take->options->target->database), take->id);
+  if (take_begin(take, err) < 0 ||
+      archive_create(take->options->place, take->prefix, take->options->level,
+                     take->options->jobs + 1, &take->archive, err) < 0)
+    return -1;
+  int rc = write_archive(take, ret_info, err);
+  archive_freep(&take->archive);
+  if (rc < 0)
+    remove_rest(take);
+  return rc;
+}
+
+int backup_take(struct arena *arena, const struct backup_options *options,
+                struct backup_info *ret_info, struct err *err)
+{
+  if (options->jobs < 1 || options->jobs > BACKUP_JOBS_MAX)
+    return err_set(err, ERR_USAGE, "a backup takes 1 to %d jobs, not %d", BACKUP_JOBS_MAX,
+                   options->jobs);
+  struct take take = {.arena = arena, .options = options, .id = clock_new_id(arena)};
+  int rc = take_all(&take, ret_info, err);
+  db_close(take.leader);
+  if (rc < 0 && interrupt_pending()) { /* whatever it was that the signal made fail */
+    err_clear(err);
+    (void)interrupt_check(err);
+  }
+  if (rc < 0 && !backup_keeps_code(err->code))
+    err_recode(err, ERR_BACKUP);
+  return rc < 0 ? err_wrap(err, "backup of %s", options->target->shown) : 0;
+}

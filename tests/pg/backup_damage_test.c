@@ -1,0 +1,251 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "backup_support.h"
+
+static struct backup_info backup_of_two_tables(struct fixture *f)
+{
+  run_sql(f, "source",
+          "CREATE TABLE a AS SELECT i, md5(i::text) AS t FROM generate_series(1, 5000) i;"
+          "CREATE TABLE b AS SELECT i FROM generate_series(1, 3) i");
+  return take(f, 1);
+}
+
+static const char *path_of(struct fixture *f, const struct backup_info *info, const char *name)
+{
+  return arena_printf(f->arena, "%s/store/%s/%s", f->dir, info->prefix, name);
+}
+
+static int verify(struct fixture *f, const struct backup_info *info, enum backup_level level)
+{
+  struct verify_report report;
+  return backup_verify(f->arena, f->place, info->prefix, level, &f->server, &report, &f->err);
+}
+
+/* Flips one bit in the middle of the first data member. */
+static void flip(struct fixture *f, const struct backup_info *info)
+{
+  CLEANUP(archive_closep) struct archive *archive = NULL;
+  ok(f, archive_open(f->arena, f->place, info->prefix, &archive, &f->err));
+  for (size_t i = 0; i < archive->entries.len; i++) {
+    const struct archive_entry *e = &archive->entries.at[i];
+    if (strcmp(e->kind, "data") != 0)
+      continue;
+    CLEANUP(close_fd)
+    int fd = open(path_of(f, info, arena_printf(f->arena, "segment-%04d.tar", e->segment)), O_RDWR);
+    off_t at = (off_t)(e->offset + e->size / 2);
+    unsigned char byte;
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 4;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    return;
+  }
+  fail();
+}
+
+/* Rewrites the manifest as somebody would who knows how: with a new hash over itself. */
+static void rewrite(struct fixture *f, const struct backup_info *info,
+                    void (*change)(json_t *manifest))
+{
+  char *bytes, hex[STORE_SHA256_HEX];
+  size_t len;
+  const char *path = path_of(f, info, "manifest.json");
+  ok(f, fs_read(f->arena, path, &bytes, &len, &f->err));
+  json_t *manifest = json_loadb(bytes, len, 0, NULL);
+  change(manifest);
+  json_object_del(manifest, "self");
+  char *text = json_dumps(manifest, JSON_COMPACT | JSON_SORT_KEYS);
+  store_sha256(text, strlen(text), hex);
+  free(text);
+  json_object_set_new(manifest, "self", json_string(hex));
+  text = json_dumps(manifest, JSON_INDENT(1));
+  ok(f, fs_write_atomic(path, text, strlen(text), 0600, &f->err));
+  free(text);
+  json_decref(manifest);
+}
+
+static void a_flipped_bit_is_named(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info info = backup_of_two_tables(f);
+  ok(f, verify(f, &info, BACKUP_RESTORE));
+  flip(f, &info);
+  for (enum backup_level level = BACKUP_HASH; level <= BACKUP_RESTORE; level++)
+    fails(f, verify(f, &info, level), ERR_DAMAGED, "segment-");
+  struct restore_options options = {.target = &f->server,
+                                    .place = f->place,
+                                    .prefix = info.prefix,
+                                    .into = named(f, "copy"),
+                                    .jobs = 2};
+  struct restore_report report;
+  fails(f, backup_restore(f->arena, &options, &report, &f->err), ERR_DAMAGED, "");
+  assert_string_equal(
+      value_of(f, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'copy'"), "0");
+}
+
+static void a_truncated_segment_is_damage(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info info = backup_of_two_tables(f);
+  assert_int_equal(truncate(path_of(f, &info, "segment-0001.tar"), 3000), 0);
+  struct verify_report report;
+  assert_int_equal(
+      backup_verify(f->arena, f->place, info.prefix, BACKUP_HASH, NULL, &report, &f->err), -1);
+  assert_int_equal(f->err.code, ERR_DAMAGED);
+}
+
+static json_t *entry_of(json_t *manifest, const char *object)
+{
+  size_t i;
+  json_t *entry;
+  json_array_foreach(json_object_get(manifest, "entries"), i, entry)
+  {
+    if (strcmp(json_string_value(json_object_get(entry, "object")), object) == 0)
+      return entry;
+  }
+  return NULL;
+}
+
+static json_t *table_of(json_t *manifest, const char *identity)
+{
+  size_t i;
+  json_t *table;
+  json_array_foreach(json_object_get(manifest, "tables"), i, table)
+  {
+    if (strcmp(json_string_value(json_object_get(table, "identity")), identity) == 0)
+      return table;
+  }
+  return NULL;
+}
+
+static void set_int(json_t *object, const char *key, json_int_t value)
+{
+  json_object_set_new(object, key, json_integer(value));
+}
+
+static void change_table_rows(json_t *manifest)
+{
+  set_int(table_of(manifest, "public.a"), "rows", 4999);
+}
+
+static void change_all_rows(json_t *manifest)
+{
+  set_int(table_of(manifest, "public.a"), "rows", 4999);
+  set_int(entry_of(manifest, "public.a"), "rows", 4999);
+  set_int(json_object_get(manifest, "totals"), "rows", 5002);
+}
+
+static void move_to_other_table(json_t *manifest)
+{
+  json_object_set_new(entry_of(manifest, "public.b"), "object", json_string("public.c"));
+}
+
+static void forget_table(json_t *manifest)
+{
+  json_t *entries = json_object_get(manifest, "entries");
+  size_t i;
+  json_t *entry;
+  json_array_foreach(entries, i, entry)
+  {
+    if (entry == entry_of(manifest, "public.b"))
+      break;
+  }
+  json_array_remove(entries, i);
+}
+
+static void change_fingerprint(json_t *manifest)
+{
+  char hex[STORE_SHA256_HEX];
+  store_sha256("x", 1, hex);
+  json_object_set_new(manifest, "fingerprint", json_string(hex));
+}
+
+static void a_changed_manifest_is_caught(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info info = backup_of_two_tables(f);
+  char *manifest;
+  size_t len;
+  const char *path = path_of(f, &info, "manifest.json");
+  ok(f, fs_read(f->arena, path, &manifest, &len, &f->err));
+  static const struct {
+    void (*change)(json_t *manifest);
+    enum backup_level level;
+    const char *says;
+  } cases[] = {
+      {change_table_rows, BACKUP_EXPAND, "the members of public.a hold 5000 rows"},
+      {change_all_rows, BACKUP_EXPAND, "holds 5000 rows, the manifest says 4999"},
+      {move_to_other_table, BACKUP_EXPAND, "public.c"},
+      {forget_table, BACKUP_HASH, ""},
+      {change_fingerprint, BACKUP_RESTORE, "not the one that was backed up"},
+  };
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    rewrite(f, &info, cases[i].change);
+    fails(f, verify(f, &info, cases[i].level), ERR_DAMAGED, cases[i].says);
+    ok(f, fs_write_atomic(path, manifest, len, 0600, &f->err));
+    ok(f, verify(f, &info, BACKUP_EXPAND));
+  }
+  assert_string_equal(
+      value_of(f, "postgres", "SELECT count(*) FROM pg_database WHERE datname ~ 'belay_verify'"),
+      "0");
+}
+
+static void a_damaged_manifest_does_not_hide_the_others(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info first = backup_of_two_tables(f), second, found;
+  second = take(f, 2);
+  ok(f,
+     fs_write_atomic(path_of(f, &second, "manifest.json"), "{\"format\": 1}", 13, 0600, &f->err));
+  struct backup_infos infos = {0};
+  ok(f, backup_list(f->arena, f->place, NULL, &infos, &f->err));
+  assert_true(infos.len >= 2);
+  assert_false(infos.at[0].damaged);
+  assert_true(infos.at[infos.len - 1].damaged);
+  assert_non_null(infos.at[infos.len - 1].damage);
+  fails(f, backup_find(f->arena, f->place, NULL, "latest", INT64_MAX, &found, &f->err), ERR_DAMAGED,
+        second.id);
+  ok(f, backup_find(f->arena, f->place, NULL, first.id, INT64_MAX, &found, &f->err));
+  assert_string_equal(found.prefix, first.prefix);
+}
+
+static void a_backup_is_found_by_the_beginning_of_its_id(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info info = backup_of_two_tables(f), other, found;
+  fails(f, backup_find(f->arena, f->place, "nothing", "latest", INT64_MAX, &found, &f->err),
+        ERR_USAGE, "holds no backup \"latest\" under nothing");
+  ok(f, backup_find(f->arena, f->place, NULL, info.id, INT64_MAX, &found, &f->err));
+  ok(f, backup_find(f->arena, f->place, "source", arena_strndup(f->arena, info.id, 19), INT64_MAX,
+                    &found, &f->err));
+  fails(f, backup_find(f->arena, f->place, NULL, info.id, 0, &found, &f->err), ERR_USAGE,
+        "early enough");
+  make_database(f, "Other/Database", "");
+  ok(f, db_target_with_database(f->arena, &f->server, "Other/Database", &f->source, &f->err));
+  other = take(f, 1);
+  assert_string_equal(other.database, "Other/Database");
+  fails(f, backup_find(f->arena, f->place, NULL, "latest", INT64_MAX, &found, &f->err), ERR_USAGE,
+        "more than one database");
+  ok(f, backup_find(f->arena, f->place, "Other=2fDatabase", "latest", INT64_MAX, &found, &f->err));
+  assert_string_equal(found.id, other.id);
+  fails(f, backup_find(f->arena, f->place, NULL, "20", INT64_MAX, &found, &f->err), ERR_USAGE,
+        "beginning of several");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      WITH_SERVER(a_flipped_bit_is_named),
+      WITH_SERVER(a_truncated_segment_is_damage),
+      WITH_SERVER(a_changed_manifest_is_caught),
+      WITH_SERVER(a_damaged_manifest_does_not_hide_the_others),
+      WITH_SERVER(a_backup_is_found_by_the_beginning_of_its_id),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
