@@ -1,0 +1,131 @@
+/* inverse/capture.h: the data half of a rollback. What a migration destroys or changes is copied
+ * out inside the applying transaction, before it commits, and can be written back by undo_write.
+ *
+ * The plan is computed from the proof (catalogs before and after, effects seen on the shadow).
+ * Three ways, cheapest exact first:
+ *   COLUMNS  doomed columns only: COPY (SELECT key, columns) under ACCESS EXCLUSIVE before the
+ *            first statement
+ *   ROWS     all rows: dropped or truncated or rewritten tables, and tables that are written and
+ *            also locked ACCESS EXCLUSIVE by the same migration
+ *   CHANGED  plain DML: before COMMIT a second connection copies the original rows of what was
+ *            updated or deleted (it still sees them, by their xmax); our own new row versions are
+ *            found by their xmin (capture_private.h has the rules)
+ * Partitioned tables are captured through their root, plain ones with ONLY. A table without a row
+ * key (catalog_row_key) can be captured only when it is dropped or truncated whole; otherwise the
+ * plan refuses it by name.
+ *
+ * Before COMMIT, capture_finish compares what changed with what was captured: own
+ * RowExclusiveLock-or-stronger locks in pg_locks, relfilenodes, dropped tables and columns, large
+ * objects (pg_largeobject locked: refused), foreign tables (refused). Anything written and not
+ * captured is ERR_REFUSED: the caller must ROLLBACK.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "inverse/inverse.h"
+#include "store/archive.h"
+
+enum capture_how { CAPTURE_COLUMNS, CAPTURE_ROWS, CAPTURE_CHANGED };
+
+struct capture_table {
+  enum capture_how how;
+  const char *before;       /* identity in the state before the migration */
+  const char *after;        /* identity after it; NULL: dropped */
+  bool partitioned;         /* root of a partition tree: no ONLY */
+  struct strings key;       /* key columns, names before */
+  struct strings key_after; /* the same columns, names after; empty when the key does not survive */
+  struct strings
+      columns; /* columns copied before, key included, generated ones left out; names before */
+  struct strings columns_after; /* same order, names after; NULL where the column is gone */
+  bool doomed_only; /* after-images are not needed: only columns or the whole table vanish */
+  bool standby;     /* not expected to be written; captured only if it is (triggers, DO blocks) */
+  const char *why;  /* "column fee is dropped", "rows are updated" */
+};
+VEC_TYPE(capture_tables, struct capture_table);
+
+struct capture_sequence {
+  const char *identity, *last_value, *is_called;
+};
+
+struct capture_plan {
+  struct capture_tables tables;
+  struct strings refusals; /* what would be destroyed and cannot be captured, by name */
+};
+
+/* From a proven inverse. Tables that the migration creates are not in it. */
+void capture_plan(struct arena *arena, const struct inverse *inverse,
+                  struct capture_plan *ret_plan);
+/* For the rollback of the same migration: what its inverse destroys, and the rows that are
+ * written back. */
+void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
+                          const struct capture_plan *forward, struct capture_plan *ret_plan);
+/* Tables that are expected to lose or change something (standby ones are not). */
+size_t capture_plan_count(const struct capture_plan *plan);
+/* Plans in the record of a run. to_json: caller decrefs. from_json: ERR_DAMAGED. */
+json_t *capture_plan_to_json(const struct capture_plan *plan);
+int capture_plan_from_json(struct arena *arena, const json_t *json, struct capture_plan *ret_plan,
+                           struct err *err);
+int64_t capture_estimate_bytes(const struct capture_plan *plan, const struct catalog *target);
+
+struct capture; /* one applying transaction */
+
+struct capture_options {
+  struct db_conn *conn;     /* the applying connection, inside its READ COMMITTED transaction */
+  struct db_conn *observer; /* a second one to the same database, not in a transaction */
+  struct place *place;
+  const char *prefix;       /* "<database>/runs/<id>/undo/0001" */
+  const char *ledger_table; /* identity left alone: "public._prisma_migrations"; may be NULL */
+  const struct capture_plan *plan;
+};
+
+/* Locks what is doomed and copies COLUMNS and ROWS tables. Call first thing in the transaction,
+ * after SET LOCAL. */
+int capture_begin(struct arena *arena, const struct capture_options *options, struct capture **ret,
+                  struct err *err);
+/* After each statement: fails early (ERR_REFUSED) when a table was written that cannot be
+ * captured. */
+int capture_after_statement(struct capture *capture, struct err *err);
+/* After SET CONSTRAINTS ALL IMMEDIATE, before COMMIT: after-images, the compare, and the
+ * archive's manifest. */
+int capture_finish(struct capture *capture, struct err *err);
+void capture_free(struct capture *capture); /* without finish: removes what was written */
+void capture_freep(struct capture **capture);
+/* Rows and bytes so far, for the journal. */
+void capture_totals(const struct capture *capture, int64_t *ret_rows, uint64_t *ret_bytes);
+
+/* ---- undo ---- */
+enum undo_on_conflict { UNDO_KEEP, UNDO_RESTORE, UNDO_ABORT };
+struct undo_conflict {
+  const char *table, *key, *reason; /* "changed since", "deleted since", "key used again",
+                                       "referenced by public.x" */
+};
+VEC_TYPE(undo_conflicts, struct undo_conflict);
+struct undo_report {
+  int64_t restored, reinserted,
+      deleted; /* rows written back, inserted again, removed (the migration had inserted them) */
+  int64_t conflict_count;
+  struct undo_conflicts conflicts; /* the first UNDO_CONFLICTS_MAX */
+};
+enum { UNDO_CONFLICTS_MAX = 100 };
+
+/* The undo of one migration inside the caller's transaction, in calls around the schema steps:
+ *   undo_open      reads the archive of the capture
+ *   undo_compare   BEFORE the first schema step: loads the images, marks rows that are no longer as
+ *                  the migration left them
+ *   undo_write     AFTER the BEFORE_DATA steps: writes back, deletes, inserts; fills the report
+ * Rows that others inserted since stay; in re-added columns they keep the default or NULL. Triggers
+ * and rules of the user do not fire for rows written back: each is disabled with ALTER TABLE and
+ * set back as it was. Foreign keys stay in force; a row inserted by the migration that rows written
+ * since refer to is kept and reported, in every mode.
+ * Errors: ERR_REFUSED when the database is not in the state that the capture left, or rows would
+ * not come back as captured. After an error the caller must ROLLBACK.
+ */
+struct undo;
+int undo_open(struct arena *arena, struct place *place, const char *prefix, struct undo **ret,
+              struct err *err);
+int undo_compare(struct undo *undo, struct db_conn *conn, struct err *err);
+int undo_write(struct undo *undo, struct db_conn *conn, enum undo_on_conflict on_conflict,
+               struct undo_report *ret, struct err *err);
+void undo_close(struct undo *undo);
+void undo_closep(struct undo **undo);

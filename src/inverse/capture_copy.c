@@ -1,0 +1,256 @@
+#include "inverse/capture_private.h"
+
+#include "backup/chunks.h"
+#include "sql/quote.h"
+
+/* ---- settings that decide what a value looks like as text ---- */
+
+static const struct {
+  const char *name, *value;
+} text_settings[] = {
+    {"role", "none"},
+    {"row_security", "off"},
+    {"search_path", ""},
+    {"client_encoding", "UTF8"},
+    {"TimeZone", "UTC"},
+    {"DateStyle", "ISO, YMD"},
+    {"IntervalStyle", "postgres"},
+    {"extra_float_digits", "3"},
+    {"bytea_output", "hex"},
+    {"lc_monetary", "C"},
+    {"xmlbinary", "base64"},
+    {"statement_timeout", "0"},
+};
+
+int capture_settings_enter(struct arena *arena, struct db_conn *conn, struct capture_settings *ret,
+                           struct err *err)
+{
+  CLEANUP(text_clear) struct text read = TEXT_INIT;
+  CLEANUP(text_clear) struct text set = TEXT_INIT;
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  for (size_t i = 0; i < COUNT_OF(text_settings); i++) {
+    text_printf(&read, "%s pg_catalog.current_setting(%s)", i ? "," : "SELECT",
+                sql_literal(arena, text_settings[i].name));
+    text_printf(&set, "%s pg_catalog.set_config(%s, %s, true)", i ? "," : "SELECT",
+                sql_literal(arena, text_settings[i].name),
+                sql_literal(arena, text_settings[i].value));
+  }
+  if (db_query(conn, &r, err, read.data, NULL) < 0)
+    return -1;
+  for (size_t i = 0; i < COUNT_OF(text_settings); i++)
+    vec_push(arena, &ret->values, arena_strdup(arena, db_value(r, 0, (int)i)));
+  return db_exec(conn, set.data, err);
+}
+
+int capture_settings_leave(struct db_conn *conn, const struct capture_settings *saved,
+                           struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  CLEANUP(text_clear) struct text set = TEXT_INIT;
+  for (size_t i = 0; i < saved->values.len; i++)
+    text_printf(&set, "%s pg_catalog.set_config(%s, %s, true)", i ? "," : "SELECT",
+                sql_literal(arena, text_settings[i].name), sql_literal(arena, saved->values.at[i]));
+  return db_exec(conn, set.data, err);
+}
+
+/* ---- the observer ---- */
+
+static int read_xids(struct capture *c, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  const char *pid = arena_printf(c->arena, "%d", c->pid);
+  const char *low = arena_printf(c->arena, "%" PRIu32, (uint32_t)c->xid);
+  if (db_query(c->options.observer, &r, err,
+               "SELECT pg_catalog.age($2::text::pg_catalog.xid), '{' || coalesce(string_agg("
+               "l.transactionid::text, ','), $2::text) || '}' FROM pg_catalog.pg_locks l"
+               " WHERE l.pid = $1::int AND l.locktype = 'transactionid' AND l.granted"
+               " AND l.mode = 'ExclusiveLock'",
+               pid, low, NULL) < 0)
+    return -1;
+  c->xid_span = db_int(r, 0, 0);
+  c->own = arena_strdup(c->arena, db_value(r, 0, 1));
+  return 0;
+}
+
+int capture_observer_begin(struct capture *c, struct err *err)
+{
+  struct capture_settings saved = {0};
+  struct db_conn *b = c->options.observer;
+  if (db_exec(b, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", err) < 0 ||
+      capture_settings_enter(c->arena, b, &saved, err) < 0 ||
+      db_execf(b, err, "SET LOCAL lock_timeout = %d", CAPTURE_OBSERVER_LOCK_TIMEOUT_MS) < 0 ||
+      read_xids(c, err) < 0)
+    return err_wrap(err, "second connection of the capture");
+  return 0;
+}
+
+int capture_observer_end(struct capture *c, struct err *err)
+{
+  return db_exec(c->options.observer, "ROLLBACK", err);
+}
+
+/* ---- SQL ---- */
+
+char *capture_from(struct arena *arena, const char *identity, bool partitioned)
+{
+  return arena_printf(arena, "%s%s", partitioned ? "" : "ONLY ", identity);
+}
+
+char *capture_column_list(struct arena *arena, const char *alias, const struct strings *columns)
+{
+  CLEANUP(text_clear) struct text t = TEXT_INIT;
+  for (size_t i = 0; i < columns->len; i++) {
+    if (columns->at[i])
+      text_printf(&t, "%s%s.%s", t.len ? ", " : "", alias, sql_ident(arena, columns->at[i]));
+  }
+  return arena_strdup(arena, t.data);
+}
+
+/* s: t = T with its epoch, d = age of T (ages are relative to something else on A than on B), n
+ * = how many xids from T on, m0 = the next MultiXact at capture_begin, m = how many were made
+ * since. */
+static const char *with_clause(struct capture *c)
+{
+  return arena_printf(c->arena,
+                      "WITH s AS MATERIALIZED (SELECT %" PRId64 "::int8 AS t, age('%" PRIu32
+                      "'::xid)::int8 AS d, %" PRId64
+                      "::int8 AS n, %s::int8 AS m0, mxid_age('%s'::xid)::int8 AS m)",
+                      c->xid, (uint32_t)c->xid, c->xid_span, c->mxid, c->mxid);
+}
+
+/* The xid `x` is of a transaction that began with or after A and is not over. */
+static const char *in_progress(struct arena *arena, const char *x)
+{
+  return arena_printf(arena,
+                      "CASE WHEN s.d - age(%s) BETWEEN 0 AND s.n - 1 THEN"
+                      " pg_xact_status((s.t + s.d - age(%s))::text::xid8) = 'in progress'"
+                      " ELSE false END",
+                      x, x);
+}
+
+/* The row t is changed or (locks_too) locked by such a transaction. */
+static const char *row_is_held(struct arena *arena, bool locks_too)
+{
+  return arena_printf(
+      arena,
+      "t.xmax <> 0 AND (%s OR CASE WHEN (t.xmax::text::int8 - s.m0 + 4294967296) %% 4294967296 <"
+      " s.m THEN EXISTS (SELECT FROM pg_get_multixact_members(t.xmax) x WHERE %s%s)"
+      " ELSE false END)",
+      in_progress(arena, "t.xmax"), locks_too ? "" : "x.mode IN ('upd', 'nokeyupd') AND ",
+      in_progress(arena, "x.xid"));
+}
+
+static const char *is_sure(struct capture *c)
+{
+  return arena_printf(c->arena, "t.xmax = ANY (%s::xid[])", sql_literal(c->arena, c->own));
+}
+
+static const char *object_name(struct capture *c, const char *what, const struct capture_item *item)
+{
+  return arena_printf(c->arena, "%s:%s", what, item->plan->before);
+}
+
+/* ---- copies ---- */
+
+int capture_copy_doomed(struct capture *c, struct capture_item *item, struct err *err)
+{
+  const struct capture_table *t = item->plan;
+  const char *sql = arena_printf(c->arena, "COPY (SELECT true, %s FROM %s t) TO STDOUT",
+                                 capture_column_list(c->arena, "t", &t->columns),
+                                 capture_from(c->arena, t->before, t->partitioned));
+  if (chunks_copy_out(c->options.conn, sql, c->archive, CAPTURE_LANE,
+                      object_name(c, "before", item), &item->before_rows, err) < 0)
+    return -1;
+  item->copied = true;
+  c->rows += item->before_rows;
+  return 0;
+}
+
+/* The first column of before-images is `sure`. */
+static int watch_sure(void *context, const char *bytes, size_t len, struct err *err)
+{
+  UNUSED(err);
+  struct capture_item *item = context;
+  if (len > 0 && bytes[0] != 't')
+    item->unsure = true;
+  return 0;
+}
+
+int capture_copy_changed(struct capture *c, struct capture_item *item, struct err *err)
+{
+  const struct capture_table *t = item->plan;
+  const char *sql =
+      arena_printf(c->arena, "COPY (%s SELECT %s, %s FROM %s t, s WHERE %s) TO STDOUT",
+                   with_clause(c), is_sure(c), capture_column_list(c->arena, "t", &t->columns),
+                   capture_from(c->arena, t->before, t->partitioned), row_is_held(c->arena, false));
+  const struct chunks_target target = {.archive = c->archive,
+                                       .lane = CAPTURE_LANE,
+                                       .object = object_name(c, "before", item),
+                                       .watch = watch_sure,
+                                       .context = item};
+  if (chunks_copy_watched(c->options.observer, sql, &target, &item->before_rows, err) < 0) {
+    if (err_sqlstate_is(err, "55P03")) {
+      err_recode(err, ERR_REFUSED);
+      err_hint(err, "Another session waits for an exclusive lock on %s. Try again later.",
+               t->before);
+    }
+    return -1;
+  }
+  item->copied = true;
+  c->rows += item->before_rows;
+  return 0;
+}
+
+int capture_copy_confirmed(struct capture *c, struct capture_item *item, struct err *err)
+{
+  const struct capture_table *t = item->plan;
+  const char *sql =
+      arena_printf(c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE %s) TO STDOUT", with_clause(c),
+                   capture_column_list(c->arena, "t", &t->key),
+                   capture_from(c->arena, t->before, t->partitioned), row_is_held(c->arena, false));
+  return chunks_copy_out(c->options.observer, sql, c->archive, CAPTURE_LANE,
+                         object_name(c, "confirmed", item), NULL, err);
+}
+
+/* Without a key there are two cases: every row is still there, or none is. */
+static int count_after(struct capture *c, struct capture_item *item, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  const struct capture_table *t = item->plan;
+  const char *sql = arena_printf(c->arena, "SELECT count(*) FROM %s",
+                                 capture_from(c->arena, item->after, t->partitioned));
+  if (db_query(c->options.conn, &r, err, sql, NULL) < 0)
+    return -1;
+  int64_t rows = db_int(r, 0, 0);
+  if (item->written || (rows != 0 && rows != item->before_rows))
+    return err_set(err, ERR_REFUSED,
+                   "%s has no primary key: its rows before and after could not be matched",
+                   t->before);
+  item->truncated = rows == 0;
+  item->intact = !item->truncated;
+  return 0;
+}
+
+int capture_copy_after(struct capture *c, struct capture_item *item, struct err *err)
+{
+  const struct capture_table *t = item->plan;
+  struct arena *a = c->arena;
+  if (t->key_after.len == 0)
+    return count_after(c, item, err);
+  const char *from = capture_from(a, item->after, t->partitioned);
+  const char *ours = in_progress(a, "t.xmin");
+  const char *after =
+      arena_printf(a, "COPY (%s SELECT %s FROM %s t, s WHERE %s) TO STDOUT", with_clause(c),
+                   capture_column_list(a, "t", &t->columns_after), from, ours);
+  /* of a table copied whole every remaining row counts, else only those that the copy may hold */
+  const char *held = t->how == CAPTURE_ROWS ? "true" : row_is_held(a, true);
+  const char *unchanged =
+      arena_printf(a, "COPY (%s SELECT %s FROM %s t, s WHERE NOT %s AND %s) TO STDOUT",
+                   with_clause(c), capture_column_list(a, "t", &t->key_after), from, ours, held);
+  if (chunks_copy_out(c->options.conn, after, c->archive, CAPTURE_LANE,
+                      object_name(c, "after", item), &item->after_rows, err) < 0)
+    return -1;
+  c->rows += item->after_rows;
+  return chunks_copy_out(c->options.conn, unchanged, c->archive, CAPTURE_LANE,
+                         object_name(c, "unchanged", item), NULL, err);
+}

@@ -1,0 +1,122 @@
+/* inverse/capture_private.h: shared by capture*.c.
+ *
+ * Which rows a transaction changed is read off the rows themselves. T is the top-level xid of the
+ * applying transaction A, taken at capture_begin, so every xid of A (savepoints, EXCEPTION blocks)
+ * is T or later.
+ *   object "after:<table>"    A sees a row whose xmin is T or later and in progress: A wrote it
+ *   object "before:<table>"   B (the observer) sees a row whose xmax is T or later and in progress:
+ *                             its original
+ * The second is a superset: A may only have locked the row, or a savepoint of another session C may
+ * have changed it.
+ *   object "unchanged:<table>"  locked only: A still sees the row and did not write it
+ *   object "confirmed:<table>"  `sure` is false for xids that are not known to be A's; such rows
+ *                               count only if B still sees them after A was asked (in between, C's
+ *                               row would show up in A's answer, or vanish from B's)
+ * So the rows changed by A are before[sure or confirmed] - unchanged; with the key in after:
+ * updated, else deleted. xmax may also be a MultiXact that A's update is a member of; only those
+ * made since capture_begin can be.
+ * B always sees the originals while A is uncommitted, so CHANGED tables are copied once, at the
+ * end. That is why a table that is written and also locked ACCESS EXCLUSIVE (B would wait) is
+ * planned as ROWS and locked before the first statement.
+ */
+#pragma once
+
+#include "db/db.h"
+#include "inverse/capture.h"
+
+enum { CAPTURE_LANE = 0, CAPTURE_LEVEL = 3, CAPTURE_OBSERVER_LOCK_TIMEOUT_MS = 3000 };
+
+/* A table as it was at capture_begin, or is at capture_finish. */
+struct capture_state_table {
+  uint32_t oid, root; /* root: of the partition tree, else oid */
+  char relkind;       /* r p m f */
+  uint32_t filenode;
+  const char *identity;
+  json_t *columns; /* attnum -> name, generated ones left out; owned by the state */
+};
+struct capture_state {
+  struct capture_state_table *at;
+  size_t len;
+};
+
+struct capture_item {
+  const struct capture_table *plan;
+  uint32_t oid;               /* 0: standby table that does not exist here */
+  bool copied;                /* before-images are complete */
+  bool unsure;                /* the copy has rows that are to be confirmed */
+  bool truncated;             /* no key: the table was emptied, nothing else */
+  bool intact;                /* no key: rewritten, but every row is still there */
+  bool written;               /* seen with RowExclusiveLock */
+  const char *after;          /* identity at the end; NULL: dropped */
+  struct strings types;       /* of plan->columns, before */
+  struct strings types_after; /* same order, NULL where the column is gone */
+  int64_t before_rows, after_rows;
+};
+VEC_TYPE(capture_items, struct capture_item);
+
+struct capture {
+  struct arena *arena;
+  struct capture_options options;
+  struct archive_writer *archive;
+  bool finished;
+  int pid;          /* of A */
+  int64_t xid;      /* T, with epoch */
+  int64_t xid_span; /* A's xids are in [T, T + span); as of capture_observer_begin */
+  const char *own;  /* "{726,729}": xids known to be A's, as of capture_observer_begin */
+  const char *mxid; /* next MultiXact at capture_begin */
+  struct capture_items items;
+  struct capture_state start;
+  struct capture_sequence *sequences, *sequences_after;
+  size_t sequence_count, sequence_after_count;
+  int64_t rows;
+};
+
+/* ---- capture_copy.c ---- */
+/* Settings under which values are read as text, the same at capture and undo. Saved and restored
+ * around our queries. */
+struct capture_settings {
+  struct strings values;
+};
+int capture_settings_enter(struct arena *arena, struct db_conn *conn, struct capture_settings *ret,
+                           struct err *err);
+int capture_settings_leave(struct db_conn *conn, const struct capture_settings *saved,
+                           struct err *err);
+int capture_observer_begin(struct capture *c, struct err *err);
+int capture_observer_end(struct capture *c, struct err *err);
+/* COLUMNS and ROWS: on A, under the lock. */
+int capture_copy_doomed(struct capture *c, struct capture_item *item, struct err *err);
+/* CHANGED: on B, inside capture_observer_begin/end. */
+int capture_copy_changed(struct capture *c, struct capture_item *item, struct err *err);
+int capture_copy_confirmed(struct capture *c, struct capture_item *item, struct err *err);
+/* after: and unchanged:, on A. */
+int capture_copy_after(struct capture *c, struct capture_item *item, struct err *err);
+/* "ONLY public.t" or, for a partitioned table, "public.t" */
+char *capture_from(struct arena *arena, const char *identity, bool partitioned);
+/* alias.a, alias.b */
+char *capture_column_list(struct arena *arena, const char *alias, const struct strings *columns);
+
+/* ---- capture_check.c ---- */
+int capture_state_read(struct arena *arena, struct db_conn *conn, struct capture_state *ret,
+                       struct err *err);
+void capture_state_clear(struct capture_state *state);
+const struct capture_state_table *capture_state_find(const struct capture_state *state,
+                                                     uint32_t oid);
+/* Relations that A holds a RowExclusiveLock or AccessExclusiveLock on, as B sees it. */
+struct capture_lock {
+  uint32_t oid;
+  bool writes, exclusive;
+};
+VEC_TYPE(capture_locks, struct capture_lock);
+int capture_locks_read(struct arena *arena, const struct capture *c, struct capture_locks *ret,
+                       struct err *err);
+struct capture_item *capture_item_find(struct capture *c, uint32_t oid);
+/* What the locks alone show; also marks items as written. */
+int capture_check_locks(struct capture *c, const struct capture_locks *locks, struct err *err);
+/* Everything: locks, dropped tables and columns, relfilenodes. Call when all copies are made. */
+int capture_check_all(struct capture *c, const struct capture_locks *locks,
+                      const struct capture_state *end, struct err *err);
+
+/* ---- capture_manifest.c ---- */
+int capture_sequences_read(struct arena *arena, struct db_conn *conn, struct capture_sequence **ret,
+                           size_t *ret_count, struct err *err);
+json_t *capture_manifest(const struct capture *c); /* caller decrefs */

@@ -1,0 +1,137 @@
+/* The plan for a rollback's own capture, and plans as JSON: a plan is made when the inverse is
+ * proven and used when the run is rolled back, by another process. */
+#include "inverse/capture.h"
+
+static void add_all(struct arena *arena, struct strings *to, const struct strings *from)
+{
+  for (size_t i = 0; i < from->len; i++)
+    vec_push(arena, to, from->at[i]);
+}
+
+/* The table of an "ALTER TABLE [ONLY] name ..." step, quoted as in the catalog; NULL for other
+ * steps. */
+static char *altered_table(struct arena *arena, const char *sql)
+{
+  static const char alter[] = "ALTER TABLE ", only[] = "ONLY ";
+  if (strncmp(sql, alter, sizeof(alter) - 1) != 0)
+    return NULL;
+  sql += sizeof(alter) - 1;
+  if (strncmp(sql, only, sizeof(only) - 1) == 0)
+    sql += sizeof(only) - 1;
+  size_t len = 0;
+  for (bool quoted = false; sql[len] && (quoted || sql[len] != ' '); len++)
+    quoted = quoted != (sql[len] == '"');
+  return arena_strndup(arena, sql, len);
+}
+
+void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
+                          const struct capture_plan *forward, struct capture_plan *ret_plan)
+{
+  struct shadow_effect effect = {0};
+  for (size_t i = 0; i < forward->tables.len; i++) {
+    const struct capture_table *t = &forward->tables.at[i];
+    if (!t->standby && t->after)
+      vec_push(arena, &effect.written, t->after);
+  }
+  for (size_t i = 0; i < inverse->effects.len; i++) {
+    add_all(arena, &effect.written, &inverse->effects.at[i].written);
+    add_all(arena, &effect.exclusive, &inverse->effects.at[i].exclusive);
+    add_all(arena, &effect.rewritten, &inverse->effects.at[i].rewritten);
+  }
+  /* what the inverse rewrites although the migration did not: columns of an enum that is rebuilt */
+  for (size_t i = 0; i < inverse->steps.len; i++) {
+    char *table = altered_table(arena, inverse->steps.at[i].sql);
+    if (table)
+      vec_push(arena, &effect.exclusive, table);
+    if (table && strstr(inverse->steps.at[i].sql, " TYPE "))
+      vec_push(arena, &effect.rewritten, table);
+  }
+  /* DROP CONSTRAINT and the like lock more than the migration did: with schema steps, a table that
+   * is written back to is copied whole, before the first of them */
+  if (inverse->steps.len)
+    add_all(arena, &effect.exclusive, &effect.written);
+  struct inverse reversed = {
+      .name = inverse->name, .before = inverse->after, .after = inverse->before};
+  vec_push(arena, &reversed.effects, effect);
+  capture_plan(arena, &reversed, ret_plan);
+}
+
+size_t capture_plan_count(const struct capture_plan *plan)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < plan->tables.len; i++)
+    count += !plan->tables.at[i].standby;
+  return count;
+}
+
+static json_t *names_json(const struct strings *names)
+{
+  json_t *array = json_array();
+  for (size_t i = 0; i < names->len; i++)
+    json_array_append_new(array, names->at[i] ? json_string(names->at[i]) : json_null());
+  return array;
+}
+
+json_t *capture_plan_to_json(const struct capture_plan *plan)
+{
+  json_t *tables = json_array();
+  for (size_t i = 0; i < plan->tables.len; i++) {
+    const struct capture_table *t = &plan->tables.at[i];
+    json_array_append_new(
+        tables,
+        json_pack("{s:i,s:s,s:s?,s:b,s:b,s:b,s:s?,s:o,s:o,s:o,s:o}", "how", (int)t->how, "before",
+                  t->before, "after", t->after, "partitioned", t->partitioned, "doomed_only",
+                  t->doomed_only, "standby", t->standby, "why", t->why, "key", names_json(&t->key),
+                  "key_after", names_json(&t->key_after), "columns", names_json(&t->columns),
+                  "columns_after", names_json(&t->columns_after)));
+  }
+  return json_pack("{s:o,s:o}", "tables", tables, "refusals", names_json(&plan->refusals));
+}
+
+static int names_from(struct arena *arena, const json_t *array, struct strings *ret)
+{
+  size_t i;
+  json_t *item;
+  if (!json_is_array(array))
+    return -1;
+  json_array_foreach(array, i, item)
+      vec_push(arena, ret, arena_strdup(arena, json_string_value(item)));
+  return 0;
+}
+
+static int table_from(struct arena *arena, const json_t *json, struct capture_table *t)
+{
+  int how = (int)json_integer_value(json_object_get(json, "how"));
+  *t = (struct capture_table){
+      .how = (enum capture_how)how,
+      .before = arena_strdup(arena, json_string_value(json_object_get(json, "before"))),
+      .after = arena_strdup(arena, json_string_value(json_object_get(json, "after"))),
+      .why = arena_strdup(arena, json_string_value(json_object_get(json, "why"))),
+      .partitioned = json_is_true(json_object_get(json, "partitioned")),
+      .doomed_only = json_is_true(json_object_get(json, "doomed_only")),
+      .standby = json_is_true(json_object_get(json, "standby")),
+  };
+  return t->before && how >= CAPTURE_COLUMNS && how <= CAPTURE_CHANGED &&
+                 names_from(arena, json_object_get(json, "key"), &t->key) == 0 &&
+                 names_from(arena, json_object_get(json, "key_after"), &t->key_after) == 0 &&
+                 names_from(arena, json_object_get(json, "columns"), &t->columns) == 0 &&
+                 names_from(arena, json_object_get(json, "columns_after"), &t->columns_after) == 0
+             ? 0
+             : -1;
+}
+
+int capture_plan_from_json(struct arena *arena, const json_t *json, struct capture_plan *ret_plan,
+                           struct err *err)
+{
+  struct capture_plan plan = {0};
+  size_t i;
+  json_t *table;
+  bool good = json_is_array(json_object_get(json, "tables")) &&
+              names_from(arena, json_object_get(json, "refusals"), &plan.refusals) == 0;
+  json_array_foreach(json_object_get(json, "tables"), i, table) good =
+      good && table_from(arena, table, vec_add(arena, &plan.tables)) == 0;
+  if (!good)
+    return err_set(err, ERR_DAMAGED, "a capture plan in the record of a run is not readable");
+  *ret_plan = plan;
+  return 0;
+}

@@ -1,0 +1,78 @@
+/* inverse/inverse.h: the schema half of a rollback, made and proven on a shadow.
+ *
+ *   struct inverse *inv;
+ *   inverse_prove(arena, shadow, &catalog_options, script, &inv, err);   // advances the shadow to
+ * the state after
+ *
+ * How: read the catalog before; run the migration on the shadow; read it after. Then, in one
+ * transaction on the shadow that is rolled back at the end, bring it back step by step: diff by
+ * OID (current -> before), emit the statements of one round (renames; drops; alters and adds;
+ * creates), RUN them, read again, until nothing differs. What was run is the inverse, so implicit
+ * effects (an index gone with its column, a constraint renamed with its index) need no guessing.
+ * The proof is the equality of the name-based fingerprints before and after that.
+ */
+#pragma once
+
+#include "inverse/shadow.h"
+
+enum inverse_verdict {
+  INVERSE_EXACT,        /* schema comes back identical */
+  INVERSE_COLUMN_ORDER, /* but for the position of re-added columns */
+  INVERSE_LOSSY,        /* comes back, but something named in `refusals` does not */
+  INVERSE_NONE,         /* cannot be undone by belay: `refusals` says what and why */
+};
+const char *
+inverse_verdict_name(enum inverse_verdict verdict); /* "exact", "column-order", "lossy", "none" */
+
+enum inverse_phase {
+  /* drops, renames; tables and columns come back, without NOT NULL that rows could break */
+  INVERSE_BEFORE_DATA,
+  INVERSE_AFTER_DATA, /* NOT NULL, constraints, indexes, foreign keys, triggers, views */
+};
+
+struct inverse_step {
+  enum inverse_phase phase;
+  const char *sql;  /* one statement without semicolon */
+  const char *note; /* for people: "column public.orders.fee was dropped"; may be NULL */
+};
+VEC_TYPE(inverse_steps, struct inverse_step);
+
+struct inverse {
+  const char *name; /* of the migration */
+  enum inverse_verdict verdict;
+  struct inverse_steps steps; /* in order; all BEFORE_DATA first */
+  struct strings refusals;    /* what cannot be undone, one sentence each */
+  struct strings outside;     /* statements not run on the shadow, unproven by nature */
+  struct strings
+      differences; /* what still differs after the inverse (COLUMN_ORDER: which columns) */
+  bool bare;       /* the migration ran statement by statement; the inverse is one transaction */
+  struct shadow_effects effects;
+  const struct catalog *before, *after; /* as read from the shadow */
+  char fingerprint_before[65], fingerprint_after[65];
+};
+
+/* ERR_REFUSED when the migration itself fails on the shadow (message of shadow_run). An inverse
+ * that cannot be made or proven is no error: verdict NONE with refusals. */
+int inverse_prove(struct arena *arena, struct shadow *shadow,
+                  const struct catalog_options *catalog_options, const struct sql_script *script,
+                  struct inverse **ret_inverse, struct err *err);
+
+/* A readable SQL file: header with verdict and what it covers, steps in order with notes, the data
+ * step as a comment. */
+char *inverse_script_text(struct arena *arena, const struct inverse *inverse);
+
+/* The way back itself, without a proof: runs rounds on `conn`, inside the caller's transaction,
+ * until the schema is `to` or belay knows no further (ret_refusals says why). ret_steps: what was
+ * run, in that order. The caller compares fingerprints, and commits or rolls back. Both catalogs
+ * must come from the same database (diff by OID). */
+int inverse_converge(struct arena *arena, struct db_conn *conn,
+                     const struct catalog_options *catalog_options, const struct catalog *to,
+                     struct inverse_steps *ret_steps, struct strings *ret_refusals,
+                     struct err *err);
+
+/* The first round of it: statements that bring `from` nearer to `to`, not run. Private to
+ * inverse/, public for tests. No statements and no refusals = nothing differs. Without memory:
+ * tables and columns that an earlier round made count as the migration's, so this is not for
+ * calling in a loop; inverse_converge is. */
+int inverse_round(struct arena *arena, const struct catalog *from, const struct catalog *to,
+                  struct inverse_steps *ret_steps, struct strings *ret_refusals, struct err *err);

@@ -1,0 +1,129 @@
+#include "inverse/round.h"
+
+#include "sql/quote.h"
+
+struct creating {
+  struct round *r;
+  struct map *missing; /* round_key -> object of the goal that is not there */
+};
+
+static bool is_missing(const struct creating *w, const struct catalog_object *o)
+{
+  return map_get(w->missing, round_key(w->r->arena, o)) != NULL;
+}
+
+/* Made by the server together with something else that is missing too. */
+static bool comes_along(const struct creating *w, const struct catalog_object *o)
+{
+  if (o->kind == CATALOG_DATABASE || round_is_view_column(o))
+    return true;
+  if (o->kind == CATALOG_CONSTRAINT && catalog_is(o, "inherited", "t") &&
+      catalog_is(o, "type", "c"))
+    return true;
+  if (o->kind == CATALOG_SEQUENCE && catalog_get(o, "identity"))
+    return true;
+  if (o->kind != CATALOG_COLUMN)
+    return false;
+  if (is_missing(w, o->parent))
+    return true;
+  const struct catalog_object *above = round_parent_column(w->r, w->r->to, o);
+  return above && is_missing(w, above);
+}
+
+static bool kind_waits_for_data(enum catalog_kind kind)
+{
+  switch (kind) {
+  case CATALOG_SCHEMA:
+  case CATALOG_EXTENSION:
+  case CATALOG_ENUM:
+  case CATALOG_DOMAIN:
+  case CATALOG_COMPOSITE:
+  case CATALOG_SEQUENCE:
+  case CATALOG_FUNCTION:
+  case CATALOG_TABLE:
+  case CATALOG_COLUMN:
+    return false;
+  default:
+    return true;
+  }
+}
+
+enum { DEPTH_MAX = 64 };
+
+/* What needs something that comes only after the data must wait as well. */
+static bool waits_for_data(const struct creating *w, const struct catalog_object *o, int depth)
+{
+  if (kind_waits_for_data(o->kind))
+    return true;
+  for (size_t i = 0; i < o->depends_on_count && depth < DEPTH_MAX; i++)
+    if (o->depends_on[i] != o && is_missing(w, o->depends_on[i]) &&
+        waits_for_data(w, o->depends_on[i], depth + 1))
+      return true;
+  return false;
+}
+
+static const char *create_note(struct round *r, const struct catalog_object *o)
+{
+  const struct catalog *after = r->state && r->state->after ? r->state->after : r->from;
+  bool was_there = catalog_find_name(after, o->kind, o->identity) != NULL;
+  return round_note(r, o, was_there ? "is made again" : "was dropped");
+}
+
+static void emit_create(struct round *r, const struct catalog_object *o, bool waits)
+{
+  struct catalog_script script = {0};
+  if (catalog_create_object(r->arena, r->to, o, &script, r->err) < 0) {
+    r->failed = true;
+    return;
+  }
+  const char *note = create_note(r, o);
+  for (size_t i = 0; i < script.len; i++, note = NULL) {
+    bool after = waits || script.at[i].section == CATALOG_POST_DATA;
+    round_emit_script(r, after ? INVERSE_AFTER_DATA : INVERSE_BEFORE_DATA, note, script.at[i].sql);
+  }
+}
+
+/* A column comes back empty: NOT NULL waits for the data, and an identity lets the data in. */
+static void emit_column(struct round *r, const struct catalog_object *column, bool waits)
+{
+  struct catalog_object copy = *column;
+  copy.properties = arena_alloc(r->arena, (column->property_count + 1) * sizeof(*copy.properties));
+  for (size_t i = 0; i < column->property_count; i++) {
+    copy.properties[i] = column->properties[i];
+    struct catalog_property *p = &copy.properties[i];
+    if (strcmp(p->name, "not_null") == 0)
+      p->value = NULL;
+    if (strcmp(p->name, "identity") == 0 && p->value)
+      p->value = "d";
+  }
+  emit_create(r, &copy, waits);
+}
+
+void round_creates(struct round *r, enum inverse_phase phase)
+{
+  struct creating w = {.r = r, .missing = map_new(r->arena)};
+  struct catalog_objects wanted = {0}, sorted = {0};
+  for (size_t i = 0; i < r->changes.len; i++)
+    if (r->changes.at[i].type == CATALOG_DROPPED)
+      map_put(w.missing, round_key(r->arena, r->changes.at[i].before),
+              (void *)(uintptr_t)r->changes.at[i].before);
+  for (size_t i = 0; i < r->changes.len; i++)
+    if (r->changes.at[i].type == CATALOG_DROPPED)
+      vec_push(r->arena, &wanted, (struct catalog_object *)(uintptr_t)r->changes.at[i].before);
+  if (wanted.len == 0)
+    return;
+  if (catalog_sort(r->arena, wanted.at, wanted.len, &sorted, r->err) < 0) {
+    r->failed = true;
+    return;
+  }
+  for (size_t i = 0; i < sorted.len && !r->failed; i++) {
+    const struct catalog_object *o = sorted.at[i];
+    bool waits = waits_for_data(&w, o, 0);
+    if (comes_along(&w, o) || (phase == INVERSE_BEFORE_DATA && waits))
+      continue;
+    if (o->kind == CATALOG_COLUMN)
+      emit_column(r, o, waits);
+    else
+      emit_create(r, o, waits);
+  }
+}

@@ -1,0 +1,234 @@
+#include "inverse/undo_private.h"
+
+#include "backup/chunks.h"
+
+static const char *const temp_names[] = {"before", "after", "unchanged", "confirmed", "work"};
+
+/* "s, c0, c1" or the keys */
+static const char *temp_columns(struct undo *u, const struct undo_table *t, const char *what)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  bool before = strcmp(what, "before") == 0, after = strcmp(what, "after") == 0;
+  if (before)
+    text_puts(&s, "s");
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (before || (after && c->name_after) || (!after && c->key))
+      text_printf(&s, "%sc%zu", s.len ? ", " : "", i);
+  }
+  return arena_strdup(u->arena, s.data);
+}
+
+static int make_temp(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                     const char *what, struct err *err)
+{
+  CLEANUP(text_clear) struct text sql = TEXT_INIT;
+  const char *name = undo_temp(u, what, t);
+  bool before = strcmp(what, "before") == 0, after = strcmp(what, "after") == 0;
+  /* ON COMMIT DROP would do, but several migrations may be undone in one transaction */
+  text_printf(&sql, "DROP TABLE IF EXISTS %s; CREATE TEMP TABLE %s (", name,
+              name + strlen("pg_temp."));
+  text_puts(&sql, before ? "s text, " : "");
+  if (strcmp(what, "work") == 0)
+    text_puts(&sql, "kind text COLLATE \"C\", conflict text COLLATE \"C\", ");
+  bool first = true;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (!before && !(after && c->name_after) && !c->key)
+      continue;
+    text_printf(&sql, "%sc%zu text COLLATE \"C\"", first ? "" : ", ", i);
+    first = false;
+  }
+  text_puts(&sql, ") ON COMMIT DROP");
+  return undo_run(u, conn, t, sql.data, err);
+}
+
+static int load(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *what,
+                struct err *err)
+{
+  const char *name = undo_temp(u, what, t);
+  const char *sql =
+      arena_printf(u->arena, "COPY %s (%s) FROM STDIN", name, temp_columns(u, t, what));
+  const char *object = arena_printf(u->arena, "%s:%s", what, t->before);
+  if (make_temp(u, conn, t, what, err) < 0 ||
+      chunks_copy_in(conn, sql, u->archive, object, NULL, err) < 0)
+    return -1;
+  return undo_run(u, conn, t, arena_printf(u->arena, "ANALYZE %s", name), err);
+}
+
+static int load_all(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                    struct err *err)
+{
+  if (load(u, conn, t, "before", err) < 0)
+    return -1;
+  if (t->key_count == 0)
+    return 0;
+  if (make_temp(u, conn, t, "work", err) < 0)
+    return -1;
+  if (!undo_has_after(t))
+    return 0;
+  if (load(u, conn, t, "after", err) < 0 || load(u, conn, t, "unchanged", err) < 0)
+    return -1;
+  return load(u, conn, t, "confirmed", err);
+}
+
+/* ---- what the migration did to which row ---- */
+
+/* Rows whose images are equal need nothing, if values stay what they are while the schema is
+ * brought back. */
+static const char *same_images(struct undo *u, const struct undo_table *t)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (!c->name_after || strcmp(c->type, c->type_after) != 0)
+      return "false";
+    text_printf(&s, "%sb.c%zu IS NOT DISTINCT FROM a.c%zu", s.len ? " AND " : "", i, i);
+  }
+  return arena_strdup(u->arena, s.data);
+}
+
+static bool has_doomed_column(const struct undo_table *t)
+{
+  for (size_t i = 0; i < t->columns.len; i++)
+    if (!t->columns.at[i].name_after)
+      return true;
+  return false;
+}
+
+static int find_work(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                     struct err *err)
+{
+  struct arena *a = u->arena;
+  const char *before = undo_temp(u, "before", t), *after = undo_temp(u, "after", t);
+  const char *work = undo_temp(u, "work", t), *keys = undo_keys(u, t, NULL);
+  /* plain semi- and anti-joins: an OR of the two would run a subquery a row */
+  const char *in_unchanged = arena_printf(a, "EXISTS (SELECT FROM %s x WHERE %s)",
+                                          undo_temp(u, "unchanged", t), undo_join(u, t, "b", "x"));
+  /* rows that the migration did not write are no work, unless columns were dropped under them */
+  bool fill = has_doomed_column(t);
+  const char *unchanged =
+      fill ? arena_printf(a, "INSERT INTO %s (kind, %s) SELECT 'c', %s FROM %s b WHERE %s", work,
+                          keys, undo_keys(u, t, "b"), before, in_unchanged)
+           : arena_printf(a, "DELETE FROM %s b WHERE %s", before, in_unchanged);
+  const char *unconfirmed = arena_printf(
+      a, "DELETE FROM %s b WHERE b.s <> 't' AND NOT EXISTS (SELECT FROM %s x WHERE %s)", before,
+      undo_temp(u, "confirmed", t), undo_join(u, t, "b", "x"));
+  const char *first_key = undo_keys(u, t, "a");
+  const char *changed = arena_printf(
+      a,
+      "INSERT INTO %s (kind, %s) SELECT CASE WHEN (%s) IS NULL THEN 'd' ELSE 'u' END, %s"
+      " FROM %s b LEFT JOIN %s a ON %s WHERE ((%s) IS NULL OR NOT (%s)) AND %s",
+      work, keys, first_key, undo_keys(u, t, "b"), before, after, undo_join(u, t, "a", "b"),
+      first_key, same_images(u, t), fill ? arena_printf(a, "NOT %s", in_unchanged) : "true");
+  const char *inserted =
+      arena_printf(a,
+                   "INSERT INTO %s (kind, %s) SELECT 'i', %s FROM %s a"
+                   " WHERE NOT EXISTS (SELECT FROM %s b WHERE %s)",
+                   work, keys, undo_keys(u, t, "a"), after, before, undo_join(u, t, "a", "b"));
+  if (undo_run(u, conn, t, unchanged, err) < 0 || undo_run(u, conn, t, unconfirmed, err) < 0 ||
+      undo_run(u, conn, t, changed, err) < 0)
+    return -1;
+  return undo_run(u, conn, t, inserted, err);
+}
+
+/* No after-images: the table is gone, or only columns are. */
+static int all_is_work(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                       struct err *err)
+{
+  const char *keys = undo_keys(u, t, NULL);
+  const char *sql = arena_printf(u->arena, "INSERT INTO %s (kind, %s) SELECT '%s', %s FROM %s",
+                                 undo_temp(u, "work", t), keys, t->after ? "c" : "n", keys,
+                                 undo_temp(u, "before", t));
+  return undo_run(u, conn, t, sql, err);
+}
+
+/* ---- what others did to it since ---- */
+
+static const char *differs_now(struct undo *u, const struct undo_table *t)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (c->name_after && !c->key)
+      text_printf(&s, "%s%s IS DISTINCT FROM a.c%zu", s.len ? " OR " : "",
+                  undo_text_of(u, "t", c->name_after), i);
+  }
+  return s.len ? arena_strdup(u->arena, s.data) : "false";
+}
+
+static int mark_conflicts(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                          struct err *err)
+{
+  struct arena *a = u->arena;
+  const char *work = undo_temp(u, "work", t);
+  const char *present =
+      arena_printf(a, "EXISTS (SELECT FROM %s t WHERE %s)", undo_from(u, t, UNDO_AFTER),
+                   undo_match(u, t, UNDO_AFTER, "t", "w"));
+  const char *const statements[] = {
+      arena_printf(a, "UPDATE %s w SET conflict = 'deleted since' WHERE w.kind = 'u' AND NOT %s",
+                   work, present),
+      arena_printf(a, "DELETE FROM %s w WHERE w.kind = 'i' AND NOT %s", work, present),
+      arena_printf(a, "UPDATE %s w SET conflict = 'key used again' WHERE w.kind = 'd' AND %s", work,
+                   present),
+      arena_printf(a,
+                   "UPDATE %s w SET conflict = 'changed since' FROM %s a, %s t"
+                   " WHERE w.kind IN ('u', 'i') AND %s AND %s AND (%s)",
+                   work, undo_temp(u, "after", t), undo_from(u, t, UNDO_AFTER),
+                   undo_join(u, t, "a", "w"), undo_match(u, t, UNDO_AFTER, "t", "a"),
+                   differs_now(u, t)),
+  };
+  for (size_t i = 0; i < COUNT_OF(statements); i++)
+    if (undo_run(u, conn, t, statements[i], err) < 0)
+      return -1;
+  return 0;
+}
+
+static int compare_table(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                         struct err *err)
+{
+  if (t->after) {
+    /* nobody may write between the compare and the writing back */
+    const char *lock = arena_printf(u->arena, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
+                                    undo_from(u, t, UNDO_AFTER));
+    if (undo_run(u, conn, t, lock, err) < 0)
+      return -1;
+  }
+  if (load_all(u, conn, t, err) < 0)
+    return -1;
+  if (t->key_count == 0)
+    return 0;
+  const char *analyze = arena_printf(u->arena, "ANALYZE %s", undo_temp(u, "work", t));
+  if (!undo_has_after(t))
+    return all_is_work(u, conn, t, err) < 0 ? -1 : undo_run(u, conn, t, analyze, err);
+  if (find_work(u, conn, t, err) < 0 || undo_run(u, conn, t, analyze, err) < 0)
+    return -1;
+  return mark_conflicts(u, conn, t, err);
+}
+
+int undo_compare(struct undo *u, struct db_conn *conn, struct err *err)
+{
+  struct capture_settings saved = {0};
+  if (db_transaction_status(conn) != 'T')
+    return err_set(err, ERR_UNEXPECTED, "undo outside of a transaction");
+  if (capture_settings_enter(u->arena, conn, &saved, err) < 0)
+    return err_wrap(err, "undo");
+  for (size_t i = 0; i < u->tables.len; i++)
+    if (compare_table(u, conn, &u->tables.at[i], err) < 0)
+      return -1;
+  u->compared = true;
+  return capture_settings_leave(conn, &saved, err);
+}
+
+int undo_drop_temps(struct undo *u, struct db_conn *conn, struct err *err)
+{
+  for (size_t i = 0; i < u->tables.len; i++) {
+    for (size_t k = 0; k < COUNT_OF(temp_names); k++) {
+      const char *sql = arena_printf(u->arena, "DROP TABLE IF EXISTS %s",
+                                     undo_temp(u, temp_names[k], &u->tables.at[i]));
+      if (undo_run(u, conn, &u->tables.at[i], sql, err) < 0)
+        return -1;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,91 @@
+/* inverse/undo_private.h: shared by undo*.c.
+ *
+ * Of table number N there are temporary tables, all columns text (the values as COPY wrote them),
+ * so that no schema step is held up by a type and no cast can change a value that is only compared.
+ * Column i of the capture is always called c<i>.
+ *   pg_temp.belay_before_N   s, c...  what the migration changed, as it was (rows that it did not
+ *                                     change are removed at compare)
+ *   pg_temp.belay_after_N    c...     the rows the migration wrote, in the columns that survived
+ *   pg_temp.belay_unchanged_N, belay_confirmed_N   keys (capture_private.h)
+ *   pg_temp.belay_work_N     keys, kind, conflict
+ * kind: u updated, d deleted, i inserted by the migration; n table dropped; c only columns are
+ * filled.
+ */
+#pragma once
+
+#include "db/db.h"
+#include "inverse/capture.h"
+#include "inverse/capture_private.h"
+
+struct undo_column {
+  const char *name, *name_after; /* name_after NULL: gone */
+  const char *type, *type_after;
+  bool key;
+  bool generated, identity_always; /* at undo_write, as it is then */
+};
+VEC_TYPE(undo_columns, struct undo_column);
+
+struct undo_table {
+  size_t number;
+  enum capture_how how;
+  const char *before, *after; /* identities; after NULL: dropped */
+  bool partitioned, doomed_only, truncated;
+  size_t key_count;
+  struct undo_columns columns;
+};
+VEC_TYPE(undo_tables, struct undo_table);
+
+struct undo_position {
+  int64_t last_value;
+  bool is_called;
+};
+struct undo_sequence {
+  const char *identity;
+  struct undo_position before, after;
+  bool has_after;
+};
+VEC_TYPE(undo_sequences, struct undo_sequence);
+
+struct undo {
+  struct arena *arena;
+  struct archive *archive;
+  struct undo_tables tables;
+  struct undo_sequences sequences;
+  bool compared;
+  enum undo_on_conflict on_conflict;
+};
+
+/* ---- undo_sql.c: pieces of SQL ---- */
+enum undo_state { UNDO_BEFORE, UNDO_AFTER }; /* which names and types of a table */
+/* pg_temp.belay_<what>_N */
+const char *undo_temp(struct undo *u, const char *what, const struct undo_table *t);
+/* "ONLY public.t" */
+const char *undo_from(struct undo *u, const struct undo_table *t, enum undo_state state);
+/* c1, c4 of the key; alias may be NULL */
+const char *undo_keys(struct undo *u, const struct undo_table *t, const char *alias);
+/* x.c1 = y.c1 AND ... between two temporary tables */
+const char *undo_join(struct undo *u, const struct undo_table *t, const char *x, const char *y);
+/* the row `t` of the real table is the one of temporary row `x` */
+const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_state state,
+                       const char *alias, const char *x);
+/* a value as COPY would write it, NULL for NULL */
+const char *undo_text_of(struct undo *u, const char *alias, const char *column);
+/* has a key and after-images */
+bool undo_has_after(const struct undo_table *t);
+/* Runs arena-printed SQL, naming the table in errors. */
+int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *sql,
+             struct err *err);
+
+/* ---- undo_compare.c ---- */
+int undo_drop_temps(struct undo *u, struct db_conn *conn, struct err *err);
+/* ---- undo_refer.c ---- */
+/* Marks inserted rows that rows of others refer to. */
+int undo_mark_referenced(struct undo *u, struct db_conn *conn, struct err *err);
+/* ---- undo_trigger.c ---- */
+struct undo_switches {
+  struct strings off, on; /* statements */
+};
+int undo_switches_read(struct undo *u, struct db_conn *conn, struct undo_switches *ret,
+                       struct err *err);
+/* ---- undo_sequence.c ---- */
+int undo_sequences_set(struct undo *u, struct db_conn *conn, struct err *err);

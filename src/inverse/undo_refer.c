@@ -1,0 +1,98 @@
+/* A row that the migration inserted may be referred to by rows written since. Deleting it would
+ * fail, or, with ON DELETE CASCADE or SET NULL, silently take those rows along. Such rows are
+ * conflicts in every mode: they are kept. */
+#include "inverse/undo_private.h"
+
+#include "sql/quote.h"
+
+struct reference {
+  const struct undo_table *parent, *child; /* child NULL: not captured */
+  const char *from;                        /* "public.orders" */
+  const char *join;                        /* t.id = f.order_id */
+};
+VEC_TYPE(references, struct reference);
+
+static const char references_query[] =
+    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), k.conrelid::regclass::text,"
+    " (SELECT string_agg(pg_catalog.format('t.%I OPERATOR(%I.%s) f.%I', p.attname, o.nspname,"
+    "  q.oprname, a.attname), ' AND ' ORDER BY x.n)"
+    "  FROM unnest(k.conkey, k.confkey, k.conpfeqop) WITH ORDINALITY"
+    "  AS x(child, parent, operator, n)"
+    "  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = x.child"
+    "  JOIN pg_catalog.pg_attribute p ON p.attrelid = k.confrelid AND p.attnum = x.parent"
+    "  JOIN pg_catalog.pg_operator q ON q.oid = x.operator"
+    "  JOIN pg_catalog.pg_namespace o ON o.oid = q.oprnamespace)"
+    " FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = $1::text::regclass ORDER BY 1";
+
+static const struct undo_table *captured(const struct undo *u, const char *identity)
+{
+  for (size_t i = 0; i < u->tables.len; i++)
+    if (strcmp(u->tables.at[i].before, identity) == 0 && undo_has_after(&u->tables.at[i]))
+      return &u->tables.at[i];
+  return NULL;
+}
+
+static int read_references(struct undo *u, struct db_conn *conn, const struct undo_table *parent,
+                           struct references *ret, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err, references_query, parent->before, NULL) < 0)
+    return err_wrap(err, "foreign keys to %s", parent->before);
+  for (int i = 0; i < db_rows(r); i++)
+    vec_push(u->arena, ret,
+             ((struct reference){.parent = parent,
+                                 .child = captured(u, db_value(r, i, 0)),
+                                 .from = arena_strdup(u->arena, db_value(r, i, 0)),
+                                 .join = arena_strdup(u->arena, db_value(r, i, 2))}));
+  return 0;
+}
+
+static int mark(struct undo *u, struct db_conn *conn, const struct reference *ref,
+                int64_t *ret_marked, struct err *err)
+{
+  struct arena *a = u->arena;
+  const char *conflict = sql_literal(a, arena_printf(a, "referenced by %s", ref->from));
+  const char *done = u->on_conflict == UNDO_RESTORE
+                         ? "(x.conflict IS NULL OR x.conflict NOT LIKE 'referenced%')"
+                         : "x.conflict IS NULL";
+  /* rows that this undo deletes or sets back do not count */
+  const char *own = ref->child
+                        ? arena_printf(a,
+                                       " AND NOT EXISTS (SELECT FROM %s x WHERE %s AND"
+                                       " x.kind IN ('i', 'u') AND %s)",
+                                       undo_temp(u, "work", ref->child),
+                                       undo_match(u, ref->child, UNDO_BEFORE, "f", "x"), done)
+                        : "";
+  const char *sql = arena_printf(
+      a,
+      "WITH m AS (UPDATE %s w SET conflict = %s FROM %s t WHERE w.kind = 'i' AND"
+      " (w.conflict IS NULL OR w.conflict NOT LIKE 'referenced%%') AND %s AND EXISTS"
+      " (SELECT FROM %s f WHERE %s%s) RETURNING 1) SELECT count(*) FROM m",
+      undo_temp(u, "work", ref->parent), conflict, undo_from(u, ref->parent, UNDO_BEFORE),
+      undo_match(u, ref->parent, UNDO_BEFORE, "t", "w"), ref->from, ref->join, own);
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err, sql, NULL) < 0)
+    return err_wrap(err, "rows that refer to %s", ref->parent->before);
+  *ret_marked += db_int(r, 0, 0);
+  return 0;
+}
+
+int undo_mark_referenced(struct undo *u, struct db_conn *conn, struct err *err)
+{
+  struct references references = {0};
+  for (size_t i = 0; i < u->tables.len; i++)
+    if (undo_has_after(&u->tables.at[i]) &&
+        read_references(u, conn, &u->tables.at[i], &references, err) < 0)
+      return -1;
+  /* a row that is kept may refer to another one; each pass marks at least one row or is the last */
+  int64_t marked = 1;
+  while (marked > 0) {
+    marked = 0;
+    for (size_t i = 0; i < references.len; i++)
+      if (mark(u, conn, &references.at[i], &marked, err) < 0)
+        return -1;
+  }
+  return 0;
+}

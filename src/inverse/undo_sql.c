@@ -1,0 +1,75 @@
+#include "inverse/undo_private.h"
+
+#include "sql/quote.h"
+
+const char *undo_temp(struct undo *u, const char *what, const struct undo_table *t)
+{
+  return arena_printf(u->arena, "pg_temp.belay_%s_%zu", what, t->number);
+}
+
+const char *undo_from(struct undo *u, const struct undo_table *t, enum undo_state state)
+{
+  return capture_from(u->arena, state == UNDO_BEFORE ? t->before : t->after, t->partitioned);
+}
+
+const char *undo_keys(struct undo *u, const struct undo_table *t, const char *alias)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++)
+    if (t->columns.at[i].key)
+      text_printf(&s, "%s%s%sc%zu", s.len ? ", " : "", alias ? alias : "", alias ? "." : "", i);
+  return arena_strdup(u->arena, s.data);
+}
+
+const char *undo_join(struct undo *u, const struct undo_table *t, const char *x, const char *y)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++)
+    if (t->columns.at[i].key)
+      text_printf(&s, "%s%s.c%zu = %s.c%zu", s.len ? " AND " : "", x, i, y, i);
+  return arena_strdup(u->arena, s.data);
+}
+
+const char *undo_text_of(struct undo *u, const char *alias, const char *column)
+{
+  const char *name = sql_ident(u->arena, column);
+  return arena_printf(u->arena,
+                      "(CASE WHEN %s.%s IS NOT DISTINCT FROM NULL THEN NULL"
+                      " ELSE pg_catalog.format('%%s', %s.%s) END COLLATE \"C\")",
+                      alias, name, alias, name);
+}
+
+const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_state state,
+                       const char *alias, const char *x)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (!c->key)
+      continue;
+    const char *name = sql_ident(u->arena, state == UNDO_BEFORE ? c->name : c->name_after);
+    const char *type = state == UNDO_BEFORE ? c->type : c->type_after;
+    bool integer = strcmp(type, "integer") == 0 || strcmp(type, "bigint") == 0 ||
+                   strcmp(type, "smallint") == 0;
+    text_puts(&s, s.len ? " AND " : "");
+    if (integer || strcmp(type, "uuid") == 0) /* can use the index */
+      text_printf(&s, "%s.%s = %s.c%zu::%s", alias, name, x, i, integer ? "int8" : "uuid");
+    else
+      text_printf(&s, "pg_catalog.format('%%s', %s.%s) COLLATE \"C\" = %s.c%zu", alias, name, x, i);
+  }
+  return arena_strdup(u->arena, s.data);
+}
+
+bool undo_has_after(const struct undo_table *t)
+{
+  return t->after && !t->doomed_only && t->key_count > 0;
+}
+
+int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *sql,
+             struct err *err)
+{
+  UNUSED(u);
+  if (db_exec(conn, sql, err) < 0)
+    return err_wrap(err, "undo of %s", t->before);
+  return 0;
+}

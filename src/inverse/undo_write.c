@@ -1,0 +1,379 @@
+/* All rows of all tables are written by ONE statement: first deletes, then updates, then
+ * inserts. Foreign keys are checked at its end, so neither the order of tables, nor cycles, nor
+ * references of a table to itself matter; and a unique value that moved from one row to another
+ * is free again before it is needed. */
+#include "inverse/undo_private.h"
+
+#include "sql/quote.h"
+
+/* ---- the state before, as it is now ---- */
+
+static int read_live_columns(struct undo *u, struct db_conn *conn, struct undo_table *t,
+                             struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err,
+               "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),"
+               " a.attgenerated <> '', a.attidentity = 'a' FROM pg_catalog.pg_attribute a"
+               " WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped",
+               t->before, NULL) < 0)
+    return err_wrap(err, "undo of %s", t->before);
+  for (size_t i = 0; i < t->columns.len; i++) {
+    struct undo_column *c = &t->columns.at[i];
+    int row = 0;
+    while (row < db_rows(r) && strcmp(db_value(r, row, 0), c->name) != 0)
+      row++;
+    if (row == db_rows(r))
+      return err_set(err, ERR_REFUSED, "undo of %s: there is no column %s", t->before, c->name);
+    /* a cast to another type could cut values off without a word */
+    if (strcmp(db_value(r, row, 1), c->type) != 0)
+      return err_set(err, ERR_REFUSED, "undo of %s: column %s is %s, the captured values are %s",
+                     t->before, c->name, db_value(r, row, 1), c->type);
+    c->generated = db_bool(r, row, 2);
+    c->identity_always = db_bool(r, row, 3);
+  }
+  UNUSED(u);
+  return 0;
+}
+
+static bool is_set(const struct undo_column *c)
+{
+  return !c->key && !c->generated && !c->identity_always;
+}
+
+/* ---- which work is done: SQL conditions on alias w ---- */
+
+static const char *is_done(const struct undo *u)
+{
+  return u->on_conflict == UNDO_RESTORE
+             ? "(w.conflict IS NULL OR w.conflict NOT LIKE 'referenced%')"
+             : "w.conflict IS NULL";
+}
+
+static const char *is_update(const struct undo *u)
+{
+  return u->on_conflict == UNDO_RESTORE
+             ? "((w.kind = 'u' AND coalesce(w.conflict, '') <> 'deleted since')"
+               " OR (w.kind = 'd' AND w.conflict IS NOT NULL))"
+             : "(w.kind = 'u' AND w.conflict IS NULL)";
+}
+
+/* Rows of which only the dropped columns are put back: the migration did not write them, or
+ * others have since. */
+static const char *is_fill(const struct undo *u)
+{
+  return u->on_conflict == UNDO_RESTORE
+             ? "(w.kind = 'c')"
+             : "(w.kind = 'c' OR (w.kind = 'u' AND w.conflict = 'changed since'))";
+}
+
+static const char *is_insert(const struct undo *u)
+{
+  return u->on_conflict == UNDO_RESTORE ? "(w.kind = 'n' OR (w.kind = 'd' AND w.conflict IS NULL)"
+                                          " OR (w.kind = 'u' AND w.conflict = 'deleted since'))"
+                                        : "(w.kind IN ('n', 'd') AND w.conflict IS NULL)";
+}
+
+/* ---- the statement ---- */
+
+static void add_delete(struct undo *u, const struct undo_table *t, struct text *sql)
+{
+  if (!undo_has_after(t))
+    return;
+  text_printf(
+      sql, "d%zu AS (DELETE FROM %s t USING %s w WHERE %s AND w.kind = 'i' AND %s RETURNING 1),\n",
+      t->number, undo_from(u, t, UNDO_BEFORE), undo_temp(u, "work", t),
+      undo_match(u, t, UNDO_BEFORE, "t", "w"), is_done(u));
+}
+
+static bool has_settable(const struct undo_table *t, bool doomed_only)
+{
+  if (t->key_count == 0 || !t->after)
+    return false;
+  for (size_t i = 0; i < t->columns.len; i++)
+    if (is_set(&t->columns.at[i]) && (!doomed_only || !t->columns.at[i].name_after))
+      return true;
+  return false;
+}
+
+static bool has_update(const struct undo_table *t)
+{
+  return undo_has_after(t) && has_settable(t, false);
+}
+
+static bool has_fill(const struct undo_table *t)
+{
+  return has_settable(t, true);
+}
+
+static void add_update_of(struct undo *u, const struct undo_table *t, bool fill, struct text *sql)
+{
+  text_printf(sql, "%c%zu AS (UPDATE %s t SET ", fill ? 'f' : 'u', t->number,
+              undo_from(u, t, UNDO_BEFORE));
+  const char *comma = "";
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (!is_set(c) || (fill && c->name_after))
+      continue;
+    text_printf(sql, "%s%s = b.c%zu::%s", comma, sql_ident(u->arena, c->name), i, c->type);
+    comma = ", ";
+  }
+  text_printf(sql,
+              " FROM %s b JOIN %s w ON %s WHERE %s AND %s AND (SELECT n FROM deleted) >= 0"
+              " RETURNING 1),\n",
+              undo_temp(u, "before", t), undo_temp(u, "work", t), undo_join(u, t, "b", "w"),
+              undo_match(u, t, UNDO_BEFORE, "t", "b"), fill ? is_fill(u) : is_update(u));
+}
+
+static void add_update(struct undo *u, const struct undo_table *t, struct text *sql)
+{
+  if (has_update(t))
+    add_update_of(u, t, false, sql);
+  if (has_fill(t))
+    add_update_of(u, t, true, sql);
+}
+
+static bool has_insert(const struct undo_table *t)
+{
+  return t->how != CAPTURE_COLUMNS;
+}
+
+static void add_insert(struct undo *u, const struct undo_table *t, struct text *sql)
+{
+  if (!has_insert(t))
+    return;
+  CLEANUP(text_clear) struct text names = TEXT_INIT;
+  CLEANUP(text_clear) struct text values = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (c->generated)
+      continue;
+    text_printf(&names, "%s%s", names.len ? ", " : "", sql_ident(u->arena, c->name));
+    text_printf(&values, "%sb.c%zu::%s", values.len ? ", " : "", i, c->type);
+  }
+  text_printf(sql, "i%zu AS (INSERT INTO %s", t->number, t->before);
+  if (names.len > 0)
+    text_printf(sql, " (%s) OVERRIDING SYSTEM VALUE", names.data);
+  text_printf(sql, " SELECT %s FROM %s b", values.data, undo_temp(u, "before", t));
+  if (t->key_count > 0)
+    text_printf(sql, " JOIN %s w ON %s WHERE %s AND NOT EXISTS (SELECT FROM %s t WHERE %s) AND",
+                undo_temp(u, "work", t), undo_join(u, t, "b", "w"), is_insert(u),
+                undo_from(u, t, UNDO_BEFORE), undo_match(u, t, UNDO_BEFORE, "t", "b"));
+  else
+    text_puts(sql, " WHERE");
+  text_puts(sql, " (SELECT n FROM updated) >= 0 RETURNING 1),\n");
+}
+
+struct counted {
+  char letter;
+  bool (*has)(const struct undo_table *t);
+};
+
+static void add_sum(struct undo *u, const char *name, const struct counted *counted, size_t count,
+                    struct text *sql)
+{
+  text_printf(sql, "%s AS MATERIALIZED (SELECT 0", name);
+  for (size_t k = 0; k < count; k++)
+    for (size_t i = 0; i < u->tables.len; i++)
+      if (counted[k].has(&u->tables.at[i]))
+        text_printf(sql, " + (SELECT count(*) FROM %c%zu)", counted[k].letter, i);
+  text_puts(sql, " AS n)");
+}
+
+static int write_rows(struct undo *u, struct db_conn *conn, struct undo_report *report,
+                      struct err *err)
+{
+  CLEANUP(text_clear) struct text sql = TEXT_INIT;
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  static const struct counted deletes[] = {{'d', undo_has_after}};
+  static const struct counted updates[] = {{'u', has_update}, {'f', has_fill}};
+  static const struct counted inserts[] = {{'i', has_insert}};
+  text_puts(&sql, "WITH ");
+  for (size_t i = 0; i < u->tables.len; i++)
+    add_delete(u, &u->tables.at[i], &sql);
+  add_sum(u, "deleted", deletes, COUNT_OF(deletes), &sql);
+  text_puts(&sql, ",\n");
+  for (size_t i = 0; i < u->tables.len; i++)
+    add_update(u, &u->tables.at[i], &sql);
+  add_sum(u, "updated", updates, COUNT_OF(updates), &sql);
+  text_puts(&sql, ",\n");
+  for (size_t i = 0; i < u->tables.len; i++)
+    add_insert(u, &u->tables.at[i], &sql);
+  add_sum(u, "inserted", inserts, COUNT_OF(inserts), &sql);
+  text_puts(&sql, "\nSELECT updated.n, inserted.n, deleted.n FROM updated, inserted, deleted");
+  if (db_query(conn, &r, err, sql.data, NULL) < 0)
+    return err_wrap(err, "writing rows back");
+  report->restored = db_int(r, 0, 0);
+  report->reinserted = db_int(r, 0, 1);
+  report->deleted = db_int(r, 0, 2);
+  return 0;
+}
+
+/* ---- is it as captured? ---- */
+
+static const char *differs_from_before(struct undo *u, const struct undo_table *t, bool doomed_only)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++)
+    if (!t->columns.at[i].key && !t->columns.at[i].generated &&
+        (!doomed_only || !t->columns.at[i].name_after))
+      text_printf(&s, " OR %s IS DISTINCT FROM b.c%zu", undo_text_of(u, "t", t->columns.at[i].name),
+                  i);
+  return arena_strdup(u->arena, s.data);
+}
+
+/* Every row that was written must be there, as captured; where only columns were filled, a row
+ * that is gone by now is no difference. */
+static const char *keyed_check(struct undo *u, const struct undo_table *t)
+{
+  struct arena *a = u->arena;
+  const char *work = undo_temp(u, "work", t), *from = undo_from(u, t, UNDO_BEFORE);
+  const char *before = undo_temp(u, "before", t), *join = undo_join(u, t, "b", "w");
+  const char *match = undo_match(u, t, UNDO_BEFORE, "t", "b");
+  return arena_printf(a,
+                      "SELECT (SELECT count(*) FROM %s b JOIN %s w ON %s LEFT JOIN %s t ON %s"
+                      " WHERE (%s OR %s) AND (t.tableoid IS NULL%s))"
+                      " + (SELECT count(*) FROM %s b JOIN %s w ON %s JOIN %s t ON %s"
+                      " WHERE %s AND (false%s))"
+                      " + (SELECT count(*) FROM %s w JOIN %s t ON %s WHERE w.kind = 'i' AND %s)",
+                      before, work, join, from, match, is_update(u), is_insert(u),
+                      differs_from_before(u, t, false), before, work, join, from, match, is_fill(u),
+                      differs_from_before(u, t, true), work, from,
+                      undo_match(u, t, UNDO_BEFORE, "t", "w"), is_done(u));
+}
+
+/* A table without key: each captured row is there at least as often as captured. */
+static const char *keyless_check(struct undo *u, const struct undo_table *t)
+{
+  CLEANUP(text_clear) struct text captured = TEXT_INIT;
+  CLEANUP(text_clear) struct text live = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (c->generated)
+      continue;
+    text_printf(&captured, "%sb.c%zu", captured.len ? ", " : "", i);
+    text_printf(&live, "%s%s", live.len ? ", " : "", undo_text_of(u, "t", c->name));
+  }
+  return arena_printf(
+      u->arena, "SELECT count(*) FROM (SELECT %s FROM %s b EXCEPT ALL SELECT %s FROM %s t) x",
+      captured.data, undo_temp(u, "before", t), live.data, undo_from(u, t, UNDO_BEFORE));
+}
+
+static int check_rows(struct undo *u, struct db_conn *conn, struct err *err)
+{
+  for (size_t i = 0; i < u->tables.len; i++) {
+    const struct undo_table *t = &u->tables.at[i];
+    CLEANUP(db_result_clear) struct db_result *r = NULL;
+    if (db_query(conn, &r, err, t->key_count > 0 ? keyed_check(u, t) : keyless_check(u, t), NULL) <
+        0)
+      return err_wrap(err, "checking %s after the undo", t->before);
+    if (db_int(r, 0, 0) != 0)
+      return err_set(err, ERR_REFUSED, "undo of %s: %s rows would not be as they were captured",
+                     t->before, db_value(r, 0, 0));
+  }
+  return 0;
+}
+
+/* ---- conflicts ---- */
+
+static const char *key_expression(struct undo *u, const struct undo_table *t)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    if (t->columns.at[i].key)
+      text_printf(&s, "%s%s || w.c%zu", s.len ? " || " : "",
+                  sql_literal(u->arena, arena_printf(u->arena, "%s%s=", s.len ? ", " : "",
+                                                     t->columns.at[i].name)),
+                  i);
+  }
+  return arena_strdup(u->arena, s.data);
+}
+
+static int list_conflicts(struct undo *u, struct db_conn *conn, struct undo_report *report,
+                          struct err *err)
+{
+  for (size_t i = 0; i < u->tables.len; i++) {
+    const struct undo_table *t = &u->tables.at[i];
+    if (t->key_count == 0)
+      continue;
+    CLEANUP(db_result_clear) struct db_result *r = NULL;
+    const char *sql = arena_printf(
+        u->arena,
+        "SELECT count(*) OVER (), %s, w.conflict FROM %s w WHERE w.conflict IS NOT NULL"
+        " ORDER BY %s LIMIT %d",
+        key_expression(u, t), undo_temp(u, "work", t), undo_keys(u, t, "w"), UNDO_CONFLICTS_MAX);
+    if (db_query(conn, &r, err, sql, NULL) < 0)
+      return err_wrap(err, "undo of %s", t->before);
+    report->conflict_count += db_rows(r) > 0 ? db_int(r, 0, 0) : 0;
+    for (int k = 0; k < db_rows(r) && report->conflicts.len < UNDO_CONFLICTS_MAX; k++)
+      vec_push(u->arena, &report->conflicts,
+               ((struct undo_conflict){.table = t->before,
+                                       .key = arena_strdup(u->arena, db_value(r, k, 1)),
+                                       .reason = arena_strdup(u->arena, db_value(r, k, 2))}));
+  }
+  return 0;
+}
+
+enum { ABORT_SHOWN_MAX = 10 };
+
+static int abort_on_conflicts(const struct undo_report *report, struct err *err)
+{
+  CLEANUP(text_clear) struct text detail = TEXT_INIT;
+  for (size_t i = 0; i < report->conflicts.len && i < ABORT_SHOWN_MAX; i++) {
+    const struct undo_conflict *c = &report->conflicts.at[i];
+    text_printf(&detail, "%s%s %s: %s", i ? "\n" : "", c->table, c->key, c->reason);
+  }
+  if (report->conflict_count > ABORT_SHOWN_MAX)
+    text_printf(&detail, "\nand %" PRId64 " more", report->conflict_count - ABORT_SHOWN_MAX);
+  err_set(err, ERR_REFUSED, "%" PRId64 " rows were changed since the migration",
+          report->conflict_count);
+  return err_detail(err, "%s", detail.data);
+}
+
+/* ---- all of it ---- */
+
+static int run_all(struct db_conn *conn, const struct strings *statements, struct err *err)
+{
+  for (size_t i = 0; i < statements->len; i++)
+    if (db_exec(conn, statements->at[i], err) < 0)
+      return err_wrap(err, "triggers and rules of the tables to be written");
+  return 0;
+}
+
+static int write_inside(struct undo *u, struct db_conn *conn, struct undo_report *report,
+                        struct err *err)
+{
+  struct undo_switches switches = {0};
+  for (size_t i = 0; i < u->tables.len; i++)
+    if (read_live_columns(u, conn, &u->tables.at[i], err) < 0)
+      return -1;
+  if (undo_mark_referenced(u, conn, err) < 0 || list_conflicts(u, conn, report, err) < 0)
+    return -1;
+  if (u->on_conflict == UNDO_ABORT && report->conflict_count > 0)
+    return abort_on_conflicts(report, err);
+  /* pending checks would forbid ALTER TABLE, here and in the schema steps that follow */
+  if (undo_switches_read(u, conn, &switches, err) < 0 || run_all(conn, &switches.off, err) < 0 ||
+      db_exec(conn, "SET CONSTRAINTS ALL DEFERRED", err) < 0 ||
+      write_rows(u, conn, report, err) < 0 ||
+      db_exec(conn, "SET CONSTRAINTS ALL IMMEDIATE", err) < 0 ||
+      run_all(conn, &switches.on, err) < 0 || check_rows(u, conn, err) < 0 ||
+      undo_sequences_set(u, conn, err) < 0)
+    return -1;
+  return undo_drop_temps(u, conn, err);
+}
+
+int undo_write(struct undo *u, struct db_conn *conn, enum undo_on_conflict on_conflict,
+               struct undo_report *ret, struct err *err)
+{
+  struct capture_settings saved = {0};
+  struct undo_report report = {0};
+  if (!u->compared)
+    return err_set(err, ERR_UNEXPECTED, "undo_write without undo_compare");
+  u->compared = false;
+  u->on_conflict = on_conflict;
+  if (capture_settings_enter(u->arena, conn, &saved, err) < 0 ||
+      write_inside(u, conn, &report, err) < 0 || capture_settings_leave(conn, &saved, err) < 0)
+    return err_wrap(err, "undo");
+  *ret = report;
+  return 0;
+}

@@ -1,0 +1,134 @@
+#include "inverse/watch.h"
+
+struct watched {
+  uint32_t oid;
+  const char *identity; /* as of the state before the current statement */
+  uint32_t filenode;
+  bool row_exclusive, exclusive; /* locks held already */
+  int64_t writes;                /* of this transaction, pg_stat_xact */
+};
+VEC_TYPE(watched_vec, struct watched);
+
+struct watch {
+  struct arena *arena;
+  struct db_conn *conn;
+  struct watched_vec tables; /* sorted by oid; of before the migration, dropped ones included */
+};
+
+static const char tables_query[] =
+    "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relfilenode,"
+    " pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)"
+    " + pg_stat_get_xact_tuples_deleted(c.oid)"
+    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relkind IN ('r', 'p', 'm', 'f') AND c.relpersistence <> 't'"
+    " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY c.oid";
+
+static const char locks_query[] =
+    "SELECT l.relation, bool_or(l.mode = 'RowExclusiveLock'),"
+    " bool_or(l.mode = 'AccessExclusiveLock') FROM pg_catalog.pg_locks l"
+    " WHERE l.locktype = 'relation' AND l.pid = pg_backend_pid() AND l.granted AND l.database ="
+    " (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())"
+    " AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock') GROUP BY 1";
+
+static struct watched *find(struct watch *w, uint32_t oid)
+{
+  size_t low = 0, high = w->tables.len;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (w->tables.at[middle].oid == oid)
+      return &w->tables.at[middle];
+    if (w->tables.at[middle].oid < oid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return NULL;
+}
+
+int watch_begin(struct arena *arena, struct db_conn *conn, struct watch **ret_watch,
+                struct err *err)
+{
+  struct watch *w = ARENA_NEW(arena, struct watch);
+  w->arena = arena;
+  w->conn = conn;
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err, tables_query, NULL) < 0)
+    return err_wrap(err, "listing the tables of the shadow");
+  for (int i = 0; i < db_rows(r); i++)
+    vec_push(arena, &w->tables,
+             ((struct watched){.oid = db_oid(r, i, 0),
+                               .identity = arena_strdup(arena, db_value(r, i, 1)),
+                               .filenode = db_oid(r, i, 2)}));
+  *ret_watch = w;
+  return 0;
+}
+
+void watch_released(struct watch *w)
+{
+  for (size_t i = 0; i < w->tables.len; i++) {
+    w->tables.at[i].row_exclusive = w->tables.at[i].exclusive = false;
+    w->tables.at[i].writes = 0;
+  }
+}
+
+static int see_locks(struct watch *w, struct shadow_effect *effect, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(w->conn, &r, err, locks_query, NULL) < 0)
+    return err_wrap(err, "reading the locks of a statement");
+  for (int i = 0; i < db_rows(r); i++) {
+    struct watched *t = find(w, db_oid(r, i, 0));
+    if (!t)
+      continue;
+    if (db_bool(r, i, 1) && !t->row_exclusive) {
+      t->row_exclusive = true;
+      vec_push(w->arena, &effect->written, t->identity);
+    }
+    if (db_bool(r, i, 2) && !t->exclusive) {
+      t->exclusive = true;
+      vec_push(w->arena, &effect->exclusive, t->identity);
+    }
+  }
+  return 0;
+}
+
+static bool has(const struct strings *list, const char *s)
+{
+  for (size_t i = 0; i < list->len; i++)
+    if (strcmp(list->at[i], s) == 0)
+      return true;
+  return false;
+}
+
+/* Files, write counters and names; names last, for effects carry those of before the statement. */
+static int see_tables(struct watch *w, struct shadow_effect *effect, bool locks, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(w->conn, &r, err, tables_query, NULL) < 0)
+    return err_wrap(err, "listing the tables of the shadow");
+  for (int i = 0; i < db_rows(r); i++) {
+    struct watched *t = find(w, db_oid(r, i, 0));
+    if (!t)
+      continue;
+    if (t->filenode != db_oid(r, i, 2))
+      vec_push(w->arena, &effect->rewritten, t->identity);
+    if (locks && db_int(r, i, 3) > t->writes && !has(&effect->written, t->identity))
+      vec_push(w->arena, &effect->written, t->identity);
+    t->filenode = db_oid(r, i, 2);
+    t->writes = db_int(r, i, 3);
+    if (strcmp(t->identity, db_value(r, i, 1)) != 0)
+      t->identity = arena_strdup(w->arena, db_value(r, i, 1));
+  }
+  return 0;
+}
+
+int watch_statement(struct watch *w, size_t statement, bool locks, struct shadow_effects *effects,
+                    struct err *err)
+{
+  struct shadow_effect effect = {.statement = statement};
+  if ((locks && see_locks(w, &effect, err) < 0) || see_tables(w, &effect, locks, err) < 0)
+    return -1;
+  if (effect.written.len || effect.exclusive.len || effect.rewritten.len)
+    vec_push(w->arena, effects, effect);
+  return 0;
+}
