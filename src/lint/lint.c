@@ -1,0 +1,257 @@
+#include "lint/check.h"
+
+#include "base/embedded.h"
+
+static const char *const severity_names[] = {
+    [LINT_OFF] = "off", [LINT_INFO] = "info", [LINT_WARNING] = "warning", [LINT_ERROR] = "error"};
+
+const char *lint_severity_name(enum lint_severity severity)
+{
+  return severity_names[severity];
+}
+
+bool lint_severity_parse(const char *name, enum lint_severity *ret)
+{
+  for (size_t i = 0; i < COUNT_OF(severity_names); i++) {
+    if (strcmp(severity_names[i], name) == 0) {
+      *ret = (enum lint_severity)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+/* ---- adding ---- */
+
+static enum lint_severity rule_severity(const struct lint *lint, const struct lint_rule *rule)
+{
+  enum lint_severity severity = rule->severity;
+  for (size_t i = 0; i < lint->settings->rules.len; i++)
+    if (strcmp(lint->settings->rules.at[i].rule, rule->id) == 0)
+      severity = lint->settings->rules.at[i].severity;
+  return severity;
+}
+
+static bool is_small(const struct lint *lint, const struct lint_relation *relation)
+{
+  const struct catalog_object *table = relation ? relation->table : NULL;
+  return table && !lint_is_partitioned(relation) && lint->settings->large_table_rows > 0 &&
+         table->row_estimate >= 0 && table->row_estimate < lint->settings->large_table_rows;
+}
+
+static enum lint_severity lowered(enum lint_severity severity, int levels)
+{
+  while (levels-- > 0 && severity > LINT_INFO)
+    severity--;
+  return severity;
+}
+
+static const char *count_text(struct arena *arena, double rows)
+{
+  if (rows < 1e3)
+    return arena_printf(arena, "about %.0f rows", rows);
+  if (rows < 1e6)
+    return arena_printf(arena, "about %.0f thousand rows", rows / 1e3);
+  return arena_printf(arena, "about %.1f million rows", rows / 1e6);
+}
+
+static const char *bytes_text(struct arena *arena, int64_t bytes)
+{
+  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  double n = (double)bytes;
+  size_t unit = 0;
+  while (n >= 1024 && unit + 1 < COUNT_OF(units)) {
+    n /= 1024;
+    unit++;
+  }
+  return arena_printf(arena, unit == 0 ? "%.0f %s" : "%.1f %s", n, units[unit]);
+}
+
+static const char *size_detail(const struct lint *lint, const struct lint_relation *relation)
+{
+  if (!lint->catalog || !relation || relation->created)
+    return NULL;
+  const struct catalog_object *table = relation->table;
+  if (!table)
+    return arena_printf(lint->arena, "%s is not in the database", relation->name);
+  if (lint_is_partitioned(relation))
+    return arena_printf(lint->arena, "%s is partitioned", table->identity);
+  const char *size = bytes_text(lint->arena, table->bytes);
+  if (table->row_estimate < 0)
+    return arena_printf(lint->arena, "%s: row count not known, %s", table->identity, size);
+  return arena_printf(lint->arena, "%s: %s, %s", table->identity,
+                      count_text(lint->arena, table->row_estimate), size);
+}
+
+static struct sql_place place_in(const struct sql_statement *st, size_t offset)
+{
+  struct sql_place place = st->start;
+  for (size_t i = 0; i < offset && i < st->len; i++) {
+    place.offset++;
+    place.column++;
+    if (st->text[i] == '\n') {
+      place.line++;
+      place.column = 1;
+    }
+  }
+  return place;
+}
+
+static struct lint_finding *add_finding(struct lint *lint, const char *id, int lower)
+{
+  const struct lint_rule *rule = lint_rule_find(id);
+  enum lint_severity severity = rule ? rule_severity(lint, rule) : LINT_OFF;
+  if (severity == LINT_OFF)
+    return NULL;
+  struct lint_finding *finding = vec_add(lint->arena, &lint->report->findings);
+  vec_push(lint->arena, &lint->owners, lint->now.statement);
+  finding->rule = rule;
+  finding->severity = lowered(severity, lower);
+  finding->depth = LINT_STATIC;
+  finding->file = lint->script->name;
+  return finding;
+}
+
+void lint_add(struct lint *lint, const char *rule, struct lint_at at, const char *fmt, ...)
+{
+  int lower = at.lower + (at.eases && is_small(lint, at.relation) ? 1 : 0);
+  struct lint_finding *finding = add_finding(lint, rule, lower);
+  if (!finding)
+    return;
+  bool whole = at.range.end == 0;
+  finding->start = place_in(lint->statement, whole ? 0 : at.range.start);
+  finding->end = place_in(lint->statement, whole ? lint->statement->len : at.range.end);
+  va_list args;
+  va_start(args, fmt);
+  finding->message = arena_vprintf(lint->arena, fmt, args);
+  va_end(args);
+  if (at.relation) {
+    finding->relation = at.relation->name;
+    finding->detail = size_detail(lint, at.relation);
+    finding->depth = at.relation->table ? LINT_CATALOG : LINT_STATIC;
+  }
+}
+
+void lint_add_at(struct lint *lint, const char *rule, struct sql_place start, struct sql_place end,
+                 const char *message)
+{
+  struct lint_finding *finding = add_finding(lint, rule, 0);
+  if (!finding)
+    return;
+  finding->start = start;
+  finding->end = end;
+  finding->message = message;
+}
+
+/* ---- one script ---- */
+
+static void check_statement(struct lint *lint)
+{
+  lint_check_transaction(lint);
+  lint_check_meta(lint);
+  if (!lint->tree)
+    return;
+  lint_check_index(lint);
+  lint_check_constraint(lint);
+  lint_check_column(lint);
+  lint_check_type(lint);
+  lint_check_destructive(lint);
+  lint_check_rename(lint);
+  lint_check_maintenance(lint);
+  lint_check_data(lint);
+  lint_facts_learn(lint->facts, lint->now, lint->tree);
+}
+
+/* By offset; findings of one place stay in the order in which they were added. */
+static void sort_findings(struct lint *lint, size_t first)
+{
+  struct lint_finding *all = lint->report->findings.at;
+  for (size_t i = first + 1; i < lint->report->findings.len; i++) {
+    struct lint_finding finding = all[i];
+    size_t j = i;
+    for (; j > first && all[j - 1].start.offset > finding.start.offset; j--)
+      all[j] = all[j - 1];
+    all[j] = finding;
+  }
+}
+
+static void check_script(struct lint *lint)
+{
+  size_t first_finding = lint->report->findings.len;
+  enum sql_shape shape = SQL_SHAPE_TRANSACTION;
+  size_t first, last;
+  CLEANUP(err_clear) struct err ignored = ERR_INIT; /* lint_check_script tells what is wrong */
+  bool refused = sql_script_shape(lint->script, &shape, &first, &last, &ignored) < 0;
+  lint->one_transaction = refused || shape == SQL_SHAPE_TRANSACTION;
+  lint->in_block = false;
+  lint_check_script(lint);
+  for (size_t i = 0; i < lint->script->statements.len; i++) {
+    lint->statement = &lint->script->statements.at[i];
+    lint->tree = lint->statement->tree;
+    lint->now.statement = i;
+    check_statement(lint);
+  }
+  lint_suppress(lint, first_finding);
+  sort_findings(lint, first_finding);
+  lint->report->statements += (int)lint->script->statements.len;
+}
+
+static void count(struct lint_report *report)
+{
+  for (size_t i = 0; i < report->findings.len; i++) {
+    const struct lint_finding *finding = &report->findings.at[i];
+    int *counter = finding->suppressed                 ? &report->suppressed
+                   : finding->severity == LINT_ERROR   ? &report->errors
+                   : finding->severity == LINT_WARNING ? &report->warnings
+                                                       : &report->infos;
+    ++*counter;
+  }
+}
+
+int lint_scripts(struct arena *arena, const struct lint_settings *settings,
+                 struct sql_script *const *scripts, size_t script_count,
+                 const struct catalog *catalog, struct lint_report *ret_report, struct err *err)
+{
+  for (size_t i = 0; i < settings->rules.len; i++) {
+    const char *id = settings->rules.at[i].rule;
+    if (lint_rule_find(id))
+      continue;
+    const char *near = lint_rule_suggest(id);
+    err_set(err, ERR_USAGE, "there is no lint rule \"%s\"", id);
+    return near ? err_hint(err, "Did you mean \"%s\"?", near)
+                : err_hint(err, "Type belay explain to see the rules.");
+  }
+  struct lint_report report = {0};
+  struct lint lint = {.arena = arena,
+                      .settings = settings,
+                      .catalog = catalog,
+                      .facts = lint_facts_new(arena, catalog),
+                      .report = &report};
+  for (size_t i = 0; i < script_count; i++) {
+    lint.script = scripts[i];
+    lint.now.script = i;
+    check_script(&lint);
+  }
+  report.files = (int)script_count;
+  count(&report);
+  *ret_report = report;
+  return 0;
+}
+
+bool lint_fails(const struct lint_settings *settings, const struct lint_report *report)
+{
+  if (settings->fail_on == LINT_OFF)
+    return false;
+  for (size_t i = 0; i < report->findings.len; i++)
+    if (!report->findings.at[i].suppressed && report->findings.at[i].severity >= settings->fail_on)
+      return true;
+  return false;
+}
+
+const char *lint_rule_page(const char *id)
+{
+  char *name = x_printf("policies/rules/%s.md", id);
+  const char *page = embedded_find(name);
+  free_ptr(&name);
+  return page;
+}
