@@ -1,0 +1,23 @@
+/* run/apply.h: what the two ways of native apply share. Private to run/. */
+#pragma once
+
+#include "run/pipeline.h"
+#include "run/transaction.h"
+
+/* "file:line:column: message" of the statement that failed. Returns -1. */
+int apply_place_error(const struct run_file *file, const struct sql_statement *s, struct err *err);
+/* ERR_REFUSED when the schema is no longer the one that the inverse was proven for. */
+int apply_check_structure(struct run *run, const struct run_file *file, struct err *err);
+/* ERR_REFUSED when the ledger has it by now: the tool itself, or a run that got in between. */
+int apply_check_pending(struct run *run, const struct run_file *file, struct err *err);
+/* Makes the ledger as the tool would, if there is none yet. */
+int apply_ensure_ledger(struct run *run, struct db_conn *conn, struct err *err);
+/* A guarded transaction for a file; the caller sets what differs. */
+struct guarded apply_guarded(struct run *run, const struct run_file *file);
+/* SIGINT or SIGTERM came: err's code becomes 130 or 143. */
+bool apply_is_interrupt(struct err *err);
+
+/* A file that holds something that cannot run in a transaction: statement by statement, each that
+ * can in a transaction of its own (apply_bare.c). On failure what it left behind is taken away if
+ * the policy wants that and it is safe: ERR_RESTORED, else ERR_CHANGED. */
+int apply_bare(struct run *run, struct run_file *file, struct err *err);

@@ -1,0 +1,9 @@
+/* run/drift.h: part of preflight. ERR_PREFLIGHT names what differs, unless the policy allows drift.
+ * */
+#pragma once
+
+#include "run/pipeline.h"
+
+/* Needs run->conn, run->catalog and the ledger's statuses. ret_summary: "no drift", "drift not
+ * checked". */
+int run_check_drift(struct run *run, const char **ret_summary, struct err *err);

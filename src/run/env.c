@@ -1,0 +1,109 @@
+#include "run/env.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "sql/quote.h"
+
+/* As a person would write it: relative to the working directory when it lies below. */
+static const char *shorten(struct arena *arena, const char *path)
+{
+  const char *cwd = fs_absolute(arena, ".");
+  size_t len = strlen(cwd) - 2; /* without "/." */
+  if (strncmp(path, cwd, len) != 0 || path[len] != '/')
+    return path;
+  path += len + 1;
+  while (strncmp(path, "./", 2) == 0)
+    path += 2;
+  return path;
+}
+
+static int find_migrations(struct run_env *env, const struct run_options *options, struct err *err)
+{
+  const struct config *config = &env->config;
+  const char *dir = options->migrations_dir;
+  if (!dir && config->migrations_dir)
+    dir = fs_join(env->arena, config->dir, config->migrations_dir);
+  if (!dir)
+    dir = migration_find_dir(env->arena, config->dir);
+  if (!dir)
+    return 0;
+  if (!fs_is_dir(dir)) {
+    err_set(err, ERR_USAGE, "no migrations directory %s", dir);
+    return err_hint(err, "Name it with --dir, or under `migrations: {dir: ...}` in belay.yaml.");
+  }
+  env->migrations_dir = shorten(env->arena, dir);
+  return migration_format_of(env->migrations_dir, config->migrations_format, &env->format, err);
+}
+
+static int open_store(struct run_env *env, const struct run_options *options, struct err *err)
+{
+  const char *where = options->store;
+  if (!where && env->config.store) {
+    const char *path = env->config.store;
+    bool file = strncmp(path, "file:", 5) == 0;
+    bool other = !file && strstr(path, "://");
+    where = other ? path : fs_join(env->arena, env->config.dir, file ? path + 5 : path);
+  }
+  if (!where) {
+    err_set(err, ERR_USAGE, "no store is named");
+    return err_hint(
+        err,
+        "Give --store DIRECTORY, or `store: file:/var/backups/belay` in belay.yaml (belay init "
+        "writes one).");
+  }
+  return place_open(where, &env->place, err);
+}
+
+int run_env_open(struct arena *arena, const struct run_options *options, int needs,
+                 struct run_env *ret_env, struct err *err)
+{
+  struct run_env env = {.arena = arena};
+  if (config_read(arena, options->config, ".", &env.config, err) < 0 ||
+      policy_read(arena, &env.config, options->environment, &env.policy, err) < 0 ||
+      find_migrations(&env, options, err) < 0)
+    return -1;
+  env.jobs = options->jobs ? options->jobs : env.policy.backup.jobs;
+  env.shadow_url = options->shadow ? options->shadow : env.config.shadow;
+  struct db_target_request request = {
+      .option = options->database,
+      .env_file =
+          options->env_file
+              ? options->env_file
+              : (env.config.env_file ? fs_join(arena, env.config.dir, env.config.env_file) : NULL),
+      .dir = env.config.dir,
+      .configured = env.config.database,
+      .direct_url_names = "DIRECT_URL,DIRECT_DATABASE_URL",
+  };
+  if ((needs & RUN_ENV_TARGET) && db_target_resolve(arena, &request, &env.target, err) < 0)
+    return -1;
+  if (needs & RUN_ENV_TARGET)
+    env.database_prefix = place_key_escape(arena, env.target.database);
+  if ((needs & RUN_ENV_STORE) && open_store(&env, options, err) < 0)
+    return -1;
+  *ret_env = env;
+  return 0;
+}
+
+void run_env_close(struct run_env *env)
+{
+  place_closep(&env->place);
+}
+
+char *run_ledger_identity(const struct run_env *env)
+{
+  if (!env->format || !env->format->ledger_table)
+    return NULL;
+  return sql_qualified(env->arena, env->target.schema, env->format->ledger_table);
+}
+
+struct catalog_options run_catalog_options(const struct run_env *env)
+{
+  struct catalog_options options = {0};
+  char *ledger = run_ledger_identity(env);
+  if (ledger) {
+    struct strings *ignore = ARENA_NEW(env->arena, struct strings);
+    vec_push(env->arena, ignore, ledger);
+    options.ignore_tables = ignore;
+  }
+  return options;
+}

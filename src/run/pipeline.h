@@ -1,0 +1,91 @@
+/* run/pipeline.h: what the stages share. Private to run/. */
+#pragma once
+
+#include "run/journal.h"
+#include "run/record.h"
+#include "run/run.h"
+
+struct run_file {
+  const struct migration *migration;
+  struct sql_script *script;
+  enum sql_shape shape;
+  size_t first, last; /* statements to run: [first, last) */
+  struct inverse *inverse;
+  struct capture_plan capture;
+  const char *undo_prefix;
+  bool applied;      /* committed, or its fate unknown */
+  bool partial;      /* statement by statement, stopped part-way */
+  bool rows_changed; /* statement by statement: a committed statement changed rows */
+  int64_t captured_rows;
+};
+VEC_TYPE(run_files, struct run_file);
+
+struct run {
+  struct arena *arena;
+  const struct run_env *env;
+  const struct run_request *request;
+  struct run_result *result;
+  const char *id, *prefix, *dir; /* of the record; NULL while planning */
+  struct journal *journal;       /* NULL while planning */
+  struct db_conn *conn;          /* closed while a command runs */
+  struct db_conn *lock;          /* maintenance database, holds the run lock */
+  struct db_conn *tool_lock; /* target, holds the migration tool's own lock; native apply only */
+  struct migrations migrations;
+  struct migration_statuses statuses;
+  struct run_files files; /* pending, in order */
+  struct catalog_options catalog_options;
+  struct catalog *catalog; /* of the target, before */
+  char fingerprint[65];
+  struct record_place here; /* which server and database */
+  struct shadow *shadow;
+  struct backup_info backup;
+  bool has_backup, plan_written;
+  bool rolling_back; /* belay rollback, not belay run */
+  bool touched;      /* something may have been changed: errors are no longer "untouched" */
+};
+
+/* A stage fills *summary and returns 0, or -1 with err. RUN_SKIP as return value: skipped, summary
+ * says why. */
+enum { RUN_SKIP = 1 };
+int run_stage_preflight(struct run *run, const char **summary, struct err *err);
+int run_stage_lint(struct run *run, const char **summary, struct err *err);
+int run_stage_inverse(struct run *run, const char **summary, struct err *err);
+int run_stage_backup(struct run *run, const char **summary, struct err *err);
+int run_stage_apply(struct run *run, const char **summary, struct err *err);
+int run_stage_verify(struct run *run, const char **summary, struct err *err);
+int run_stage_seal(struct run *run, const char **summary, struct err *err);
+
+/* Are the rows that it changes captured? Not by policy, around a command, or when it was allowed by
+ * name although they cannot be. */
+bool run_captures(const struct run *run, const struct run_file *file);
+
+/* apply's two ways */
+int run_apply_native(struct run *run, struct err *err);
+int run_apply_command(struct run *run, struct err *err);
+
+/* ---- shared helpers ---- */
+int run_open_target(struct run *run,
+                    struct err *err); /* run->conn, application_name "belay run <id>" */
+enum { RUN_LOCK_CLASS = 0x62656c61 }; /* "bela": first half of the advisory key, then the OID */
+int run_lock(struct run *run, struct err *err); /* ERR_LOCKED names the holder */
+/* The tool's own lock, by polling: nobody runs the tool beside native apply. Not around the tool
+ * itself. */
+int run_tool_lock(struct run *run, struct err *err);
+int run_read_ledger(struct run *run, struct err *err); /* migrations, statuses */
+/* Structure fingerprint of the target now, through run->conn. */
+int run_fingerprint(struct run *run, struct db_conn *conn, char ret_hex[65], struct err *err);
+/* Takes away what a statement-by-statement file left behind, in one transaction on the target that
+ * is checked before it commits: only what the proof says that this file makes, never what others
+ * made meanwhile, and nothing that holds rows. */
+int run_bring_back(struct run *run, const struct run_file *file, const struct catalog *before,
+                   struct err *err);
+/* Rolls committed files [0, count) back, newest first, as `belay rollback` does. */
+int run_undo_files(struct run *run, size_t count, struct err *err);
+/* Tells hooks; failures are only logged. */
+void run_event(struct run *run, const char *event, const char *stage, const char *result);
+/* Writes a text or JSON file of the record. */
+int run_put(struct run *run, const char *name, const char *bytes, size_t len, struct err *err);
+/* Writes plan.json as far as it is known. */
+int run_write_plan(struct run *run, struct err *err);
+/* The JSON of plan.json. Caller decrefs. */
+json_t *run_plan_json(struct run *run);

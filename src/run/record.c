@@ -1,0 +1,321 @@
+#include "run/record.h"
+
+#include "run/status.h"
+
+#include "base/clock.h"
+
+const char *record_file_state_name(enum record_file_state state)
+{
+  static const char *const names[] = {"not applied", "applied", "unknown", "partly applied"};
+  return names[state];
+}
+
+static const char *get(struct arena *arena, const json_t *object, const char *key)
+{
+  return arena_strdup(arena, json_string_value(json_object_get(object, key)));
+}
+
+static struct strings get_strings(struct arena *arena, const json_t *object, const char *key)
+{
+  struct strings out = {0};
+  size_t i;
+  json_t *item;
+  json_array_foreach(json_object_get(object, key), i, item)
+      vec_push(arena, &out, arena_strdup(arena, json_string_value(item)));
+  return out;
+}
+
+static enum inverse_verdict verdict_of(const char *name)
+{
+  for (enum inverse_verdict v = INVERSE_EXACT; v < INVERSE_NONE; v++)
+    if (name && strcmp(name, inverse_verdict_name(v)) == 0)
+      return v;
+  return INVERSE_NONE;
+}
+
+static void read_file(struct arena *arena, const json_t *json, struct record_file *file)
+{
+  file->name = get(arena, json, "name");
+  file->checksum = get(arena, json, "checksum");
+  file->shape_before = get(arena, json, "shape_before");
+  file->shape_after = get(arena, json, "shape_after");
+  file->unheld = json_is_true(json_object_get(json, "unheld"));
+  file->verdict = verdict_of(json_string_value(json_object_get(json, "verdict")));
+  file->bare = json_is_true(json_object_get(json, "bare"));
+  file->undo_prefix = get(arena, json, "undo");
+  file->refusals = get_strings(arena, json, "refusals");
+  char *plan = json_dumps(json_object_get(json, "rollback_capture"), JSON_COMPACT);
+  file->rollback_capture = arena_strdup(arena, plan);
+  free(plan);
+  size_t i;
+  json_t *step;
+  json_array_foreach(json_object_get(json, "steps"), i, step)
+  {
+    struct inverse_step *s = vec_add(arena, &file->steps);
+    s->phase = json_integer_value(json_object_get(step, "phase")) ? INVERSE_AFTER_DATA
+                                                                  : INVERSE_BEFORE_DATA;
+    s->sql = get(arena, step, "sql");
+    s->note = get(arena, step, "note");
+  }
+}
+
+static struct record_file *file_named(struct record *record, const char *name)
+{
+  for (size_t i = 0; name && i < record->files.len; i++)
+    if (strcmp(record->files.at[i].name, name) == 0)
+      return &record->files.at[i];
+  return NULL;
+}
+
+/* One line of the journal moves the state on. */
+static void replay(struct arena *arena, struct record *record, const json_t *line)
+{
+  const char *event = json_string_value(json_object_get(line, "event"));
+  struct record_file *file = file_named(record, json_string_value(json_object_get(line, "file")));
+  if (!event)
+    return;
+  if (strcmp(event, "stage-begin") == 0) {
+    record->last_stage = get(arena, line, "stage");
+  } else if (strcmp(event, "backup-taken") == 0) {
+    record->backup_id = get(arena, line, "backup");
+  } else if (strcmp(event, "run-end") == 0) {
+    record->ended = true;
+    record->exit_code = (int)json_integer_value(json_object_get(line, "exit_code"));
+  } else if (file &&
+             (strcmp(event, "commit-sent") == 0 || strcmp(event, "undo-commit-sent") == 0)) {
+    file->state = RECORD_UNKNOWN;
+    file->undoing = event[0] == 'u';
+    file->xid = get(arena, line, "xid");
+  } else if (file && strcmp(event, "committed") == 0) {
+    file->state = RECORD_COMMITTED;
+    file->snapshot = get(arena, line, "snapshot");
+  } else if (file && strcmp(event, "undo-rolled-back") == 0) {
+    file->state = RECORD_COMMITTED;
+  } else if (file && (strcmp(event, "rolled-back") == 0 || strcmp(event, "undo-committed") == 0)) {
+    file->state = RECORD_NOT_APPLIED;
+  } else if (file && strcmp(event, "statement") == 0 && file->bare) {
+    file->state = RECORD_PARTIAL;
+  }
+}
+
+static void replay_journal(struct arena *arena, struct record *record, const char *bytes)
+{
+  while (*bytes) {
+    size_t len = strcspn(bytes, "\n");
+    json_t *line = bytes[len] ? json_loadb(bytes, len, 0, NULL)
+                              : NULL; /* a torn last line counts as not written */
+    if (line)
+      replay(arena, record, line);
+    json_decref(line);
+    bytes += len + (bytes[len] ? 1 : 0);
+  }
+}
+
+static json_t *load(struct arena *arena, struct place *place, const char *key, struct err *err)
+{
+  char *bytes;
+  size_t len;
+  if (place_get(place, arena, key, &bytes, &len, err) < 0)
+    return NULL;
+  json_error_t why;
+  json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &why);
+  if (!json)
+    err_set(err, ERR_DAMAGED, "%s is not valid JSON: line %d: %s", key, why.line, why.text);
+  return json;
+}
+
+int record_read(struct arena *arena, struct place *place, const char *prefix, struct record *ret,
+                struct err *err)
+{
+  json_t *plan = load(arena, place, arena_printf(arena, "%s/plan.json", prefix), err);
+  if (!plan)
+    return -1;
+  struct record record = {
+      .id = get(arena, plan, "id"),
+      .prefix = arena_strdup(arena, prefix),
+      .kind = get(arena, plan, "kind"),
+      .database = get(arena, plan, "database"),
+      .created_at = get(arena, plan, "created_at"),
+      .environment = get(arena, plan, "environment"),
+      .target = get(arena, plan, "target"),
+      .rolls_back = get(arena, plan, "rolls_back"),
+      .command = get(arena, plan, "command"),
+      .server_id = get(arena, plan, "server_id"),
+      .database_oid = get(arena, plan, "database_oid"),
+  };
+  if (!record.id || !record.kind) {
+    json_decref(plan);
+    return err_set(err, ERR_DAMAGED, "%s/plan.json is not a plan of belay", prefix);
+  }
+  size_t i;
+  json_t *file;
+  json_array_foreach(json_object_get(plan, "files"), i, file)
+      read_file(arena, file, vec_add(arena, &record.files));
+  json_decref(plan);
+  char *bytes;
+  size_t len;
+  CLEANUP(err_clear) struct err no_journal = ERR_INIT;
+  if (place_get(place, arena, arena_printf(arena, "%s/journal.jsonl", prefix), &bytes, &len,
+                &no_journal) == 0)
+    replay_journal(arena, &record, bytes);
+  *ret = record;
+  return 0;
+}
+
+bool record_applied_something(const struct record *record)
+{
+  for (size_t i = 0; i < record->files.len; i++)
+    if (record->files.at[i].state != RECORD_NOT_APPLIED)
+      return true;
+  return false;
+}
+
+/* A committed rollback of a file undoes it; when nothing of the run is left, the run is undone. */
+static void link_rollbacks(struct records *records)
+{
+  for (size_t i = 0; i < records->len; i++) {
+    const struct record *rollback = &records->at[i];
+    for (size_t k = 0; rollback->rolls_back && k < records->len; k++) {
+      struct record *run = &records->at[k];
+      if (strcmp(run->id, rollback->rolls_back) != 0 || !record_applied_something(rollback))
+        continue;
+      for (size_t f = 0; f < rollback->files.len; f++) {
+        struct record_file *file = file_named(run, rollback->files.at[f].name);
+        if (file && rollback->files.at[f].state == RECORD_COMMITTED)
+          file->state = RECORD_NOT_APPLIED;
+      }
+      run->undone_by = record_applied_something(run) ? NULL : rollback->id;
+    }
+  }
+}
+
+int record_list(struct arena *arena, struct place *place, const char *database_prefix,
+                struct records *ret, struct strings *ret_damaged, struct err *err)
+{
+  struct place_entries entries = {0};
+  struct records records = {0};
+  struct strings damaged = {0};
+  if (place_list(place, arena, arena_printf(arena, "%s/runs/", database_prefix), &entries, err) < 0)
+    return -1;
+  static const char tail[] = "/plan.json";
+  for (size_t i = 0; i < entries.len; i++) {
+    const char *key = entries.at[i].key;
+    size_t len = strlen(key), tail_len = sizeof(tail) - 1;
+    if (len <= tail_len || strcmp(key + len - tail_len, tail) != 0)
+      continue;
+    CLEANUP(err_clear) struct err why = ERR_INIT;
+    struct record record;
+    if (record_read(arena, place, arena_strndup(arena, key, len - tail_len), &record, &why) == 0)
+      vec_push(arena, &records, record);
+    else
+      vec_push(arena, &damaged, arena_strdup(arena, why.message));
+  }
+  link_rollbacks(&records);
+  *ret = records;
+  if (ret_damaged)
+    *ret_damaged = damaged;
+  return 0;
+}
+
+int record_place_read(struct arena *arena, struct db_conn *conn, struct record_place *ret,
+                      struct err *err)
+{
+  CLEANUP(err_clear) struct err hidden = ERR_INIT;
+  struct record_place place = {0};
+  if (db_query_value(conn, arena, &place.database_oid, err,
+                     "SELECT oid::text FROM pg_database WHERE datname = current_database()",
+                     NULL) < 0)
+    return -1;
+  if (db_query_value(conn, arena, &place.server_id, &hidden,
+                     "SELECT system_identifier::text FROM pg_control_system()", NULL) < 0 &&
+      hidden.code == ERR_CONNECT) {
+    err_move(err, &hidden);
+    return -1;
+  }
+  *ret = place;
+  return 0;
+}
+
+bool record_is_of(const struct record *record, const struct record_place *place)
+{
+  bool same_server =
+      !record->server_id || !place->server_id || strcmp(record->server_id, place->server_id) == 0;
+  return same_server && record->database_oid &&
+         strcmp(record->database_oid, place->database_oid) == 0;
+}
+
+static bool is_candidate(const struct record *record, const struct record_place *here)
+{
+  return strcmp(record->kind, "run") == 0 && !record->undone_by &&
+         record_applied_something(record) && (!here || record_is_of(record, here));
+}
+
+static int none_found(struct place *place, const char *which, struct err *err)
+{
+  if (strcmp(which, "last") == 0)
+    err_set(err, ERR_USAGE, "no run that could be rolled back is in %s for this database",
+            place_name(place));
+  else
+    err_set(err, ERR_USAGE, "no run %s", which);
+  return err_hint(err, "See what there is with: belay list runs");
+}
+
+int record_find(struct arena *arena, struct place *place, const char *database_prefix,
+                const char *which, const struct record_place *here, struct record *ret,
+                struct err *err)
+{
+  struct records records;
+  if (record_list(arena, place, database_prefix, &records, NULL, err) < 0)
+    return -1;
+  bool last = strcmp(which, "last") == 0;
+  const struct record *found = NULL;
+  size_t hits = 0;
+  for (size_t i = 0; i < records.len; i++) {
+    bool match = last ? is_candidate(&records.at[i], here)
+                      : strncmp(records.at[i].id, which, strlen(which)) == 0;
+    found = match ? &records.at[i] : found;
+    hits += match;
+  }
+  if (!found)
+    return none_found(place, which, err);
+  if (!last && hits > 1) {
+    err_set(err, ERR_USAGE, "%s is the beginning of %zu runs", which, hits);
+    return err_hint(err, "Give more of the id; see: belay list runs");
+  }
+  if (here && !record_is_of(found, here)) {
+    err_set(err, ERR_REFUSED, "%s ran on another server or database (%s)", found->id,
+            found->target);
+    return err_hint(err, "Give the database it ran on with --database, or see: belay list runs");
+  }
+  *ret = *found;
+  return 0;
+}
+
+static bool ledger_has(const struct migration_statuses *ledger, const char *name)
+{
+  for (size_t i = 0; ledger && i < ledger->len; i++)
+    if (strcmp(ledger->at[i].name, name) == 0)
+      return ledger->at[i].state == MIGRATION_APPLIED || ledger->at[i].state == MIGRATION_EDITED ||
+             ledger->at[i].state == MIGRATION_MISSING;
+  return false;
+}
+
+int record_resolve(struct arena *arena, struct db_conn *conn,
+                   const struct migration_statuses *ledger, struct record *record, struct err *err)
+{
+  bool of_rollback = strcmp(record->kind, "rollback") == 0;
+  for (size_t i = 0; i < record->files.len; i++) {
+    struct record_file *file = &record->files.at[i];
+    enum run_xact_state xact;
+    if (file->state != RECORD_UNKNOWN)
+      continue;
+    if (run_xact_status(arena, conn, file->xid, &xact, err) < 0)
+      return -1;
+    if (xact == RUN_XACT_IN_PROGRESS)
+      continue;
+    bool in = xact == RUN_XACT_TOO_OLD ? ledger_has(ledger, file->name) != of_rollback
+                                       : (xact == RUN_XACT_COMMITTED) != file->undoing;
+    file->state = in ? RECORD_COMMITTED : RECORD_NOT_APPLIED;
+  }
+  return 0;
+}

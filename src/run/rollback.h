@@ -1,0 +1,55 @@
+/* run/rollback.h: back to the state before a run: its proven inverse and the captured rows, under
+ * the same guard as apply.
+ *
+ * A rollback is a run: it has an id, a record (kind "rollback") and a journal, and captures what it
+ * destroys. Files go newest first, each in one transaction with its ledger row. Rows written since
+ * the run are kept; rows changed since are conflicts.
+ */
+#pragma once
+
+#include "run/record.h"
+#include "run/run.h"
+#include "run/transaction.h"
+
+struct rollback_options {
+  const struct run_env *env;
+  const char *which;                            /* "last" or a run id */
+  bool dry_run;                                 /* stop before the first change */
+  bool (*confirm)(const struct record *record); /* asked before the first change; NULL: yes */
+  enum undo_on_conflict on_conflict;
+};
+
+struct rollback_file_report {
+  const char *name;
+  bool done;
+  struct undo_report undo;
+};
+VEC_TYPE(rollback_file_reports, struct rollback_file_report);
+
+struct rollback_report {
+  enum undo_on_conflict on_conflict;  /* as asked for */
+  const char *id;                     /* of the rollback; NULL before it began */
+  struct record record;               /* the run rolled back */
+  struct rollback_file_reports files; /* newest first */
+};
+
+int rollback_run(struct arena *arena, const struct rollback_options *options,
+                 struct rollback_report *ret_report, struct err *err);
+
+/* One file, in one guarded transaction, on a session of its own (conn, idle). `automatic_since`:
+ * refuse if anything was written since to what the inverse drops. Used by rollback_run and by
+ * apply's automatic rollback. ret_outcome tells the truth also when -1 is returned. */
+struct rollback_file {
+  const struct run_env *env;
+  struct arena *arena;
+  struct db_conn *conn, *run_lock;
+  struct journal *journal;
+  const char *event_prefix; /* run/transaction.h */
+  const struct record_file *file;
+  const char *capture_prefix; /* where what the rollback destroys is kept */
+  enum undo_on_conflict on_conflict;
+  bool automatic;              /* refuse what a person would have to decide */
+  const char *automatic_since; /* pg_snapshot of the file's commit; NULL: by hand */
+};
+int rollback_one(const struct rollback_file *rollback, struct undo_report *ret_report,
+                 enum guarded_outcome *ret_outcome, struct err *err);

@@ -1,0 +1,270 @@
+/* Inverse: each pending migration is run on a shadow database, and its way back is made and proven
+ * there, before anything is touched. What cannot be undone, captured or afforded is refused here.
+ * */
+#include "run/pipeline.h"
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "sql/quote.h"
+
+enum {
+  UNKNOWN_LISTED_MAX = 5,
+  COPY_BYTES_PER_MS =
+      50 * 1024, /* what a COPY with zstd 1 reads at least (measured: 80 to 180 MB/s) */
+};
+
+static int refuse_unknown(struct run *run, struct err *err)
+{
+  const struct catalog_unknowns *unknown = &run->catalog->unknown;
+  if (unknown->len == 0)
+    return 0;
+  CLEANUP(text_clear) struct text names = TEXT_INIT;
+  for (size_t i = 0; i < unknown->len && i < UNKNOWN_LISTED_MAX; i++)
+    text_printf(&names, "%s%s %s", i ? ", " : "", unknown->at[i].kind, unknown->at[i].identity);
+  err_set(err, ERR_REFUSED,
+          "the database holds %zu object%s of kinds that belay does not model yet: %s",
+          unknown->len, unknown->len == 1 ? "" : "s", names.data);
+  return err_hint(err,
+                  "They could neither be backed up nor proven to come back, so nothing is run.");
+}
+
+static int refuse_file(const struct run *run, const struct run_file *file,
+                       const struct strings *reasons, const char *what, struct err *err)
+{
+  if (policy_allows(&run->env->policy, file->migration->name)) {
+    log_warning("%s: %s: %s (allowed by name in policy %s)", file->migration->name, what,
+                reasons->len ? reasons->at[0] : "", run->env->policy.name);
+    return 0;
+  }
+  err_set(err, ERR_REFUSED, "%s: %s", file->migration->name, what);
+  CLEANUP(text_clear) struct text detail = TEXT_INIT;
+  for (size_t i = 0; i < reasons->len; i++)
+    text_printf(&detail, "%s%s", i ? "; " : "", reasons->at[i]);
+  if (detail.len)
+    err_detail(err, "%s", detail.data);
+  return err_hint(
+      err, "Change the migration, or accept it by name with inverse.allow: [%s] in the policy.",
+      file->migration->name);
+}
+
+/* The rollback is a run too: what it would destroy (values of an added column) must be capturable
+ * then. */
+static void warn_of_way_back(struct run *run, const struct run_file *file)
+{
+  struct capture_plan back;
+  capture_plan_reverse(run->arena, file->inverse, &file->capture, &back);
+  for (size_t i = 0; i < back.refusals.len; i++)
+    log_warning("%s: a rollback will be refused, unless allowed by name: %s", file->migration->name,
+                back.refusals.at[i]);
+  for (size_t i = 0; i < file->inverse->steps.len; i++)
+    if (strstr(file->inverse->steps.at[i].sql, " USING ") &&
+        strstr(file->inverse->steps.at[i].sql, " TYPE "))
+      log_warning(
+          "%s: a rollback casts values back (%s); if one does not fit it fails, and nothing "
+          "is changed",
+          file->migration->name, file->inverse->steps.at[i].sql);
+}
+
+static int judge(struct run *run, struct run_file *file, struct err *err)
+{
+  const struct inverse *inverse = file->inverse;
+  if (inverse->verdict > run->env->policy.inverse.least &&
+      refuse_file(run, file, &inverse->refusals,
+                  arena_printf(run->arena, "its inverse is '%s', policy %s wants at least '%s'",
+                               inverse_verdict_name(inverse->verdict), run->env->policy.name,
+                               inverse_verdict_name(run->env->policy.inverse.least)),
+                  err) < 0)
+    return -1;
+  if (inverse->outside.len &&
+      refuse_file(run, file, &inverse->outside, "it has effects outside the database", err) < 0)
+    return -1;
+  if (file->capture.refusals.len &&
+      refuse_file(run, file, &file->capture.refusals, "rows that it destroys cannot be captured",
+                  err) < 0)
+    return -1;
+  warn_of_way_back(run, file);
+  const struct policy *policy = &run->env->policy;
+  bool captured = policy->apply.capture && !run->request->command;
+  if (capture_plan_count(&file->capture) && !captured && !policy->backup.required)
+    return refuse_file(run, file, &(struct strings){0},
+                       "it changes or destroys rows, and policy wants neither a backup nor (around "
+                       "a command) can they be captured",
+                       err);
+  if (file->shape == SQL_SHAPE_BARE && capture_plan_count(&file->capture)) {
+    struct strings reasons = {0};
+    for (size_t i = 0; i < file->capture.tables.len; i++)
+      if (!file->capture.tables.at[i].standby)
+        vec_push(run->arena, &reasons,
+                 arena_printf(run->arena, "%s: %s", file->capture.tables.at[i].before,
+                              file->capture.tables.at[i].why));
+    return refuse_file(
+        run, file, &reasons,
+        "it changes data and holds a statement that cannot run in a transaction; "
+        "put that statement (CREATE INDEX CONCURRENTLY and the like) into a migration of its own",
+        err);
+  }
+  return 0;
+}
+
+static int check_budget(struct run *run, const struct run_file *file, struct err *err)
+{
+  int64_t bytes = capture_estimate_bytes(&file->capture, run->catalog);
+  int64_t hold_ms = bytes / COPY_BYTES_PER_MS, budget_ms = run->env->policy.apply.max_lock_hold_ms;
+  if (!budget_ms || hold_ms <= budget_ms)
+    return 0;
+  err_set(err, ERR_REFUSED,
+          "%s: copying out what it destroys (%" PRId64 " MiB) would hold locks for about %s, over "
+          "the budget of %s",
+          file->migration->name, bytes >> 20, clock_duration(run->arena, hold_ms),
+          clock_duration(run->arena, budget_ms));
+  return err_hint(err,
+                  "Raise apply.max_lock_hold for a maintenance window, or split the migration.");
+}
+
+/* The role must own what the migration locks exclusively; the shadow has told which tables these
+ * are. */
+static int check_ownership(struct run *run, const struct run_file *file, struct err *err)
+{
+  for (size_t i = 0; i < file->inverse->effects.len; i++) {
+    const struct strings *tables = &file->inverse->effects.at[i].exclusive;
+    for (size_t k = 0; k < tables->len; k++) {
+      const struct catalog_object *table =
+          catalog_find_name(run->catalog, CATALOG_TABLE, tables->at[k]);
+      const char *may;
+      if (!table)
+        continue; /* made by an earlier pending migration: then it will be ours */
+      if (db_query_value(run->conn, run->arena, &may, err,
+                         "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = $1::oid",
+                         arena_printf(run->arena, "%u", table->oid), NULL) < 0)
+        return -1;
+      if (may[0] == 't')
+        continue;
+      err_set(err, ERR_PREFLIGHT, "role %s may not alter %s: it is not its owner (%s)",
+              db_user(run->conn), tables->at[k], catalog_get(table, "owner"));
+      return err_hint(err, "Run as the owner, or: GRANT %s TO %s",
+                      sql_ident(run->arena, catalog_get(table, "owner")),
+                      sql_ident(run->arena, db_user(run->conn)));
+    }
+  }
+  return 0;
+}
+
+static int save_inverse(struct run *run, size_t index, struct err *err)
+{
+  if (!run->journal)
+    return 0;
+  const char *text = inverse_script_text(run->arena, run->files.at[index].inverse);
+  return run_put(run, arena_printf(run->arena, "inverse-%04zu.sql", index + 1), text, strlen(text),
+                 err);
+}
+
+static const char *plan_difference(const json_t *plan, const json_t *now)
+{
+  static const struct {
+    const char *key, *says;
+  } of_plan[] = {
+      {"database", "it was made for another database"},
+      {"environment", "it was made for another environment"},
+      {"command", "it was made for another command, or for none"},
+      {"fingerprint_before", "the schema changed since"},
+      {"capture", "it was made for another apply.capture in the policy"},
+  };
+  static const char *const of_file[] = {"name",         "checksum",    "bare",  "verdict",
+                                        "shape_before", "shape_after", "steps", "capture"};
+  for (size_t i = 0; i < COUNT_OF(of_plan); i++) {
+    const json_t *then = json_object_get(plan, of_plan[i].key);
+    if (!then || !json_equal(then, json_object_get(now, of_plan[i].key)))
+      return of_plan[i].says;
+  }
+  const json_t *a = json_object_get(plan, "files"), *b = json_object_get(now, "files");
+  if (json_array_size(a) != json_array_size(b))
+    return "other migrations are pending now";
+  for (size_t i = 0; i < json_array_size(a); i++)
+    for (size_t k = 0; k < COUNT_OF(of_file); k++)
+      if (!json_equal(json_object_get(json_array_get(a, i), of_file[k]),
+                      json_object_get(json_array_get(b, i), of_file[k])))
+        return "a pending migration or its inverse changed since";
+  return NULL;
+}
+
+static int check_plan_file(struct run *run, struct err *err)
+{
+  if (!run->request->plan_file)
+    return 0;
+  json_error_t why;
+  json_t *plan = json_load_file(run->request->plan_file, JSON_REJECT_DUPLICATES, &why);
+  if (!plan)
+    return err_set(err, ERR_USAGE, "%s:%d: %s", run->request->plan_file, why.line, why.text);
+  json_t *now = run_plan_json(run);
+  const char *differs =
+      now ? plan_difference(plan, now) : "a pending migration holds text that is not UTF-8";
+  if (differs) {
+    err_set(err, ERR_REFUSED, "the plan is out of date: %s", differs);
+    err_hint(err, "Look at the new one and save it: belay plan -o %s", run->request->plan_file);
+  }
+  json_decref(plan);
+  json_decref(now);
+  return differs ? -1 : 0;
+}
+
+static int prove_all(struct run *run, struct err *err)
+{
+  for (size_t i = 0; i < run->files.len; i++) {
+    struct run_file *file = &run->files.at[i];
+    if (interrupt_check(err) < 0)
+      return -1;
+    if (inverse_prove(run->arena, run->shadow, &run->catalog_options, file->script, &file->inverse,
+                      err) < 0)
+      return -1;
+    file->inverse->name = file->migration->name;
+    capture_plan(run->arena, file->inverse, &file->capture);
+    if (save_inverse(run, i, err) < 0 || judge(run, file, err) < 0 ||
+        check_budget(run, file, err) < 0 || check_ownership(run, file, err) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+static const char *describe(const struct run *run)
+{
+  int counts[INVERSE_NONE + 1] = {0};
+  for (size_t i = 0; i < run->files.len; i++)
+    counts[run->files.at[i].inverse->verdict]++;
+  CLEANUP(text_clear) struct text t = TEXT_INIT;
+  for (enum inverse_verdict v = INVERSE_EXACT; v <= INVERSE_NONE; v++)
+    if (counts[v])
+      text_printf(&t, "%s%d %s", t.len ? ", " : "", counts[v], inverse_verdict_name(v));
+  return arena_printf(run->arena, "proven on a %s: %s", shadow_where(run->shadow), t.data);
+}
+
+int run_stage_inverse(struct run *run, const char **summary, struct err *err)
+{
+  if (run->files.len == 0) {
+    *summary = "no pending SQL is known to belay: the way back is the backup";
+    return run_write_plan(run, err) < 0 ? -1 : RUN_SKIP;
+  }
+  if (refuse_unknown(run, err) < 0)
+    return -1;
+  struct shadow_options options = {
+      .target = &run->env->target,
+      .server_major = db_server_major(run->conn),
+      .url = run->env->shadow_url,
+      .allow_on_target = run->env->policy.inverse.shadow_on_target,
+  };
+  if (shadow_open(run->arena, &options, run->catalog, &run->catalog_options, &run->shadow, err) <
+      0) {
+    if (interrupt_pending()) { /* our signal reached its programs as well: their words mislead */
+      err_clear(err);
+      (void)interrupt_check(err);
+    }
+    return err_wrap(err, "shadow database");
+  }
+  int rc = prove_all(run, err);
+  if (rc == 0)
+    *summary = describe(run);
+  shadow_closep(&run->shadow);
+  if (rc < 0 || check_plan_file(run, err) < 0)
+    return -1;
+  return run_write_plan(run, err);
+}

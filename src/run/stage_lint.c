@@ -1,0 +1,31 @@
+#include "run/pipeline.h"
+
+#include "report/lint.h"
+
+int run_stage_lint(struct run *run, const char **summary, struct err *err)
+{
+  struct sql_script **scripts = arena_alloc(run->arena, (run->files.len + 1) * sizeof(*scripts));
+  for (size_t i = 0; i < run->files.len; i++)
+    scripts[i] = run->files.at[i].script;
+  run->result->scripts = scripts;
+  run->result->script_count = run->files.len;
+  struct lint_report *report = &run->result->lint;
+  const struct lint_settings *settings = &run->env->policy.lint;
+  if (lint_scripts(run->arena, settings, scripts, run->files.len, run->catalog, report, err) < 0)
+    return -1;
+  if (run->journal) {
+    CLEANUP(text_clear) struct text json = TEXT_INIT;
+    struct report_lint input = {report, scripts, run->files.len};
+    report_lint_json(&json, &input);
+    if (run_put(run, "findings.json", json.data, json.len, err) < 0)
+      return -1;
+  }
+  CLEANUP(text_clear) struct text counts = TEXT_INIT;
+  report_lint_summary(&counts, report);
+  *summary = arena_strdup(run->arena, counts.data);
+  if (!lint_fails(settings, report))
+    return 0;
+  err_set(err, ERR_REFUSED, "the pending migrations have %s", counts.data);
+  return err_hint(err,
+                  "Change them, or accept a finding in the file with: -- belay:ignore RULE reason");
+}

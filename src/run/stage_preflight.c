@@ -1,0 +1,247 @@
+/* Preflight: everything that can be known to go wrong before anything is touched. */
+#include "run/check.h"
+#include "run/drift.h"
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+
+enum { LISTED_MAX = 5 };
+
+static int check_server(struct run *run, struct err *err)
+{
+  const char *standby, *plpgsql;
+  if (run->env->target.pooled) {
+    err_set(err, ERR_PREFLIGHT, "the URL goes through a connection pooler (pgbouncer=true)");
+    return err_hint(err, "Set DIRECT_URL to the server's own address: a run needs sessions, "
+                         "advisory locks and snapshots.");
+  }
+  if (db_query_value(run->conn, run->arena, &standby, err, "SELECT pg_is_in_recovery()", NULL) < 0)
+    return -1;
+  if (standby[0] == 't') {
+    err_set(err, ERR_PREFLIGHT, "the server is a standby: it cannot be migrated");
+    return err_hint(err, "Point the URL to the primary.");
+  }
+  if (db_query_value(run->conn, run->arena, &plpgsql, err,
+                     "SELECT count(*) FROM pg_extension WHERE extname = 'plpgsql'", NULL) < 0)
+    return -1;
+  /* fails when the server's packages were upgraded under the running server */
+  if (plpgsql[0] == '1' && db_exec(run->conn, "DO $$ BEGIN END $$", err) < 0) {
+    err_wrap(err, "a trivial plpgsql block fails");
+    return err_hint(err, "Were the server's packages upgraded without a restart?");
+  }
+  run->result->server = arena_printf(run->arena, "PostgreSQL %d.%d", db_server_major(run->conn),
+                                     db_server_version(run->conn) % 10000);
+  return 0;
+}
+
+/* Failed, edited, missing and out-of-order migrations: what Prisma's own deploy and status pass
+ * over in silence. */
+static int check_history(struct run *run, struct err *err)
+{
+  CLEANUP(text_clear) struct text bad = TEXT_INIT;
+  int count = 0;
+  bool failed = false;
+  for (size_t i = 0; i < run->statuses.len; i++) {
+    const struct migration_status *s = &run->statuses.at[i];
+    bool is_bad = s->state == MIGRATION_FAILED ||
+                  (!run->env->policy.preflight.allow_drift &&
+                   (s->state == MIGRATION_EDITED || s->state == MIGRATION_MISSING ||
+                    s->state == MIGRATION_OUT_OF_ORDER));
+    failed = failed || s->state == MIGRATION_FAILED;
+    if (is_bad && count++ < LISTED_MAX)
+      text_printf(&bad, "%s%s: %s", bad.len ? "; " : "", s->name, migration_state_name(s->state));
+  }
+  if (count == 0)
+    return 0;
+  err_set(err, ERR_PREFLIGHT, "%d migration%s in the ledger do%s not agree with the directory: %s",
+          count, count == 1 ? "" : "s", count == 1 ? "es" : "", bad.data);
+  if (failed && strcmp(run->env->format->name, "prisma") == 0)
+    return err_hint(
+        err, "Find out what the failed migration left behind, then: npx prisma migrate resolve "
+             "--rolled-back NAME");
+  if (failed)
+    return err_hint(err,
+                    "Find out what the failed migration left behind, then set its row in %s "
+                    "right.",
+                    run_ledger_identity(run->env));
+  return err_hint(err, "Bring directory and ledger together (git log the file; restore or rename "
+                       "it), or allow it with "
+                       "preflight.allow_drift in the policy.");
+}
+
+/* Records are JSON, and JSON is UTF-8: what it cannot hold could not be brought back from it. */
+static bool is_utf8(const char *bytes, size_t len)
+{
+  json_t *json = json_stringn(bytes, len);
+  json_decref(json);
+  return json != NULL;
+}
+
+static int check_command_text(const struct run *run, struct err *err)
+{
+  const char *const *args = run->request->command;
+  for (int i = 0; args && args[i]; i++)
+    if (!is_utf8(args[i], strlen(args[i])))
+      return err_set(err, ERR_USAGE, "argument %d of the command is not valid UTF-8", i);
+  return 0;
+}
+
+static int check_migration_text(const struct migration *m, struct err *err)
+{
+  if (!is_utf8(m->path, strlen(m->path)) || !is_utf8(m->name, strlen(m->name)))
+    return err_set(err, ERR_USAGE, "the path %s is not valid UTF-8", m->path);
+  const char *p = m->bytes, *end = p + m->len;
+  for (int line = 1; p < end; line++) {
+    const char *stop = memchr(p, '\n', (size_t)(end - p));
+    size_t len = (size_t)((stop ? stop : end) - p);
+    if (!is_utf8(p, len)) {
+      err_set(err, ERR_REFUSED, "%s:%d: the line is not valid UTF-8", m->path, line);
+      return err_hint(err, "Save the file as UTF-8.");
+    }
+    p += len + 1;
+  }
+  return 0;
+}
+
+static int collect_pending(struct run *run, struct err *err)
+{
+  for (size_t i = 0; i < run->statuses.len; i++) {
+    const struct migration_status *s = &run->statuses.at[i];
+    if (s->state != MIGRATION_PENDING && s->state != MIGRATION_OUT_OF_ORDER &&
+        s->state != MIGRATION_ROLLED_BACK)
+      continue;
+    struct run_file *file = vec_add(run->arena, &run->files);
+    *file = (struct run_file){.migration = s->migration};
+    if (check_migration_text(s->migration, err) < 0)
+      return -1;
+    if (sql_script_read(run->arena, s->migration->path, s->migration->bytes, s->migration->len,
+                        &file->script, err) < 0)
+      return err_recode(err, ERR_REFUSED);
+    if (sql_script_shape(file->script, &file->shape, &file->first, &file->last, err) < 0)
+      return -1;
+    file->undo_prefix =
+        run->prefix ? arena_printf(run->arena, "%s/undo/%04zu", run->prefix, run->files.len) : NULL;
+  }
+  return 0;
+}
+
+/* Syntax by the server's own grammar; utility statements are parsed, not run, and need not find
+ * their tables. */
+static int check_syntax(struct run *run, struct err *err)
+{
+  for (size_t i = 0; i < run->files.len; i++) {
+    const struct sql_script *script = run->files.at[i].script;
+    for (size_t k = 0; k < script->statements.len; k++) {
+      const struct sql_statement *s = &script->statements.at[k];
+      CLEANUP(err_clear) struct err found = ERR_INIT;
+      if (interrupt_check(err) < 0)
+        return -1;
+      if (db_check_syntax(run->conn, s->text, &found) == 0)
+        continue;
+      if (found.code != ERR_SQL || strcmp(found.sqlstate, "57014") == 0) {
+        err_move(err, &found);
+        return -1;
+      }
+      if (strcmp(found.sqlstate, "42601") != 0)
+        continue;
+      err_set(err, ERR_REFUSED, "%s:%d:%d: %s", script->name, s->start.line, s->start.column,
+              found.message);
+      return err_hint(err, "Correct the statement; the server cannot parse it.");
+    }
+  }
+  return 0;
+}
+
+static int check_sessions(struct run *run, struct err *err)
+{
+  int64_t limit_ms = run->env->policy.preflight.max_transaction_age_ms;
+  if (limit_ms == 0)
+    return 0;
+  const char *seconds = arena_printf(run->arena, "%.3f", (double)limit_ms / 1000.0);
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(
+          run->conn, &r, err,
+          "SELECT 'backend ' || pid || ' (' || coalesce(nullif(application_name, ''), usename, "
+          "'unknown') || ', ' || "
+          "coalesce(state, '?') || ')', extract(epoch FROM now() - xact_start)::bigint FROM "
+          "pg_stat_activity "
+          "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = "
+          "'client backend' "
+          "AND xact_start < now() - make_interval(secs => $1::float8) UNION ALL "
+          "SELECT 'prepared transaction ' || gid, extract(epoch FROM now() - prepared)::bigint "
+          "FROM pg_prepared_xacts WHERE database = current_database() ORDER BY 2 DESC",
+          seconds, NULL) < 0)
+    return -1;
+  if (db_rows(r) == 0)
+    return 0;
+  err_set(err, ERR_PREFLIGHT, "%d transaction%s open for longer than %s: %s for %s", db_rows(r),
+          db_rows(r) == 1 ? " is" : "s are", clock_duration(run->arena, limit_ms),
+          db_value(r, 0, 0), clock_duration(run->arena, db_int(r, 0, 1) * 1000));
+  return err_hint(err,
+                  "A migration would queue behind it, and every query behind the migration. End it "
+                  "(pg_terminate_backend) or wait.");
+}
+
+static int check_store(struct run *run, struct err *err)
+{
+  const char *size;
+  uint64_t free_bytes;
+  if (db_query_value(run->conn, run->arena, &size, err,
+                     "SELECT pg_database_size(current_database())", NULL) < 0)
+    return -1;
+  if (place_probe(run->env->place, &free_bytes, err) < 0)
+    return err_wrap(err, "the store %s cannot be used", place_name(run->env->place));
+  /* measured: a level-1 archive is a third of the COPY text, and that is smaller than the database
+   * on disk */
+  uint64_t need = strtoull(size, NULL, 10) / 2 + run->env->policy.preflight.min_free_bytes;
+  if (free_bytes >= need)
+    return 0;
+  err_set(err, ERR_STORE, "the store %s has %" PRIu64 " MiB free, the run may need %" PRIu64 " MiB",
+          place_name(run->env->place), free_bytes >> 20, need >> 20);
+  return err_hint(err,
+                  "Make room, use another --store, or lower preflight.min_free in the policy.");
+}
+
+static int read_catalog(struct run *run, struct err *err)
+{
+  if (catalog_read(run->arena, run->conn, &run->catalog_options, &run->catalog, err) < 0)
+    return err_wrap(err, "reading the catalog");
+  catalog_fingerprint(run->catalog, 0, run->fingerprint);
+  return 0;
+}
+
+int run_stage_preflight(struct run *run, const char **summary, struct err *err)
+{
+  struct checks checks;
+  run->catalog_options = run_catalog_options(run->env);
+  if (check_command_text(run, err) < 0)
+    return -1;
+  if (run_open_target(run, err) < 0 || check_server(run, err) < 0)
+    return -1;
+  if (run->journal &&
+      run_lock(run, err) < 0) /* before the ledger is read: nobody else changes it then */
+    return -1;
+  bool blind = run->request->command && !run->env->format; /* migrations that belay cannot read */
+  if (!blind && (run_read_ledger(run, err) < 0 || check_history(run, err) < 0 ||
+                 collect_pending(run, err) < 0 || check_syntax(run, err) < 0))
+    return -1;
+  if (checks_read(run, &checks, err) < 0)
+    return -1;
+  if (run->files.len == 0 && run->request->plan_file) {
+    err_set(err, ERR_REFUSED, "the plan is out of date: nothing is pending now");
+    return err_hint(err, "See what was applied with: belay status");
+  }
+  if (run->files.len == 0 && !run->request->command) {
+    *summary = "no pending migrations: nothing to do";
+    return 0;
+  }
+  const char *drift = "";
+  if (check_sessions(run, err) < 0 || (run->env->place && check_store(run, err) < 0) ||
+      read_catalog(run, err) < 0 || run_check_drift(run, &drift, err) < 0)
+    return -1;
+  *summary =
+      arena_printf(run->arena, "%s, %zu pending migration%s, %s, no transaction in the way%s",
+                   run->result->server, run->files.len, run->files.len == 1 ? "" : "s", drift,
+                   run->env->place ? ", store writable" : "");
+  return 0;
+}

@@ -1,0 +1,139 @@
+/* Connections of a run: the target, the run lock on the maintenance database, the ledger and the
+ * fingerprint. */
+#include "run/pipeline.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sql/quote.h"
+
+/* Two-part advisory key: "belay", then the database's OID. Neither part is used by a known
+ * migration tool. */
+enum { LOCK_TRIES = 5, LOCK_POLL_MS = 200, TOOL_LOCK_TRIES = 50 };
+
+int run_open_target(struct run *run, struct err *err)
+{
+  db_closep(&run->conn);
+  const char *name = run->id ? arena_printf(run->arena, "belay %s %s",
+                                            run->rolling_back ? "rollback" : "run", run->id)
+                             : "belay plan";
+  if (db_open(&run->env->target, name, &run->conn, err) < 0)
+    return -1;
+  db_cancel_on_signal(run->conn, true);
+  if (!run->here.database_oid && record_place_read(run->arena, run->conn, &run->here, err) < 0)
+    return -1;
+  /* a killed belay must not leave its statement running for long */
+  if (db_server_major(run->conn) >= 14)
+    return db_exec(run->conn, "SET client_connection_check_interval = '2s'", err);
+  return 0;
+}
+
+static int open_maintenance(struct run *run, struct err *err)
+{
+  static const char *const names[] = {"postgres", "template1"};
+  for (size_t i = 0; i < COUNT_OF(names); i++) {
+    CLEANUP(err_clear) struct err refused = ERR_INIT;
+    if (db_open_other(&run->env->target, names[i], "belay lock", &run->lock, &refused) == 0)
+      return 0;
+  }
+  return db_open(&run->env->target, "belay lock", &run->lock,
+                 err); /* some hosts allow only one database */
+}
+
+static int lock_holder(struct run *run, const char *oid, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  const char *class_id = arena_printf(run->arena, "%d", RUN_LOCK_CLASS);
+  int got = db_query(
+      run->lock, &r, &ignored,
+      "SELECT l.pid, a.application_name, a.backend_start FROM pg_locks l LEFT JOIN "
+      "pg_stat_activity a "
+      "USING (pid) WHERE l.locktype = 'advisory' AND l.classid = $1::oid AND l.objid = $2::oid "
+      "AND l.granted",
+      class_id, oid, NULL);
+  err_set(err, ERR_LOCKED, "another run of belay holds the lock on database %s",
+          run->env->target.database);
+  if (got == 0 && db_rows(r) > 0)
+    err_detail(err, "backend %s, since %s", db_value(r, 0, 0), db_value(r, 0, 2));
+  return err_hint(err, "Wait for it to end, or see what it is doing with: belay status");
+}
+
+int run_lock(struct run *run, struct err *err)
+{
+  const char *oid;
+  if (db_query_value(run->conn, run->arena, &oid, err,
+                     "SELECT oid::text FROM pg_database WHERE datname = current_database()",
+                     NULL) < 0 ||
+      open_maintenance(run, err) < 0)
+    return -1;
+  const char *class_id = arena_printf(run->arena, "%d", RUN_LOCK_CLASS);
+  for (int i = 0; i < LOCK_TRIES; i++) {
+    const char *got;
+    if (db_query_value(run->lock, run->arena, &got, err,
+                       "SELECT pg_try_advisory_lock($1::int, ($2::bigint - CASE WHEN $2::bigint > "
+                       "2147483647 THEN "
+                       "4294967296 ELSE 0 END)::int)",
+                       class_id, oid, NULL) < 0)
+      return -1;
+    if (got[0] == 't')
+      return 0;
+    clock_sleep_ms(LOCK_POLL_MS);
+  }
+  return lock_holder(run, oid, err);
+}
+
+int run_tool_lock(struct run *run, struct err *err)
+{
+  int64_t key = run->env->format ? run->env->format->lock_key : 0;
+  if (!key)
+    return 0;
+  if (db_open(&run->env->target, "belay tool lock", &run->tool_lock, err) < 0)
+    return -1;
+  const char *text = arena_printf(run->arena, "%" PRId64, key);
+  for (int i = 0; i < TOOL_LOCK_TRIES; i++) {
+    const char *got;
+    if (db_query_value(run->tool_lock, run->arena, &got, err,
+                       "SELECT pg_try_advisory_lock($1::bigint)", text, NULL) < 0)
+      return -1;
+    if (got[0] == 't')
+      return 0;
+    clock_sleep_ms(LOCK_POLL_MS);
+  }
+  err_set(err, ERR_LOCKED, "%s holds its advisory lock on database %s", run->env->format->name,
+          run->env->target.database);
+  return err_hint(err,
+                  "Another deploy is under way, or a killed one left its backend behind; see "
+                  "pg_locks where objid = %s.",
+                  text);
+}
+
+int run_read_ledger(struct run *run, struct err *err)
+{
+  const struct run_env *env = run->env;
+  if (!env->format) {
+    err_set(err, ERR_USAGE, "no migrations directory found");
+    return err_hint(
+        err, "Run belay in the project, name it with --dir, or write belay.yaml with: belay init");
+  }
+  bool exists = false;
+  struct ledger_rows rows = {0};
+  run->migrations = (struct migrations){0};
+  run->statuses = (struct migration_statuses){0};
+  if (env->format->read_dir(run->arena, env->migrations_dir, &run->migrations, err) < 0 ||
+      env->format->ledger_exists(run->conn, env->target.schema, &exists, err) < 0)
+    return -1;
+  if (exists && env->format->ledger_read(run->arena, run->conn, env->target.schema, &rows, err) < 0)
+    return err_wrap(err, "reading the ledger %s", run_ledger_identity(env));
+  migration_compare(run->arena, &run->migrations, &rows, &run->statuses);
+  return 0;
+}
+
+int run_fingerprint(struct run *run, struct db_conn *conn, char ret_hex[65], struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  struct catalog *catalog;
+  if (catalog_read(arena, conn, &run->catalog_options, &catalog, err) < 0)
+    return err_wrap(err, "reading the catalog");
+  catalog_fingerprint(catalog, 0, ret_hex);
+  return 0;
+}
