@@ -1,0 +1,66 @@
+/* cli/cli.h: the command table and what a command gets. One file a command: cmd_<name>.c.
+ *
+ * stdout is the answer, stderr the talk. A command returns 0 or -1 with err set; main prints the
+ * error (or one JSON object under --json) and turns its code into the exit code.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "run/env.h"
+
+struct cli_options {
+  const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
+  const char *format, *fail_on, *against, *stdin_path, *output, *plan, *into, *level, *before,
+      *on_conflict;
+  bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help;
+  int jobs;
+};
+
+struct cli {
+  struct arena *arena;
+  struct cli_options options;
+  const char *const *args; /* positional arguments */
+  size_t arg_count;
+  const char *const *command; /* what follows --, NULL-terminated; NULL without -- */
+  const char *last_words; /* set by a command: printed after its error (state of the database, what
+                             to type next) */
+};
+
+struct cli_command {
+  const char *name, *usage, *summary;
+  const char *options; /* names of its own long options, space-separated; the global ones go with
+                          every command */
+  size_t args_min, args_max;
+  bool takes_command;
+  int (*run)(struct cli *cli, struct err *err);
+  const char *details; /* further help text; may be NULL */
+};
+extern const struct cli_command cli_commands[]; /* ended by a NULL name */
+
+int cmd_init(struct cli *cli, struct err *err);
+int cmd_status(struct cli *cli, struct err *err);
+int cmd_explain(struct cli *cli, struct err *err);
+int cmd_lint(struct cli *cli, struct err *err);
+int cmd_inverse(struct cli *cli, struct err *err);
+int cmd_plan(struct cli *cli, struct err *err);
+int cmd_run(struct cli *cli, struct err *err);
+int cmd_backup(struct cli *cli, struct err *err);
+int cmd_restore(struct cli *cli, struct err *err);
+int cmd_rollback(struct cli *cli, struct err *err);
+int cmd_verify(struct cli *cli, struct err *err);
+int cmd_list(struct cli *cli, struct err *err);
+int cmd_show(struct cli *cli, struct err *err);
+int cmd_version(struct cli *cli, struct err *err);
+
+/* options.c */
+/* Fills cli from argv (after the command's name). ERR_USAGE names the argument and, for options,
+ * the nearest one. */
+int cli_parse(struct cli *cli, const struct cli_command *command, int argc, const char *const *argv,
+              struct err *err);
+void cli_print_help(const struct cli_command *command); /* NULL: of the program */
+const struct cli_command *cli_find(const char *name);
+const char *cli_suggest(const char *name); /* nearest command name, or NULL */
+
+/* helpers for commands */
+int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err);
+void cli_print(const struct text *text); /* to stdout */

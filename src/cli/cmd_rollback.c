@@ -1,0 +1,73 @@
+#include "base/term.h"
+#include "cli/cli.h"
+#include "report/run.h"
+
+/* One command runs once: what the confirm callback needs. */
+static struct cli *asking;
+
+static bool confirm(const struct record *record)
+{
+  CLEANUP(text_clear) struct text out = TEXT_INIT;
+  report_rollback_plan(asking->arena, record, &out);
+  fputs(out.data, stderr);
+  return term_confirm("Roll it back?");
+}
+
+static int on_conflict(const char *name, enum undo_on_conflict *ret, struct err *err)
+{
+  static const struct {
+    const char *name;
+    enum undo_on_conflict value;
+  } known[] = {{"keep", UNDO_KEEP}, {"restore", UNDO_RESTORE}, {"abort", UNDO_ABORT}};
+  *ret = UNDO_KEEP;
+  for (size_t i = 0; name && i < COUNT_OF(known); i++)
+    if (strcmp(name, known[i].name) == 0) {
+      *ret = known[i].value;
+      return 0;
+    }
+  return name ? err_set(err, ERR_USAGE, "--on-conflict is keep, restore or abort, not \"%s\"", name)
+              : 0;
+}
+
+static void last_words(struct cli *cli, const struct err *err)
+{
+  cli->last_words = arena_printf(cli->arena, "database: %s (%s)\nnext: belay status\n",
+                                 run_database_state(err->code), err_code_text(err->code));
+}
+
+int cmd_rollback(struct cli *cli, struct err *err)
+{
+  struct run_env env;
+  struct rollback_report report = {0};
+  enum undo_on_conflict conflict;
+  if (on_conflict(cli->options.on_conflict, &conflict, err) < 0 ||
+      cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
+    return -1;
+  asking = cli;
+  bool ask = !cli->options.yes && !cli->options.dry_run;
+  if (ask && !term_is_interactive()) {
+    run_env_close(&env);
+    err_set(err, ERR_USAGE, "a rollback must be confirmed, and there is no terminal to ask on");
+    return err_hint(err, "Look at it with --dry-run, then give --yes.");
+  }
+  struct rollback_options options = {
+      .env = &env,
+      .which = cli->arg_count ? cli->args[0] : "last",
+      .dry_run = cli->options.dry_run,
+      .confirm = ask ? confirm : NULL,
+      .on_conflict = conflict,
+  };
+  int rc = rollback_run(cli->arena, &options, &report, err);
+  if (rc < 0)
+    last_words(cli, err);
+  CLEANUP(text_clear) struct text out = TEXT_INIT;
+  if (cli->options.json)
+    report_rollback_json(&report, err, &out);
+  else if (rc == 0 && cli->options.dry_run)
+    report_rollback_plan(cli->arena, &report.record, &out);
+  else if (rc == 0)
+    report_rollback_end(cli->arena, &report, &out);
+  cli_print(&out);
+  run_env_close(&env);
+  return rc;
+}

@@ -1,0 +1,185 @@
+#include "cli/cli.h"
+
+#include <locale.h>
+#include <signal.h>
+
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/term.h"
+
+const struct cli_command cli_commands[] = {
+    {"init", "init", "look at the project and write belay.yaml", "dir", 0, 0, false, cmd_init,
+     NULL},
+    {"status", "status", "what state is the database in, what is pending, what to type next", "dir",
+     0, 0, false, cmd_status, NULL},
+    {"lint", "lint [FILE|DIR|-]...", "find dangerous operations in migrations",
+     "format fail-on against stdin-path dir", 0, 100000, false, cmd_lint,
+     "Without arguments the project's migrations directory is read. Exit code 3: findings at or "
+     "above --fail-on."},
+    {"explain", "explain RULE", "why a lint rule exists, what the server does, the safe way", "", 0,
+     1, false, cmd_explain, NULL},
+    {"inverse", "inverse FILE... -d URL",
+     "print the rollback script of a migration, proven on a shadow database", "shadow", 1, 1000,
+     false, cmd_inverse,
+     "The database must be in the state before the migration; it is only read. Files are taken in "
+     "the order given."},
+    {"plan", "plan [-o FILE] [-- CMD...]", "everything that run would do; changes nothing",
+     "output dir shadow", 0, 0, true, cmd_plan, NULL},
+    {"run", "run [--plan FILE] [-- CMD...]",
+     "preflight, lint, inverse, backup, apply, verify, seal: the pending migrations, or CMD",
+     "plan dir shadow dry-run", 0, 0, true, cmd_run,
+     "Without CMD belay applies the pending migrations itself, each file in one transaction with "
+     "its ledger row, and\n"
+     "captures what it destroys. With CMD it wraps that command; it gets the database as "
+     "DATABASE_URL."},
+    {"backup", "backup", "take a consistent copy of the database; prints its id", "", 0, 0, false,
+     cmd_backup, NULL},
+    {"restore", "restore ID|latest --into NEWDB",
+     "bring a backup back as a new database; never touches an existing one", "into before no-owner",
+     0, 1, false, cmd_restore, NULL},
+    {"rollback", "rollback [RUN|last]",
+     "bring the state before a run back, rows included; rows written since are kept",
+     "on-conflict dir dry-run", 0, 1, false, cmd_rollback, NULL},
+    {"verify", "verify ID|latest",
+     "prove that a backup is whole: hash, expand, or a real test restore", "level", 1, 1, false,
+     cmd_verify, NULL},
+    {"list", "list [backups|runs]", "backups and runs in the store", "", 0, 1, false, cmd_list,
+     NULL},
+    {"show", "show ID", "one backup or run in full", "", 1, 1, false, cmd_show, NULL},
+    {"version", "version", "version of belay and of what it stands on", "", 0, 0, false,
+     cmd_version, NULL},
+    {NULL, NULL, NULL, NULL, 0, 0, false, NULL, NULL},
+};
+
+int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err)
+{
+  const struct cli_options *o = &cli->options;
+  struct run_options options = {
+      .database = o->database,
+      .store = o->store,
+      .config = o->config,
+      .environment = o->environment,
+      .env_file = o->env_file,
+      .shadow = o->shadow,
+      .migrations_dir = o->dir,
+      .jobs = o->jobs,
+  };
+  return run_env_open(cli->arena, &options, needs, ret_env, err);
+}
+
+void cli_print(const struct text *text)
+{
+  fwrite(text->data, 1, text->len, stdout);
+}
+
+static void redacted(struct jw *w, const char *key, const char *value)
+{
+  CLEANUP(free_ptr) char *clean = value ? log_redact(value) : NULL;
+  jw_key_string(w, key, clean);
+}
+
+static void print_json_error(const struct err *err)
+{
+  CLEANUP(text_clear) struct text json = TEXT_INIT;
+  struct jw w = jw_begin(&json);
+  jw_object(&w);
+  jw_key_int(&w, "schema", 1);
+  redacted(&w, "error", err->message ? err->message : "");
+  jw_key_string(&w, "code", err_code_name(err->code));
+  jw_key_int(&w, "exit_code", err_exit_code(err->code));
+  jw_key_string(&w, "sqlstate", err->sqlstate[0] ? err->sqlstate : NULL);
+  redacted(&w, "detail", err->detail);
+  redacted(&w, "hint", err->hint);
+  jw_end(&w);
+  fprintf(stderr, "%s\n", json.data);
+}
+
+static int fail(const struct cli *cli, struct err *err)
+{
+  fflush(stdout);
+  if (cli->options.json)
+    print_json_error(err);
+  else
+    log_err(err);
+  if (cli->last_words && !cli->options.json)
+    fputs(cli->last_words, stderr);
+  return err_exit_code(err->code);
+}
+
+static void apply_manners(const struct cli_options *o)
+{
+  if (o->quiet)
+    log_set_level(LOG_WARNING);
+  if (o->verbose)
+    log_set_level(LOG_DEBUG);
+  if (o->no_color)
+    term_disable_colour();
+  if (o->no_progress || o->json || o->quiet)
+    term_disable_progress();
+}
+
+static int unknown_command(const char *name, struct err *err)
+{
+  const char *near = cli_suggest(name);
+  err_set(err, ERR_USAGE, "unknown command \"%s\"", name);
+  if (near)
+    return err_hint(err, "Did you mean: belay %s", near);
+  return err_hint(err, "See: belay --help");
+}
+
+/* Arguments that could not be understood as a whole still say how the error is wanted. */
+static bool wants_json(int argc, char **argv)
+{
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (strcmp(argv[i], "--json") == 0)
+      return true;
+  return false;
+}
+
+/* A statement that our own signal cancelled is no failure of the server. What says more than
+ * "untouched" stays as it is. */
+static void name_signal(struct err *err)
+{
+  int signo = interrupt_pending(), exit_code = err_exit_code(err->code);
+  if (signo && exit_code < 6 && err_sqlstate_is(err, "57014"))
+    err_recode(err, signo == SIGINT ? ERR_INTERRUPTED : ERR_TERMINATED);
+}
+
+int main(int argc, char **argv)
+{
+  setlocale(LC_CTYPE, "C.UTF-8");
+  interrupt_install();
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  CLEANUP(err_clear) struct err err = ERR_INIT;
+  struct cli cli = {.arena = arena};
+  const char *name = argc > 1 ? argv[1] : "--help";
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    const struct cli_command *about = argc > 2 ? cli_find(argv[2]) : NULL;
+    cli_print_help(about);
+    return argc > 1 ? 0 : 2;
+  }
+  if (strcmp(name, "--version") == 0)
+    name = "version";
+  const struct cli_command *command = cli_find(name);
+  if (!command || cli_parse(&cli, command, argc - 2, (const char *const *)argv + 2, &err) < 0) {
+    if (!command)
+      unknown_command(name, &err);
+    cli.options.json = wants_json(argc, argv);
+    return fail(&cli, &err);
+  }
+  apply_manners(&cli.options);
+  if (cli.options.help) {
+    cli_print_help(command);
+    return 0;
+  }
+  if (command->run(&cli, &err) < 0) {
+    name_signal(&err);
+    return fail(&cli, &err);
+  }
+  if (fflush(stdout) != 0) {
+    err_errno(&err, ERR_UNEXPECTED, "writing to stdout");
+    return fail(&cli, &err);
+  }
+  return 0;
+}

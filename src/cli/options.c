@@ -1,0 +1,231 @@
+#include "base/suggest.h"
+#include "cli/cli.h"
+
+enum { COMMANDS_MAX = 64 };
+enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT };
+
+static const struct option {
+  const char *name;
+  char letter;
+  const char *value; /* how the value is called in help; NULL: a flag */
+  const char *help;
+  size_t offset;
+  enum option_type type;
+  bool global;
+} options[] = {
+#define FIELD(name) offsetof(struct cli_options, name)
+    {"database", 'd', "URL",
+     "the database; else BELAY_DATABASE_URL, DATABASE_URL, .env, belay.yaml", FIELD(database),
+     OPTION_TEXT, true},
+    {"store", 's', "PLACE", "where artifacts live: a directory, or file:/path", FIELD(store),
+     OPTION_TEXT, true},
+    {"config", 'c', "FILE", "belay.yaml to use instead of the one found upward", FIELD(config),
+     OPTION_TEXT, true},
+    {"environment", 'e', "NAME", "policy to use: development, staging, production or your own",
+     FIELD(environment), OPTION_TEXT, true},
+    {"env-file", 0, "FILE", "file to read DATABASE_URL from instead of .env", FIELD(env_file),
+     OPTION_TEXT, true},
+    {"json", 0, NULL, "answer in JSON on stdout", FIELD(json), OPTION_FLAG, true},
+    {"jobs", 'j', "N", "parallel workers (1 to 16)", FIELD(jobs), OPTION_COUNT, true},
+    {"quiet", 'q', NULL, "only warnings and errors on stderr", FIELD(quiet), OPTION_FLAG, true},
+    {"verbose", 'v', NULL, "more on stderr", FIELD(verbose), OPTION_FLAG, true},
+    {"dry-run", 'n', NULL, "change nothing, show what would be done", FIELD(dry_run), OPTION_FLAG,
+     false},
+    {"yes", 'y', NULL, "do not ask", FIELD(yes), OPTION_FLAG, true},
+    {"no-color", 0, NULL, "no colours", FIELD(no_color), OPTION_FLAG, true},
+    {"no-progress", 0, NULL, "no progress line", FIELD(no_progress), OPTION_FLAG, true},
+    {"help", 'h', NULL, "this text", FIELD(help), OPTION_FLAG, true},
+    {"dir", 0, "DIR", "migrations directory", FIELD(dir), OPTION_TEXT, false},
+    {"shadow", 0, "URL", "server on which shadow databases may be made", FIELD(shadow), OPTION_TEXT,
+     false},
+    {"format", 0, "FORMAT", "tty, json or github", FIELD(format), OPTION_TEXT, false},
+    {"fail-on", 0, "LEVEL", "error, warning, info or never", FIELD(fail_on), OPTION_TEXT, false},
+    {"against", 0, "URL", "database whose tables, types and sizes the rules may know",
+     FIELD(against), OPTION_TEXT, false},
+    {"stdin-path", 0, "PATH", "name shown for what comes from stdin", FIELD(stdin_path),
+     OPTION_TEXT, false},
+    {"output", 'o', "FILE", "write the plan as JSON to FILE", FIELD(output), OPTION_TEXT, false},
+    {"plan", 0, "FILE", "run only if this plan is still true", FIELD(plan), OPTION_TEXT, false},
+    {"into", 0, "NEWDB", "name of the database to create", FIELD(into), OPTION_TEXT, false},
+    {"no-owner", 0, NULL, "leave out owners and privileges", FIELD(no_owner), OPTION_FLAG, false},
+    {"before", 0, "TIME", "the newest backup taken before TIME (2026-11-22T13:48Z)", FIELD(before),
+     OPTION_TEXT, false},
+    {"level", 0, "LEVEL", "hash, expand or restore", FIELD(level), OPTION_TEXT, false},
+    {"on-conflict", 0, "WHAT", "rows changed since: keep (default), restore or abort",
+     FIELD(on_conflict), OPTION_TEXT, false},
+#undef FIELD
+};
+
+static bool has_word(const char *words, const char *word)
+{
+  size_t len = strlen(word);
+  for (const char *p = words; p && *p; p += strcspn(p, " "), p += strspn(p, " "))
+    if (strcspn(p, " ") == len && strncmp(p, word, len) == 0)
+      return true;
+  return false;
+}
+
+static bool accepts(const struct cli_command *command, const struct option *o)
+{
+  return o->global || has_word(command->options, o->name);
+}
+
+const char *cli_suggest(const char *name)
+{
+  const char *names[COMMANDS_MAX];
+  size_t count = 0;
+  for (const struct cli_command *c = cli_commands; c->name && count < COMMANDS_MAX; c++)
+    names[count++] = c->name;
+  return suggest_word(name, names, count);
+}
+
+const struct cli_command *cli_find(const char *name)
+{
+  for (const struct cli_command *c = cli_commands; c->name; c++)
+    if (strcmp(c->name, name) == 0)
+      return c;
+  return NULL;
+}
+
+static int unknown_option(const struct cli_command *command, const char *arg, struct err *err)
+{
+  const char *names[COUNT_OF(options)], *near = NULL;
+  size_t count = 0, len = strcspn(arg, "=");
+  for (size_t i = 0; i < COUNT_OF(options); i++)
+    if (accepts(command, &options[i]))
+      names[count++] = options[i].name;
+  CLEANUP(free_ptr) char *name = x_strndup(arg, len);
+  if (strncmp(name, "--", 2) == 0)
+    near = suggest_word(name + 2, names, count);
+  err_set(err, ERR_USAGE, "unknown option %s for belay %s", name, command->name);
+  if (near)
+    return err_hint(err, "Did you mean --%s? See: belay %s --help", near, command->name);
+  return err_hint(err, "See: belay %s --help", command->name);
+}
+
+static const struct option *find_option(const struct cli_command *command, const char *arg,
+                                        const char **ret_value)
+{
+  *ret_value = NULL;
+  for (size_t i = 0; i < COUNT_OF(options); i++) {
+    const struct option *o = &options[i];
+    size_t len = strlen(o->name);
+    if (!accepts(command, o))
+      continue;
+    if (arg[1] == '-' && strncmp(arg + 2, o->name, len) == 0 &&
+        (arg[2 + len] == '\0' || arg[2 + len] == '=')) {
+      *ret_value = arg[2 + len] == '=' ? arg + 3 + len : NULL;
+      return o;
+    }
+    if (arg[1] != '-' && o->letter && arg[1] == o->letter && (arg[2] == '\0' || o->value)) {
+      *ret_value = arg[2] ? arg + 2 : NULL;
+      return o;
+    }
+  }
+  return NULL;
+}
+
+static int store_option(struct cli *cli, const struct option *o, const char *value, struct err *err)
+{
+  char *field = (char *)&cli->options + o->offset;
+  if (o->type == OPTION_FLAG && value)
+    return err_set(err, ERR_USAGE, "--%s takes no value", o->name);
+  if (o->type == OPTION_FLAG) {
+    *(bool *)(void *)field = true;
+  } else if (o->type == OPTION_TEXT) {
+    *(const char **)(void *)field = value;
+  } else {
+    char *end;
+    long n = strtol(value, &end, 10);
+    if (*end || end == value || n < 1 || n > 16)
+      return err_set(err, ERR_USAGE, "--%s takes a number from 1 to 16, not \"%s\"", o->name,
+                     value);
+    *(int *)(void *)field = (int)n;
+  }
+  return 0;
+}
+
+static int check_counts(const struct cli *cli, const struct cli_command *command, struct err *err)
+{
+  if (cli->command && !cli->command[0])
+    err_set(err, ERR_USAGE, "no command after --");
+  else if (cli->arg_count < command->args_min)
+    err_set(err, ERR_USAGE, "belay %s needs an argument", command->name);
+  else if (cli->arg_count > command->args_max)
+    err_set(err, ERR_USAGE, "belay %s does not take \"%s\"", command->name,
+            cli->args[command->args_max]);
+  else
+    return 0;
+  return err_hint(err, "Usage: belay %s", command->usage);
+}
+
+int cli_parse(struct cli *cli, const struct cli_command *command, int argc, const char *const *argv,
+              struct err *err)
+{
+  VEC(const char *) args = {0};
+  bool names_only = false; /* after -- of a command that wraps nothing */
+  for (int i = 0; i < argc; i++) {
+    const char *arg = argv[i], *value;
+    if (strcmp(arg, "--") == 0 && command->takes_command) {
+      cli->command = argv + i + 1;
+      break;
+    }
+    if (strcmp(arg, "--") == 0 && !names_only) {
+      names_only = true;
+      continue;
+    }
+    if (names_only || arg[0] != '-' || arg[1] == '\0') {
+      vec_push(cli->arena, &args, arg);
+      continue;
+    }
+    const struct option *o = find_option(command, arg, &value);
+    if (!o)
+      return unknown_option(command, arg, err);
+    if (o->value && !value && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0)
+      value = argv[++i];
+    if (o->value && !value)
+      return err_set(err, ERR_USAGE, "--%s needs a value (%s)", o->name, o->value);
+    if (store_option(cli, o, value, err) < 0)
+      return -1;
+  }
+  cli->args = args.at;
+  cli->arg_count = args.len;
+  return cli->options.help ? 0 : check_counts(cli, command, err);
+}
+
+static void print_option(const struct option *o)
+{
+  char left[40];
+  snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+  printf("  %c%c%c %-22s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+         o->letter ? ',' : ' ', left, o->help);
+}
+
+void cli_print_help(const struct cli_command *command)
+{
+  if (!command) {
+    puts("belay holds the rope while a PostgreSQL migration runs.\n\nUsage: belay COMMAND "
+         "[OPTION]... [ARGUMENT]...\n");
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+      printf("  %-10s %s\n", c->name, c->summary);
+    puts("\nOptions of every command:");
+  } else {
+    printf("Usage: belay %s\n\n%s.\n", command->usage, command->summary);
+    if (command->details)
+      printf("\n%s\n", command->details);
+    puts("\nOptions:");
+    for (size_t i = 0; i < COUNT_OF(options); i++)
+      if (!options[i].global && accepts(command, &options[i]))
+        print_option(&options[i]);
+  }
+  for (size_t i = 0; i < COUNT_OF(options); i++)
+    if (options[i].global)
+      print_option(&options[i]);
+  if (!command)
+    puts("\nExit codes: 0 done; 2 usage; 3 refused; 4 preflight failed; 5 backup failed; 6 failed, "
+         "database as before;\n"
+         "7 failed, old state brought back; 8 failed, database changed; 9 applied but not "
+         "verified; 10 another run;\n"
+         "11 store; 12 artifact damaged. 2 to 5 and 10 to 12: nothing was touched.\n"
+         "Help on a command: belay COMMAND --help. On a lint rule: belay explain RULE.");
+}

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# lib.sh: sourced by the test scripts. They find the program in BELAY and, under with-postgres, a server.
+set -euo pipefail
+
+: "${BELAY:?BELAY must name the program}"
+scratch=$(mktemp -d "${WITH_POSTGRES_DIR:-${TMPDIR:-/tmp}}/script-XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+export NO_COLOR=1 ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}
+
+fail() {
+  printf 'FAILED: %s\n' "$*" >&2
+  [ ! -s "$scratch/out" ] || sed 's/^/  out: /' "$scratch/out" >&2
+  [ ! -s "$scratch/err" ] || sed 's/^/  err: /' "$scratch/err" >&2
+  exit 1
+}
+# expect CODE COMMAND...: runs it with output in $scratch/out and $scratch/err; its exit code must be CODE
+expect() {
+  local want=$1 got=0
+  shift
+  "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || got=$?
+  [ "$got" = "$want" ] || fail "\"$*\" ended with $got, not $want"
+}
+# says PATTERN: the last command's output or errors match (extended regular expression)
+says() { grep -Eq -- "$1" "$scratch/out" "$scratch/err" || fail "nothing said matches: $1"; }
+says_not() { if grep -Eq -- "$1" "$scratch/out" "$scratch/err"; then fail "something said matches: $1"; fi; }
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "${2:-$PGDATABASE}" -c "$1"; }
+# holds QUERY [DATABASE]: it answers t
+holds() {
+  local answer
+  answer=$(sql "$1" "${2:-$PGDATABASE}")
+  [ "$answer" = t ] || fail "not so: $1 (answer: $answer)"
+}
+# Every table's name, row count and a hash of its content, whatever the order of rows and columns. Not the ledger.
+content() {
+  local tables query='' t
+  tables=$(sql "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|information)'
+    AND tablename <> '_prisma_migrations' ORDER BY 1" "${1:-$PGDATABASE}")
+  for t in $tables; do
+    query+="${query:+ UNION ALL }SELECT '$t', count(*), sum(hashtextextended(to_jsonb(t)::text, 0)) FROM ONLY $t t"
+  done
+  [ -z "$query" ] || sql "$query ORDER BY 1" "${1:-$PGDATABASE}"
+}
+# pg_dump -s with the lines inside each CREATE TABLE sorted (canonical column order)
+structure() {
+  "${PGBIN}/pg_dump" -s -T _prisma_migrations -d "${1:-$PGDATABASE}" | grep -Ev '^(--|\\(un)?restrict|$)' | awk '
+    function flush() { n = asort_lines(); for (i = 1; i <= n; i++) print lines[i]; count = 0 }
+    function asort_lines(  i, j, t) {
+      for (i = 2; i <= count; i++) { t = lines[i]; for (j = i - 1; j > 0 && lines[j] > t; j--) lines[j + 1] = lines[j]; lines[j + 1] = t }
+      return count
+    }
+    /^CREATE TABLE/ { inside = 1; print; next }
+    inside && /^\)/ { flush(); inside = 0; print; next }
+    inside { sub(/,$/, ""); lines[++count] = $0; next }
+    { print }'
+}
+# project: a Prisma project in $scratch/project (current directory afterwards) with a store and a staging policy
+project() {
+  mkdir -p "$scratch/project/prisma/migrations"
+  cd "$scratch/project"
+  printf 'provider = "postgresql"\n' >prisma/migrations/migration_lock.toml
+  cat >belay.yaml <<YAML
+environment: staging
+store: file:store
+migrations:
+  dir: prisma/migrations
+  format: prisma
+YAML
+}
+# migration NAME SQL: adds one to the project
+migration() {
+  mkdir -p "prisma/migrations/$1"
+  printf '%s\n' "$2" >"prisma/migrations/$1/migration.sql"
+}
+last_run() { "$BELAY" list runs --json | jq -r '.runs[-1].id'; }
