@@ -17,7 +17,8 @@ int shadow_check_known(const struct catalog *schema, struct err *err)
     text_printf(&names, " and %zu more", unknown->len - NAMED_MAX);
   err_set(err, ERR_REFUSED, "cannot be proven: the schema holds kinds belay does not model yet: %s",
           names.data);
-  return -1;
+  return err_hint(err,
+                  "They could neither be backed up nor proven to come back, so nothing is run.");
 }
 
 static int make_role(struct shadow *s, const char *role, struct err *err)

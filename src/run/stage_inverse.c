@@ -9,25 +9,9 @@
 #include "sql/quote.h"
 
 enum {
-  UNKNOWN_LISTED_MAX = 5,
   COPY_BYTES_PER_MS =
       50 * 1024, /* what a COPY with zstd 1 reads at least (measured: 80 to 180 MB/s) */
 };
-
-static int refuse_unknown(struct run *run, struct err *err)
-{
-  const struct catalog_unknowns *unknown = &run->catalog->unknown;
-  if (unknown->len == 0)
-    return 0;
-  CLEANUP(text_clear) struct text names = TEXT_INIT;
-  for (size_t i = 0; i < unknown->len && i < UNKNOWN_LISTED_MAX; i++)
-    text_printf(&names, "%s%s %s", i ? ", " : "", unknown->at[i].kind, unknown->at[i].identity);
-  err_set(err, ERR_REFUSED,
-          "the database holds %zu object%s of kinds that belay does not model yet: %s",
-          unknown->len, unknown->len == 1 ? "" : "s", names.data);
-  return err_hint(err,
-                  "They could neither be backed up nor proven to come back, so nothing is run.");
-}
 
 static int refuse_file(const struct run *run, const struct run_file *file,
                        const struct strings *reasons, const char *what, struct err *err)
@@ -244,8 +228,6 @@ int run_stage_inverse(struct run *run, const char **summary, struct err *err)
     *summary = "no pending SQL is known to belay: the way back is the backup";
     return run_write_plan(run, err) < 0 ? -1 : RUN_SKIP;
   }
-  if (refuse_unknown(run, err) < 0)
-    return -1;
   struct shadow_options options = {
       .target = &run->env->target,
       .server_major = db_server_major(run->conn),
