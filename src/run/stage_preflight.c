@@ -191,6 +191,9 @@ static int check_store(struct run *run, struct err *err)
     return -1;
   if (place_probe(run->env->place, &free_bytes, err) < 0)
     return err_wrap(err, "the store %s cannot be used", place_name(run->env->place));
+  int swept; /* what killed runs left there unfinished; planning removes nothing */
+  if (run->journal && place_sweep(run->env->place, run->env->database_prefix, &swept, err) < 0)
+    return -1;
   /* measured: a level-1 archive is a third of the COPY text, and that is smaller than the database
    * on disk */
   uint64_t need = strtoull(size, NULL, 10) / 2 + run->env->policy.preflight.min_free_bytes;

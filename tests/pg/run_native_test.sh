@@ -125,3 +125,13 @@ expect 0 "$BELAY" run
 expect 0 "$BELAY" rollback last --yes
 [ "$(content)" = "$content_before" ] || fail "rows differ after enum and detach"
 [ "$(structure)" = "$structure_before" ] || fail "schema differs: $(diff <(echo "$structure_before") <(structure))"
+
+# ---- what a killed writer left in the store is swept away by the next run, and not by a plan ----
+mkdir -p store/test/backups
+touch -d '1 hour ago' store/test/backups/.tmp-abandoned
+migration 20260501000000_after 'ALTER TABLE deals ADD COLUMN note text;'
+rm -r prisma/migrations/20260401000000_enum prisma/migrations/20260402000000_detach
+expect 0 "$BELAY" plan -s store
+[ -e store/test/backups/.tmp-abandoned ] || fail "a plan removed something"
+expect 0 "$BELAY" run
+[ ! -e store/test/backups/.tmp-abandoned ] || fail "an abandoned temporary file stays in the store"
