@@ -12,6 +12,7 @@ struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
   const char *format, *fail_on, *against, *stdin_path, *output, *plan, *into, *level, *before,
       *on_conflict;
+  struct strings tables; /* --table, each time it was given */
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help;
   int jobs;
 };

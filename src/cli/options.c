@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 
 enum { COMMANDS_MAX = 64 };
-enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT };
+enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT, OPTION_LIST };
 
 static const struct option {
   const char *name;
@@ -134,6 +134,8 @@ static int store_option(struct cli *cli, const struct option *o, const char *val
     *(bool *)(void *)field = true;
   } else if (o->type == OPTION_TEXT) {
     *(const char **)(void *)field = value;
+  } else if (o->type == OPTION_LIST) {
+    vec_push(cli->arena, (struct strings *)(void *)field, value);
   } else {
     char *end;
     long n = strtol(value, &end, 10);
