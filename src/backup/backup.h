@@ -54,6 +54,13 @@ int backup_find(struct arena *arena, struct place *place, const char *database_p
                 const char *which, int64_t before_us, struct backup_info *ret_info,
                 struct err *err);
 
+/* Deletes a backup of any kind; info: from backup_list, a damaged one too. It is no longer listed
+ * before anything else of it goes. target: any database of the server; needed for a template
+ * backup only: its database is dropped if it carries our mark. ERR_REFUSED: it lies on another
+ * server, or carries no mark. ERR_CONNECT, ERR_STORE, ERR_SQL. */
+int backup_delete(struct arena *arena, struct place *place, const struct db_target *target,
+                  const struct backup_info *info, struct err *err);
+
 struct restore_options {
   /* Any database of the server; the new one is created from "postgres" or "template1". */
   const struct db_target *target;

@@ -23,27 +23,11 @@ int restore_connect(const struct restore *restore, struct db_conn **ret_conn, st
   return 0;
 }
 
-/* A database that nearly every server has, to create and drop others from. */
-static int open_maintenance(const struct db_target *target, struct db_conn **ret_conn,
-                            struct err *err)
-{
-  struct err failed = ERR_INIT;
-  if (db_open_other(target, "postgres", application, ret_conn, &failed) == 0)
-    return 0;
-  CLEANUP(err_clear) struct err ignored = ERR_INIT;
-  if (db_open_other(target, "template1", application, ret_conn, &ignored) == 0) {
-    err_clear(&failed);
-    return 0;
-  }
-  err_move(err, &failed);
-  return -1;
-}
-
 int restore_drop_database(const struct db_target *target, const char *name, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   CLEANUP(db_closep) struct db_conn *conn = NULL;
-  if (open_maintenance(target, &conn, err) < 0 ||
+  if (backup_open_maintenance(target, application, &conn, err) < 0 ||
       db_execf(conn, err, "DROP DATABASE IF EXISTS %s WITH (FORCE)", sql_ident(arena, name)) < 0)
     return err_wrap(err, "dropping database %s", name);
   return 0;
@@ -203,7 +187,7 @@ static int restore_all(struct restore *restore, struct err *err)
 {
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   if (backup_read_tables(restore->arena, restore->archive, &restore->tables, err) < 0 ||
-      open_maintenance(restore->options->target, &conn, err) < 0 ||
+      backup_open_maintenance(restore->options->target, application, &conn, err) < 0 ||
       check_name(restore, conn, err) < 0 || check_version(restore, conn, err) < 0 ||
       check_needs(restore, conn, err) < 0 || find_absent_roles(restore, conn, err) < 0 ||
       interrupt_check(err) < 0 || create_database(restore, conn, err) < 0)

@@ -19,3 +19,28 @@ bool backup_keeps_code(enum err_code code)
   return code == ERR_CONNECT || code == ERR_STORE || code == ERR_DAMAGED ||
          code == ERR_INTERRUPTED || code == ERR_TERMINATED;
 }
+
+int backup_open_maintenance(const struct db_target *target, const char *application,
+                            struct db_conn **ret_conn, struct err *err)
+{
+  struct err failed = ERR_INIT;
+  if (db_open_other(target, "postgres", application, ret_conn, &failed) == 0)
+    return 0;
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  if (db_open_other(target, "template1", application, ret_conn, &ignored) == 0) {
+    err_clear(&failed);
+    return 0;
+  }
+  err_move(err, &failed);
+  return -1;
+}
+
+int backup_server_id(struct arena *arena, struct db_conn *conn, const char **ret_id,
+                     struct err *err)
+{
+  if (db_query_value(conn, arena, ret_id, err,
+                     "SELECT system_identifier::text FROM pg_catalog.pg_control_system()",
+                     NULL) < 0)
+    return err_wrap(err, "reading the system identifier of the server");
+  return 0;
+}

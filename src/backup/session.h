@@ -10,6 +10,13 @@ int backup_session(struct db_conn *conn, struct err *err);
 /* The codes that a stage must not rename: connection, store, damage, a signal. */
 bool backup_keeps_code(enum err_code code);
 
+/* A database that nearly every server has, to create, rename and drop others from. */
+int backup_open_maintenance(const struct db_target *target, const char *application,
+                            struct db_conn **ret_conn, struct err *err);
+/* The server's system identifier: no two servers have the same (a physical copy does). */
+int backup_server_id(struct arena *arena, struct db_conn *conn, const char **ret_id,
+                     struct err *err);
+
 /* An SQL expression: the CREATE DATABASE statement for a manifest (an expression of type json)
  * and a name (text). Options that a server does not know yet are left out. Used by restore and,
  * through psql, by RECOVER.txt. */
