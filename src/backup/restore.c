@@ -164,9 +164,10 @@ static int fill(struct restore *restore, struct err *err)
   if (restore_connect(restore, &restore->conn, err) < 0)
     return -1;
   db_cancel_on_signal(restore->conn, true);
-  if (restore_sql(restore, "pre-data", err) < 0 || restore_load(restore, err) < 0 ||
-      restore_sql(restore, "sequences", err) < 0 || restore_sql(restore, "post-data", err) < 0 ||
-      interrupt_check(err) < 0)
+  if (restore_run(restore, &restore->pre_data, "pre-data", err) < 0 ||
+      restore_load(restore, err) < 0 ||
+      restore_run(restore, &restore->values, "sequences", err) < 0 ||
+      restore_run(restore, &restore->post_data, "post-data", err) < 0 || interrupt_check(err) < 0)
     return -1;
   if (db_exec(restore->conn, "ANALYZE", err) < 0)
     return err_wrap(err, "analyzing %s", restore->options->into);
@@ -187,6 +188,7 @@ static int restore_all(struct restore *restore, struct err *err)
 {
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   if (backup_read_tables(restore->arena, restore->archive, &restore->tables, err) < 0 ||
+      restore_read_items(restore, err) < 0 ||
       backup_open_maintenance(restore->options->target, application, &conn, err) < 0 ||
       check_name(restore, conn, err) < 0 || check_version(restore, conn, err) < 0 ||
       check_needs(restore, conn, err) < 0 || find_absent_roles(restore, conn, err) < 0 ||

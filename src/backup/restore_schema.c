@@ -1,7 +1,6 @@
 #include "backup/restore.h"
 
 #include "base/interrupt.h"
-#include "sql/script.h"
 
 static bool begins(const char *sql, const char *with)
 {
@@ -23,9 +22,9 @@ static bool is_identifier(const char *s)
   return false;
 }
 
-/* The text is the catalog's own, so its form is known: "ALTER TABLE public.orders OWNER TO
- * trader". */
-bool restore_is_owner_statement(const char *sql)
+/* For backups without marks. The text is the catalog's own, so its form is known: "ALTER TABLE
+ * public.orders OWNER TO trader". */
+static bool looks_like_owner(const char *sql)
 {
   static const char owner_to[] = " OWNER TO ";
   if (begins(sql, "GRANT ") || begins(sql, "REVOKE ") || begins(sql, "ALTER DEFAULT PRIVILEGES "))
@@ -36,6 +35,15 @@ bool restore_is_owner_statement(const char *sql)
   for (const char *p = sql; (p = strstr(p, owner_to)); p++)
     last = p;
   return begins(sql, "ALTER ") && last && is_identifier(last + strlen(owner_to));
+}
+
+bool restore_names_owner(const struct restore_item *item)
+{
+  const struct mark *mark = &item->mark;
+  if (!mark->kind)
+    return looks_like_owner(item->sql);
+  return mark_is_for(mark, CATALOG_FOR_OWNER) || mark_is_for(mark, CATALOG_FOR_PRIVILEGES) ||
+         (mark_is_for(mark, CATALOG_FOR_SETTING) && strstr(item->sql, "ALTER ROLE "));
 }
 
 static int statement_error(const char *object, const char *sql, struct err *err)
@@ -90,54 +98,32 @@ static int run_owner_statement(struct restore *restore, const char *sql, struct 
   return db_exec(restore->conn, "ROLLBACK TO SAVEPOINT belay", err);
 }
 
-static int run_statement(struct restore *restore, const struct sql_statement *s, struct err *err)
+static int run_item(struct restore *restore, const struct restore_item *item, struct err *err)
 {
-  if (restore_is_owner_statement(s->text))
-    return run_owner_statement(restore, s->text, err);
-  return db_run_statement(restore->conn, restore->arena, s->text, NULL, NULL, err);
+  if (restore_names_owner(item))
+    return run_owner_statement(restore, item->sql, err);
+  return db_run_statement(restore->conn, restore->arena, item->sql, NULL, NULL, err);
 }
 
-static int run_script(struct restore *restore, const char *object, const struct sql_script *script,
-                      struct err *err)
+int restore_run(struct restore *restore, const struct restore_items *items, const char *what,
+                struct err *err)
 {
   size_t in_transaction = 0;
-  for (size_t i = 0; i < script->statements.len; i++) {
-    const struct sql_statement *s = &script->statements.at[i];
+  for (size_t i = 0; i < items->len; i++) {
+    const struct restore_item *item = &items->at[i];
     if (interrupt_check(err) < 0)
       return -1;
-    if (in_transaction && (s->bare || in_transaction == RESTORE_BATCH)) {
+    if (in_transaction && (item->bare || in_transaction == RESTORE_BATCH)) {
       if (db_exec(restore->conn, "COMMIT", err) < 0)
-        return err_wrap(err, "restoring %s", object);
+        return err_wrap(err, "restoring %s", what);
       in_transaction = 0;
     }
-    if (!s->bare && in_transaction++ == 0 && db_exec(restore->conn, "BEGIN", err) < 0)
-      return err_wrap(err, "restoring %s", object);
-    if (run_statement(restore, s, err) < 0)
-      return statement_error(object, s->text, err);
+    if (!item->bare && in_transaction++ == 0 && db_exec(restore->conn, "BEGIN", err) < 0)
+      return err_wrap(err, "restoring %s", what);
+    if (run_item(restore, item, err) < 0)
+      return statement_error(what, item->sql, err);
   }
   if (in_transaction && db_exec(restore->conn, "COMMIT", err) < 0)
-    return err_wrap(err, "restoring %s", object);
-  return 0;
-}
-
-int restore_sql(struct restore *restore, const char *object, struct err *err)
-{
-  bool found = false;
-  for (size_t i = 0; i < restore->archive->entries.len; i++) {
-    const struct archive_entry *e = &restore->archive->entries.at[i];
-    if (strcmp(e->kind, "sql") != 0 || strcmp(e->object, object) != 0)
-      continue;
-    CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(text_clear) struct text sql = TEXT_INIT;
-    struct sql_script *script = NULL;
-    found = true;
-    if (archive_read(restore->archive, e, &sql, err) < 0 ||
-        sql_script_read(arena, object, sql.data, sql.len, &script, err) < 0 ||
-        run_script(restore, object, script, err) < 0)
-      return -1;
-  }
-  if (!found)
-    return err_set(err, ERR_DAMAGED, "%s: there is no member \"%s\"", restore->archive->prefix,
-                   object);
+    return err_wrap(err, "restoring %s", what);
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "backup/take.h"
 
+#include "backup/marks.h"
 #include "base/interrupt.h"
 #include "sql/quote.h"
 
@@ -11,6 +12,7 @@ struct member {
   const char *object;
   struct text text;
   int part;
+  const struct catalog_statement *marked; /* the one that the last mark in text stands for */
 };
 
 static int member_flush(struct member *m, struct err *err)
@@ -20,6 +22,7 @@ static int member_flush(struct member *m, struct err *err)
     return err_wrap(err, "storing the schema (%s)", m->object);
   m->part++;
   text_reset(&m->text);
+  m->marked = NULL;
   return 0;
 }
 
@@ -77,16 +80,15 @@ static int refuse_unknown(struct take *take, struct err *err)
                        " belay backup again.");
 }
 
-/* A new database has them, whatever the old one had. RESTRICT: nothing that is used can go. */
-static int drop_defaults(struct member *m, struct err *err)
+static int add_statement(struct member *m, const struct catalog_statement *s, struct err *err)
 {
-  if (!catalog_find_name(m->take->catalog, CATALOG_SCHEMA, "public") &&
-      member_add(m, "DROP SCHEMA IF EXISTS public;\n", err) < 0)
-    return -1;
-  if (!catalog_find_name(m->take->catalog, CATALOG_EXTENSION, "plpgsql") &&
-      member_add(m, "DROP EXTENSION IF EXISTS plpgsql;\n", err) < 0)
-    return -1;
-  return 0;
+  const struct catalog_statement *marked = m->marked;
+  if (!marked || marked->object != s->object || marked->purpose != s->purpose) {
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    mark_write(&m->text, arena, m->take->catalog, s);
+    m->marked = s;
+  }
+  return member_add(m, s->sql, err);
 }
 
 /* Event triggers go last: restored earlier they would fire on the rest. */
@@ -94,12 +96,12 @@ static int add_section(struct take *take, const struct catalog_script *script,
                        enum catalog_section section, const char *object, struct err *err)
 {
   struct member m = {.take = take, .object = object, .text = TEXT_INIT};
-  int rc = section == CATALOG_PRE_DATA ? drop_defaults(&m, err) : 0;
+  int rc = 0;
   for (int last = 0; rc == 0 && last < 2; last++)
     for (size_t i = 0; rc == 0 && i < script->len; i++) {
       const struct catalog_statement *s = &script->at[i];
       if (s->section == section && (s->object->kind == CATALOG_EVENT_TRIGGER) == (last == 1))
-        rc = member_add(&m, s->sql, err);
+        rc = add_statement(&m, s, err);
     }
   if (rc == 0)
     return member_end(&m, err);
@@ -143,6 +145,7 @@ static int add_values(struct member *m, const char *sql, struct err *err)
   if (db_query(m->take->leader, &r, err, sql, NULL) < 0)
     return err_wrap(err, "reading the values of the sequences");
   for (int i = 0; i < db_rows(r); i++) {
+    mark_write_value(&m->text, db_value(r, i, 0));
     const char *line = arena_printf(arena, "SELECT pg_catalog.setval(%s, %" PRId64 ", %s);\n",
                                     sql_literal(arena, db_value(r, i, 0)), db_int(r, i, 1),
                                     db_bool(r, i, 2) ? "true" : "false");

@@ -165,8 +165,31 @@ enum catalog_section {
       2, /* indexes, constraints, foreign keys, triggers, rules, policies, matview data ... */
   CATALOG_ALL = 3
 };
+/* What a statement does for its object: what may be left out, moved or mapped by name follows. */
+#define CATALOG_PURPOSES(X)                                                                        \
+  X(CATALOG_FOR_CREATE, "create")         /* makes it, or completes its making */                  \
+  X(CATALOG_FOR_CHANGE, "change")         /* CLUSTER ON, statistics targets, enabled state ... */  \
+  X(CATALOG_FOR_DEFAULT, "default")       /* SET DEFAULT apart from CREATE TABLE */                \
+  X(CATALOG_FOR_ATTACH, "attach")         /* ATTACH PARTITION, of tables and of indexes */         \
+  X(CATALOG_FOR_OWNED_BY, "owned by")     /* of a sequence */                                      \
+  X(CATALOG_FOR_REFRESH, "refresh")       /* of a materialized view */                             \
+  X(CATALOG_FOR_OWNER, "owner")           /* names a role */                                       \
+  X(CATALOG_FOR_PRIVILEGES, "privileges") /* names roles */                                        \
+  X(CATALOG_FOR_SETTING, "setting")       /* of the database or of a role in it */                 \
+  X(CATALOG_FOR_COMMENT, "comment")                                                                \
+  X(CATALOG_FOR_LABEL, "label")                                                                    \
+  X(CATALOG_FOR_DROP, "drop") /* of what a new database brings */
+enum catalog_purpose {
+#define X(name, word) name,
+  CATALOG_PURPOSES(X)
+#undef X
+      CATALOG_PURPOSE_COUNT
+};
+const char *catalog_purpose_name(enum catalog_purpose purpose); /* "create" */
+
 struct catalog_statement {
   enum catalog_section section;
+  enum catalog_purpose purpose;
   const struct catalog_object *object;
   const char *sql; /* one or more statements, each ended by ";\n"; nothing depends on search_path */
 };
@@ -185,6 +208,17 @@ int catalog_ddl(struct arena *arena, const struct catalog *c, int sections,
 int catalog_create_object(struct arena *arena, const struct catalog *c,
                           const struct catalog_object *object, struct catalog_script *ret,
                           struct err *err);
+/* What must exist before the statement can run, as titles ("table public.orders"): what the object
+ * depends on, columns standing for their tables. */
+struct strings catalog_statement_needs(struct arena *arena, const struct catalog *c,
+                                       const struct catalog_statement *statement);
+char *catalog_object_title(struct arena *arena,
+                           const struct catalog_object *object); /* "table a.b" */
+/* A primary key or unique constraint in two steps, so that its index can be built beside others of
+ * the table: CREATE UNIQUE INDEX, then ADD CONSTRAINT ... USING INDEX; each ended by ";\n". False:
+ * the server cannot do it that way (partitioned tables, exclusion, WITHOUT OVERLAPS). */
+bool catalog_split_constraint(struct arena *arena, const struct catalog_object *constraint,
+                              char **ret_index, char **ret_constraint);
 /* "DROP TABLE public.orders;": RESTRICT, qualified. NULL for kinds that are dropped with their
  * parent. */
 char *catalog_drop_object(struct arena *arena, const struct catalog_object *object);

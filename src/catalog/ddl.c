@@ -331,9 +331,9 @@ static const struct node **in_order(struct ddl *d)
 static void write_drops(struct catalog_writer *w)
 {
   if (!catalog_find_name(w->catalog, CATALOG_SCHEMA, "public"))
-    catalog_write(w, "DROP SCHEMA IF EXISTS public");
+    catalog_write_for(w, CATALOG_FOR_DROP, "DROP SCHEMA IF EXISTS public");
   if (!catalog_find_name(w->catalog, CATALOG_EXTENSION, "plpgsql"))
-    catalog_write(w, "DROP EXTENSION IF EXISTS plpgsql");
+    catalog_write_for(w, CATALOG_FOR_DROP, "DROP EXTENSION IF EXISTS plpgsql");
 }
 
 static int write_node(struct catalog_writer *w, const struct node *n, struct err *err)

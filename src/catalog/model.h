@@ -27,6 +27,7 @@ struct catalog_writer {
   struct catalog_script *script;
   const struct catalog_object *object; /* what is being written */
   enum catalog_section section;
+  enum catalog_purpose purpose; /* CATALOG_FOR_CREATE unless told */
   /* A whole schema is written: defaults that call functions, inherited checks come by themselves */
   bool whole;
   bool replace; /* the view exists already, as a stub */
@@ -102,8 +103,6 @@ struct strings catalog_json_strings(struct arena *arena, const char *json);
 /* The text that the server gives for an expression once it has read its own text back
  * (canonical.c). */
 char *catalog_canonical(struct arena *arena, const char *value);
-char *catalog_object_title(struct arena *arena,
-                           const struct catalog_object *object); /* "table a.b" */
 
 /* ---- read ---- */
 /* Addresses that stand for others: a view's rule for the view, an array type for its element ... */
@@ -148,6 +147,9 @@ bool graph_components(const struct graph *g, size_t *ret_component);
 /* Takes the text as one statement (without semicolon). Empty text writes nothing. */
 void catalog_write(struct catalog_writer *w, const char *sql);
 void catalog_writef(struct catalog_writer *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Like catalog_writef, for one purpose. */
+void catalog_write_for(struct catalog_writer *w, enum catalog_purpose purpose, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 int catalog_write_object(struct catalog_writer *w, const struct catalog_object *object,
                          struct err *err);
 void catalog_write_owner(struct catalog_writer *w, const struct catalog_object *object);

@@ -8,6 +8,7 @@ void catalog_write(struct catalog_writer *w, const char *sql)
   vec_push(w->arena, w->script,
            ((struct catalog_statement){
                .section = w->section,
+               .purpose = w->purpose,
                .object = w->object,
                .sql = arena_printf(w->arena, "%s;\n", sql),
            }));
@@ -20,6 +21,28 @@ void catalog_writef(struct catalog_writer *w, const char *fmt, ...)
   char *sql = arena_vprintf(w->arena, fmt, args);
   va_end(args);
   catalog_write(w, sql);
+}
+
+void catalog_write_for(struct catalog_writer *w, enum catalog_purpose purpose, const char *fmt, ...)
+{
+  va_list args;
+  va_start(args, fmt);
+  char *sql = arena_vprintf(w->arena, fmt, args);
+  va_end(args);
+  enum catalog_purpose before = w->purpose;
+  w->purpose = purpose;
+  catalog_write(w, sql);
+  w->purpose = before;
+}
+
+const char *catalog_purpose_name(enum catalog_purpose purpose)
+{
+  static const char *const names[CATALOG_PURPOSE_COUNT] = {
+#define X(name, word) [name] = (word),
+      CATALOG_PURPOSES(X)
+#undef X
+  };
+  return names[purpose];
 }
 
 int catalog_write_object(struct catalog_writer *w, const struct catalog_object *object,
@@ -106,7 +129,7 @@ static char *comment_statement(struct arena *arena, const struct catalog_object 
 
 void catalog_write_owner(struct catalog_writer *w, const struct catalog_object *o)
 {
-  catalog_write(w, owner_statement(w->arena, o));
+  catalog_write_for(w, CATALOG_FOR_OWNER, "%s", owner_statement(w->arena, o));
 }
 
 void catalog_write_acl(struct catalog_writer *w, const struct catalog_object *o)
@@ -115,13 +138,13 @@ void catalog_write_acl(struct catalog_writer *w, const struct catalog_object *o)
     return;
   struct strings statements = catalog_acl_statements(w->arena, o, NULL, catalog_get(o, "acl"));
   for (size_t i = 0; i < statements.len; i++)
-    catalog_write(w, statements.at[i]);
+    catalog_write_for(w, CATALOG_FOR_PRIVILEGES, "%s", statements.at[i]);
 }
 
 void catalog_write_comment(struct catalog_writer *w, const struct catalog_object *o)
 {
   if (catalog_get(o, "comment"))
-    catalog_write(w, comment_statement(w->arena, o));
+    catalog_write_for(w, CATALOG_FOR_COMMENT, "%s", comment_statement(w->arena, o));
 }
 
 static char *ended(struct arena *arena, const char *statement)

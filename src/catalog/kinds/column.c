@@ -76,8 +76,9 @@ char *catalog_column_constraints(struct catalog_writer *w, const struct catalog_
 
 void catalog_write_default(struct catalog_writer *w, const struct catalog_object *column)
 {
-  catalog_writef(w, "ALTER TABLE ONLY %s ALTER COLUMN %s SET DEFAULT %s", column->parent->identity,
-                 sql_ident(w->arena, column->name), catalog_get(column, "default"));
+  catalog_write_for(w, CATALOG_FOR_DEFAULT, "ALTER TABLE ONLY %s ALTER COLUMN %s SET DEFAULT %s",
+                    column->parent->identity, sql_ident(w->arena, column->name),
+                    catalog_get(column, "default"));
 }
 
 void catalog_column_settings(struct catalog_writer *w, const struct catalog_object *column,
@@ -102,7 +103,7 @@ void catalog_column_settings(struct catalog_writer *w, const struct catalog_obje
     const char *mark = strstr(settings[i].set, "%s");
     text_append(&sql, settings[i].set, (size_t)(mark - settings[i].set));
     text_printf(&sql, "%s%s", value, mark + 2);
-    catalog_write(w, sql.data);
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "%s", sql.data);
   }
 }
 

@@ -50,15 +50,22 @@ static bool ends_with(const char *s, const char *end, size_t *ret_at)
   return true;
 }
 
+/* Where DEFERRABLE begins, else the end. */
+static size_t flags_at(const char *definition)
+{
+  size_t at = strlen(definition);
+  if (!ends_with(definition, " DEFERRABLE INITIALLY DEFERRED", &at))
+    ends_with(definition, " DEFERRABLE", &at);
+  return at;
+}
+
 /* The index options belong before DEFERRABLE. */
 static char *definition_with_options(struct arena *arena, const struct catalog_object *o)
 {
   const char *definition = catalog_get(o, "definition"), *options = catalog_get(o, "index_options");
   if (!options || catalog_is(o, "type", "x"))
     return arena_strdup(arena, definition);
-  size_t at = strlen(definition);
-  if (!ends_with(definition, " DEFERRABLE INITIALLY DEFERRED", &at))
-    ends_with(definition, " DEFERRABLE", &at);
+  size_t at = flags_at(definition);
   return arena_printf(arena, "%.*s %s%s", (int)at, definition, options, definition + at);
 }
 
@@ -67,13 +74,50 @@ static void write_index_part(struct catalog_writer *w, const struct catalog_obje
   char *index = catalog_qualified(w->arena, o);
   const char *options = catalog_get(o, "index_options");
   if (options && catalog_is(o, "type", "x"))
-    catalog_writef(w, "ALTER INDEX %s SET %s", index, options + strlen("USING INDEX "));
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER INDEX %s SET %s", index,
+                      options + strlen("USING INDEX "));
   catalog_write_index_statistics(w, o, catalog_get(o, "index_statistics"));
   catalog_write_index_attach(w, o);
   catalog_write_index_marks(w, o);
   if (catalog_get(o, "index_comment"))
-    catalog_writef(w, "COMMENT ON INDEX %s IS %s", index,
-                   sql_literal(w->arena, catalog_get(o, "index_comment")));
+    catalog_write_for(w, CATALOG_FOR_COMMENT, "COMMENT ON INDEX %s IS %s", index,
+                      sql_literal(w->arena, catalog_get(o, "index_comment")));
+}
+
+static bool begins(const char *s, const char *with)
+{
+  return strncmp(s, with, strlen(with)) == 0;
+}
+
+/* "PRIMARY KEY (a, b) INCLUDE (c)", "UNIQUE NULLS NOT DISTINCT (a)": what an index definition has
+ * in another order. */
+bool catalog_split_constraint(struct arena *arena, const struct catalog_object *o, char **ret_index,
+                              char **ret_constraint)
+{
+  static const char distinct[] = " NULLS NOT DISTINCT";
+  const char *definition = catalog_get(o, "definition"), *options = catalog_get(o, "index_options");
+  bool primary = catalog_is(o, "type", "p");
+  if (o->kind != CATALOG_CONSTRAINT || !(primary || catalog_is(o, "type", "u")) || !o->parent ||
+      o->parent->kind != CATALOG_TABLE || catalog_get(o->parent, "partition_key") ||
+      strstr(definition, "WITHOUT OVERLAPS"))
+    return false;
+  const char *word = primary ? "PRIMARY KEY" : "UNIQUE", *p = definition + strlen(word);
+  bool not_distinct = begins(p, distinct);
+  p += not_distinct ? strlen(distinct) : 0;
+  size_t end = flags_at(definition);
+  if (!begins(definition, word) || !begins(p, " ("))
+    return false;
+  const char *tablespace = options ? strstr(options, "USING INDEX TABLESPACE ") : NULL;
+  int with = options ? (int)(tablespace ? tablespace - options : (ptrdiff_t)strlen(options)) : 0;
+  *ret_index = arena_printf(arena, "CREATE UNIQUE INDEX %s ON %s USING btree%.*s%s%s%.*s%s%s;\n",
+                            sql_ident(arena, o->name), o->parent->identity,
+                            (int)(end - (size_t)(p - definition)), p, not_distinct ? distinct : "",
+                            with ? " " : "", with, options ? options : "", tablespace ? " " : "",
+                            tablespace ? tablespace + strlen("USING INDEX ") : "");
+  *ret_constraint = arena_printf(
+      arena, "ALTER TABLE ONLY %s ADD CONSTRAINT %s %s USING INDEX %s%s;\n", o->parent->identity,
+      sql_ident(arena, o->name), word, sql_ident(arena, o->name), definition + end);
+  return true;
 }
 
 static int create(struct catalog_writer *w, const struct catalog_object *o, struct err *err)

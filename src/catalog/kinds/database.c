@@ -100,7 +100,7 @@ static void write_setting(struct catalog_writer *w, const char *line)
   char *statement = arena_printf(w->arena, "ALTER %s SET %s TO %s", target,
                                  catalog_escape_percent(w->arena, quoted_name.data),
                                  catalog_escape_percent(w->arena, value));
-  catalog_write(w, catalog_for_database(w->arena, statement));
+  catalog_write_for(w, CATALOG_FOR_SETTING, "%s", catalog_for_database(w->arena, statement));
 }
 
 static int create(struct catalog_writer *w, const struct catalog_object *o, struct err *err)
@@ -115,7 +115,7 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   }
   struct strings acl = catalog_acl_statements(w->arena, o, NULL, catalog_get(o, "acl"));
   for (size_t i = 0; i < acl.len; i++)
-    catalog_write(w, acl.at[i]);
+    catalog_write_for(w, CATALOG_FOR_PRIVILEGES, "%s", acl.at[i]);
   if (catalog_get(o, "comment"))
     catalog_write_comment(w, o);
   return 0;

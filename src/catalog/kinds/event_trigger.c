@@ -23,10 +23,10 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   catalog_write(w, catalog_get(o, "definition"));
   const char *enabled = catalog_get(o, "enabled");
   if (strcmp(enabled, "O") != 0)
-    catalog_writef(w, "ALTER EVENT TRIGGER %s %s", o->identity,
-                   *enabled == 'D'   ? "DISABLE"
-                   : *enabled == 'R' ? "ENABLE REPLICA"
-                                     : "ENABLE ALWAYS");
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER EVENT TRIGGER %s %s", o->identity,
+                      *enabled == 'D'   ? "DISABLE"
+                      : *enabled == 'R' ? "ENABLE REPLICA"
+                                        : "ENABLE ALWAYS");
   catalog_write_owner(w, o);
   catalog_write_comment(w, o);
   return 0;

@@ -47,7 +47,7 @@ static void write_member_privileges(struct catalog_writer *w, const struct catal
     struct strings statements = catalog_acl_statements_on(
         w->arena, arena_printf(w->arena, "%s %s", s.at[i], s.at[i + 1]), s.at[i + 2], s.at[i + 3]);
     for (size_t k = 0; k < statements.len; k++)
-      catalog_write(w, statements.at[k]);
+      catalog_write_for(w, CATALOG_FOR_PRIVILEGES, "%s", statements.at[k]);
   }
 }
 
@@ -66,7 +66,7 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
       "extname = %s) IS DISTINCT FROM %s THEN\n    COMMENT ON EXTENSION %s IS %s;\n  END IF;\nEND",
       sql_literal(w->arena, o->name), sql_literal(w->arena, comment), o->identity,
       sql_literal(w->arena, comment));
-  catalog_writef(w, "DO %s", catalog_dollar_quote(w->arena, body));
+  catalog_write_for(w, CATALOG_FOR_COMMENT, "DO %s", catalog_dollar_quote(w->arena, body));
   write_member_privileges(w, o);
   return 0;
 }

@@ -38,9 +38,9 @@ void catalog_write_index_statistics(struct catalog_writer *w, const struct catal
   json_t *object = statistics ? json_loads(statistics, 0, NULL) : NULL;
   const char *column;
   json_t *target;
-  json_object_foreach(object, column, target)
-      catalog_writef(w, "ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %" JSON_INTEGER_FORMAT,
-                     catalog_qualified(w->arena, index), column, json_integer_value(target));
+  json_object_foreach(object, column, target) catalog_write_for(
+      w, CATALOG_FOR_CHANGE, "ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %" JSON_INTEGER_FORMAT,
+      catalog_qualified(w->arena, index), column, json_integer_value(target));
   json_decref(object);
 }
 
@@ -53,8 +53,8 @@ void catalog_write_index_attach(struct catalog_writer *w, const struct catalog_o
   if (!parent)
     parent = catalog_find_name(w->catalog, CATALOG_INDEX, identity);
   if (parent)
-    catalog_writef(w, "ALTER INDEX %s ATTACH PARTITION %s", catalog_qualified(w->arena, parent),
-                   catalog_qualified(w->arena, index));
+    catalog_write_for(w, CATALOG_FOR_ATTACH, "ALTER INDEX %s ATTACH PARTITION %s",
+                      catalog_qualified(w->arena, parent), catalog_qualified(w->arena, index));
 }
 
 void catalog_write_index_marks(struct catalog_writer *w, const struct catalog_object *index)
@@ -64,11 +64,12 @@ void catalog_write_index_marks(struct catalog_writer *w, const struct catalog_ob
     return;
   char *name = sql_ident(w->arena, index->name);
   if (catalog_is(table, "cluster_on", index->name))
-    catalog_writef(w, "ALTER %s %s CLUSTER ON %s",
-                   table->kind == CATALOG_MATVIEW ? "MATERIALIZED VIEW" : "TABLE ONLY",
-                   table->identity, name);
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER %s %s CLUSTER ON %s",
+                      table->kind == CATALOG_MATVIEW ? "MATERIALIZED VIEW" : "TABLE ONLY",
+                      table->identity, name);
   if (catalog_is(table, "replica_identity", arena_printf(w->arena, "USING INDEX %s", name)))
-    catalog_writef(w, "ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %s", table->identity, name);
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %s",
+                      table->identity, name);
 }
 
 /* An index that a failed CREATE INDEX CONCURRENTLY left invalid is not made: as a valid one it
@@ -86,8 +87,9 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
     return 0;
   catalog_write(w, catalog_get(o, "definition"));
   if (catalog_get(o, "tablespace"))
-    catalog_writef(w, "ALTER INDEX %s SET TABLESPACE %s", catalog_qualified(w->arena, o),
-                   sql_ident(w->arena, catalog_get(o, "tablespace")));
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER INDEX %s SET TABLESPACE %s",
+                      catalog_qualified(w->arena, o),
+                      sql_ident(w->arena, catalog_get(o, "tablespace")));
   catalog_write_index_statistics(w, o, catalog_get(o, "statistics"));
   catalog_write_index_attach(w, o);
   catalog_write_index_marks(w, o);

@@ -55,7 +55,7 @@ void catalog_write_refresh(struct catalog_writer *w, const struct catalog_object
   enum catalog_section section = w->section;
   w->section = CATALOG_POST_DATA;
   if (catalog_get(matview, "populated"))
-    catalog_writef(w, "REFRESH MATERIALIZED VIEW %s", matview->identity);
+    catalog_write_for(w, CATALOG_FOR_REFRESH, "REFRESH MATERIALIZED VIEW %s", matview->identity);
   w->section = section;
 }
 

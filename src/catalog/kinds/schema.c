@@ -12,18 +12,16 @@ static const char *query(struct arena *arena, int server_major)
 }
 /* clang-format on */
 
-/* Every new database brings a schema public with an owner, privileges and a comment of its
- * template: changes only what differs, so that an unprivileged restore of an untouched public
- * works. */
-static void write_public(struct catalog_writer *w, const struct catalog_object *o)
+static void write_block(struct catalog_writer *w, enum catalog_purpose purpose, const char *body)
+{
+  body = arena_printf(w->arena, "BEGIN\n%sEND", body);
+  catalog_write_for(w, purpose, "DO %s", catalog_dollar_quote(w->arena, body));
+}
+
+static void write_public_privileges(struct catalog_writer *w, const struct catalog_object *o)
 {
   struct arena *arena = w->arena;
   CLEANUP(text_clear) struct text body = TEXT_INIT;
-  const char *owner = catalog_get(o, "owner"), *comment = catalog_get(o, "comment");
-  text_printf(&body,
-              "BEGIN\n  IF (SELECT pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace WHERE "
-              "nspname = 'public') <> %s THEN\n    ALTER SCHEMA public OWNER TO %s;\n  END IF;\n",
-              sql_literal(arena, owner), sql_ident(arena, owner));
   const char *acl = catalog_get(o, "acl") ? catalog_get(o, "acl") : o->default_acl;
   text_printf(&body,
               "  IF (SELECT coalesce(string_agg(i::text, E'\\n' ORDER BY i::text COLLATE \"C\"), "
@@ -31,16 +29,35 @@ static void write_public(struct catalog_writer *w, const struct catalog_object *
               "n.nspowner))) i WHERE nspname = 'public') <> %s THEN\n"
               "    REVOKE ALL ON SCHEMA public FROM PUBLIC;\n"
               "    REVOKE ALL ON SCHEMA public FROM %s;\n",
-              sql_literal(arena, acl), sql_ident(arena, owner));
+              sql_literal(arena, acl), sql_ident(arena, catalog_get(o, "owner")));
   struct strings grants = catalog_acl_statements(arena, o, "", acl);
   for (size_t i = 0; i < grants.len; i++)
     text_printf(&body, "    %s;\n", grants.at[i]);
-  text_printf(&body,
-              "  END IF;\n  IF obj_description('public'::regnamespace, 'pg_namespace') IS DISTINCT "
-              "FROM %s THEN\n    COMMENT ON SCHEMA public IS %s;\n  END IF;\nEND",
-              sql_literal(arena, comment), sql_literal(arena, comment));
+  text_puts(&body, "  END IF;\n");
+  write_block(w, CATALOG_FOR_PRIVILEGES, body.data);
+}
+
+/* Every new database brings a schema public with an owner, privileges and a comment of its
+ * template: changes only what differs, so that an unprivileged restore of an untouched public
+ * works. */
+static void write_public(struct catalog_writer *w, const struct catalog_object *o)
+{
+  struct arena *arena = w->arena;
+  const char *owner = catalog_get(o, "owner"), *comment = catalog_get(o, "comment");
   catalog_write(w, "CREATE SCHEMA IF NOT EXISTS public");
-  catalog_writef(w, "DO %s", catalog_dollar_quote(arena, body.data));
+  write_block(w, CATALOG_FOR_OWNER,
+              arena_printf(arena,
+                           "  IF (SELECT pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace"
+                           " WHERE nspname = 'public') <> %s THEN\n"
+                           "    ALTER SCHEMA public OWNER TO %s;\n  END IF;\n",
+                           sql_literal(arena, owner), sql_ident(arena, owner)));
+  write_public_privileges(w, o);
+  write_block(w, CATALOG_FOR_COMMENT,
+              arena_printf(arena,
+                           "  IF obj_description('public'::regnamespace, 'pg_namespace') IS"
+                           " DISTINCT FROM %s THEN\n    COMMENT ON SCHEMA public IS %s;\n"
+                           "  END IF;\n",
+                           sql_literal(arena, comment), sql_literal(arena, comment)));
 }
 
 static int create(struct catalog_writer *w, const struct catalog_object *o, struct err *err)

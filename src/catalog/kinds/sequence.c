@@ -44,8 +44,8 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
 
 void catalog_write_owned_by(struct catalog_writer *w, const struct catalog_object *sequence)
 {
-  catalog_writef(w, "ALTER SEQUENCE %s OWNED BY %s", sequence->identity,
-                 catalog_get(sequence, "owned_by"));
+  catalog_write_for(w, CATALOG_FOR_OWNED_BY, "ALTER SEQUENCE %s OWNED BY %s", sequence->identity,
+                    catalog_get(sequence, "owned_by"));
 }
 
 static char *drop(struct arena *arena, const struct catalog_object *o)

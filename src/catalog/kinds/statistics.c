@@ -20,8 +20,8 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   UNUSED(err);
   catalog_write(w, catalog_get(o, "definition"));
   if (catalog_get(o, "target"))
-    catalog_writef(w, "ALTER STATISTICS %s SET STATISTICS %s", o->identity,
-                   catalog_get(o, "target"));
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER STATISTICS %s SET STATISTICS %s", o->identity,
+                      catalog_get(o, "target"));
   catalog_write_owner(w, o);
   catalog_write_comment(w, o);
   return 0;

@@ -174,8 +174,9 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
                             comes_by_inheritance(columns.at[i]) ? parent_column(w, columns.at[i])
                                                                 : NULL);
   if (is_partition(o))
-    catalog_writef(w, "ALTER TABLE ONLY %s ATTACH PARTITION %s %s", catalog_get(o, "partition_of"),
-                   o->identity, catalog_get(o, "partition_bound"));
+    catalog_write_for(w, CATALOG_FOR_ATTACH, "ALTER TABLE ONLY %s ATTACH PARTITION %s %s",
+                      catalog_get(o, "partition_of"), o->identity,
+                      catalog_get(o, "partition_bound"));
   catalog_write_acl(w, o);
   catalog_write_comment(w, o);
   for (size_t i = 0; i < columns.len; i++) {
@@ -195,11 +196,14 @@ void catalog_write_table_rest(struct catalog_writer *w, const struct catalog_obj
   w->section = CATALOG_POST_DATA;
   const char *replica_identity = catalog_get(o, "replica_identity");
   if (replica_identity && strncmp(replica_identity, "USING INDEX", 11) != 0)
-    catalog_writef(w, "ALTER TABLE ONLY %s REPLICA IDENTITY %s", o->identity, replica_identity);
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE ONLY %s REPLICA IDENTITY %s", o->identity,
+                      replica_identity);
   if (catalog_get(o, "row_security"))
-    catalog_writef(w, "ALTER TABLE ONLY %s ENABLE ROW LEVEL SECURITY", o->identity);
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE ONLY %s ENABLE ROW LEVEL SECURITY",
+                      o->identity);
   if (catalog_get(o, "force_row_security"))
-    catalog_writef(w, "ALTER TABLE ONLY %s FORCE ROW LEVEL SECURITY", o->identity);
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE ONLY %s FORCE ROW LEVEL SECURITY",
+                      o->identity);
   w->section = section;
 }
 

@@ -22,11 +22,11 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   catalog_write(w, catalog_get(o, "definition"));
   const char *enabled = catalog_get(o, "enabled");
   if (strcmp(enabled, "O") != 0)
-    catalog_writef(w, "ALTER TABLE %s %s TRIGGER %s", o->parent->identity,
-                   *enabled == 'D'   ? "DISABLE"
-                   : *enabled == 'R' ? "ENABLE REPLICA"
-                                     : "ENABLE ALWAYS",
-                   sql_ident(w->arena, o->name));
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE %s %s TRIGGER %s", o->parent->identity,
+                      *enabled == 'D'   ? "DISABLE"
+                      : *enabled == 'R' ? "ENABLE REPLICA"
+                                        : "ENABLE ALWAYS",
+                      sql_ident(w->arena, o->name));
   catalog_write_comment(w, o);
   return 0;
 }

@@ -1,0 +1,58 @@
+#include "backup/restore.h"
+
+#include "sql/script.h"
+
+/* Marks stand between statements, never within one. Both lists are in the order of the text. */
+static int add_items(struct restore *restore, const struct sql_script *script,
+                     struct restore_items *items, struct err *err)
+{
+  struct mark mark = {0};
+  size_t comment = 0;
+  for (size_t i = 0; i < script->statements.len; i++) {
+    const struct sql_statement *s = &script->statements.at[i];
+    for (; comment < script->comments.len; comment++) {
+      const struct sql_comment *c = &script->comments.at[comment];
+      if (c->start.offset > s->start.offset)
+        break;
+      bool between = i == 0 || c->start.offset >= script->statements.at[i - 1].end.offset;
+      if (between && mark_is(c->text) && mark_read(restore->arena, c->text, &mark, err) < 0)
+        return -1;
+    }
+    struct restore_item *item = vec_add(restore->arena, items);
+    *item = (struct restore_item){
+        .mark = mark, .sql = arena_strdup(restore->arena, s->text), .bare = s->bare != NULL};
+    restore->marked = restore->marked || mark.kind;
+  }
+  return 0;
+}
+
+static int read_member(struct restore *restore, const char *object, struct restore_items *items,
+                       struct err *err)
+{
+  bool found = false;
+  for (size_t i = 0; i < restore->archive->entries.len; i++) {
+    const struct archive_entry *e = &restore->archive->entries.at[i];
+    if (strcmp(e->kind, "sql") != 0 || strcmp(e->object, object) != 0)
+      continue;
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    CLEANUP(text_clear) struct text sql = TEXT_INIT;
+    struct sql_script *script = NULL;
+    found = true;
+    if (archive_read(restore->archive, e, &sql, err) < 0 ||
+        sql_script_read(arena, object, sql.data, sql.len, &script, err) < 0 ||
+        add_items(restore, script, items, err) < 0)
+      return -1;
+  }
+  if (!found)
+    return err_set(err, ERR_DAMAGED, "%s: there is no member \"%s\"", restore->archive->prefix,
+                   object);
+  return 0;
+}
+
+int restore_read_items(struct restore *restore, struct err *err)
+{
+  if (read_member(restore, "pre-data", &restore->pre_data, err) < 0 ||
+      read_member(restore, "sequences", &restore->values, err) < 0)
+    return -1;
+  return read_member(restore, "post-data", &restore->post_data, err);
+}
