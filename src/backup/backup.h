@@ -68,7 +68,10 @@ struct restore_options {
   const char *prefix; /* of the backup */
   const char *into;   /* name of the database to create; must not exist */
   int jobs;
-  bool no_owner; /* do not set owners and privileges */
+  bool no_owner;           /* do not set owners and privileges */
+  bool schema_only;        /* no rows, no positions of sequences, nothing refreshed */
+  bool no_analyze;         /* no planner statistics */
+  bool replace_unfinished; /* drop what an unfinished restore left under the name */
 };
 struct restore_report {
   int64_t tables, rows, duration_ms;

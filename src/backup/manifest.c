@@ -58,6 +58,8 @@ int backup_read_tables(struct arena *arena, const struct archive *archive,
     t->copy = arena_strdup(arena, json_string_value(json_object_get(item, "copy")));
     t->load_into = arena_strdup(arena, json_string_value(json_object_get(item, "load_into")));
     t->condition = arena_strdup(arena, json_string_value(json_object_get(item, "condition")));
+    t->before = arena_strdup(arena, json_string_value(json_object_get(item, "before")));
+    t->after = arena_strdup(arena, json_string_value(json_object_get(item, "after")));
     t->rows = json_integer_value(rows);
     if (!t->identity || !t->copy || !t->load_into || !json_is_integer(rows))
       return damaged(archive, "a table without identity, copy, load_into or rows", err);

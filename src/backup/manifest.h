@@ -6,9 +6,10 @@
 /* A table with rows, as the manifest lists it. */
 struct backup_table {
   const char *identity;
-  const char *copy;      /* COPY ... FROM STDIN that loads one part */
-  const char *load_into; /* the table, or the root of hash partitions */
-  const char *condition; /* "WHERE ...": only these rows are in the backup; else NULL */
+  const char *copy;           /* COPY ... FROM STDIN that loads one part */
+  const char *load_into;      /* the table, or the root of hash partitions */
+  const char *condition;      /* "WHERE ...": only these rows are in the backup; else NULL */
+  const char *before, *after; /* SQL around each part's COPY, in its transaction; else NULL */
   int64_t rows;
 };
 VEC_TYPE(backup_tables, struct backup_table);

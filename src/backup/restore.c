@@ -6,7 +6,6 @@
 #include "sql/quote.h"
 
 static const char application[] = "belay restore";
-enum { NAME_BYTES_MAX = 63 };
 
 int restore_connect(const struct restore *restore, struct db_conn **ret_conn, struct err *err)
 {
@@ -64,23 +63,6 @@ static int check_version(const struct restore *restore, struct db_conn *conn, st
   return err_hint(err, "Restore into a server of version %d or newer.", major);
 }
 
-static int check_name(const struct restore *restore, struct db_conn *conn, struct err *err)
-{
-  const char *into = restore->options->into;
-  if (!into[0] || strlen(into) > NAME_BYTES_MAX)
-    return err_set(err, ERR_USAGE, "\"%s\" cannot be the name of a database (1 to %d bytes)", into,
-                   NAME_BYTES_MAX);
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(conn, &r, err, "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", into,
-               NULL) < 0)
-    return -1;
-  if (db_rows(r) == 0)
-    return 0;
-  err_set(err, ERR_REFUSED, "database %s exists; a restore never touches an existing database",
-          into);
-  return err_hint(err, "Choose another name with --into.");
-}
-
 /* Roles that policies name cannot be left out; without an extension the schema cannot be made. */
 static int check_needs(const struct restore *restore, struct db_conn *conn, struct err *err)
 {
@@ -128,50 +110,21 @@ static int find_absent_roles(struct restore *restore, struct db_conn *conn, stru
   return 0;
 }
 
-static int create_database(const struct restore *restore, struct db_conn *conn, struct err *err)
-{
-  const struct archive *archive = restore->archive;
-  json_t *locale = json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "encoding",
-                             json_object_get(archive->manifest, "encoding"), "collate",
-                             json_object_get(archive->manifest, "collate"), "ctype",
-                             json_object_get(archive->manifest, "ctype"), "locale_provider",
-                             json_object_get(archive->manifest, "locale_provider"), "locale",
-                             json_object_get(archive->manifest, "locale"), "icu_rules",
-                             json_object_get(archive->manifest, "icu_rules"));
-  CLEANUP(free_ptr) char *json = json_dumps(locale, JSON_COMPACT);
-  json_decref(locale);
-  const char *sql;
-  if (db_query_value(conn, restore->arena, &sql, err,
-                     "SELECT " BACKUP_CREATE_DATABASE("$1::json", "$2::text"), json,
-                     restore->options->into, NULL) < 0 ||
-      db_exec(conn, sql, err) < 0) {
-    if (err_sqlstate_is(err, "42P04"))
-      err_recode(err, ERR_REFUSED);
-    if (err_sqlstate_is(err, "42501")) {
-      err_recode(err, ERR_PREFLIGHT);
-      err_hint(err,
-               "A restore makes a database. Use a role that may, or let a superuser type: "
-               "ALTER ROLE %s CREATEDB;",
-               sql_ident(restore->arena, db_user(conn)));
-    }
-    return err_wrap(err, "creating database %s", restore->options->into);
-  }
-  return 0;
-}
-
 static int fill(struct restore *restore, struct err *err)
 {
+  struct restore_items tail = {0};
   if (restore_connect(restore, &restore->conn, err) < 0)
     return -1;
   db_cancel_on_signal(restore->conn, true);
   if (restore_run(restore, &restore->pre_data, "pre-data", err) < 0 ||
-      restore_load(restore, err) < 0 ||
-      restore_run(restore, &restore->values, "sequences", err) < 0 ||
-      restore_run(restore, &restore->post_data, "post-data", err) < 0 || interrupt_check(err) < 0)
+      restore_load(restore, &tail, err) < 0)
     return -1;
-  if (db_exec(restore->conn, "ANALYZE", err) < 0)
-    return err_wrap(err, "analyzing %s", restore->options->into);
-  return 0;
+  if (!restore->options->schema_only &&
+      restore_run(restore, &restore->values, "sequences", err) < 0)
+    return -1;
+  if (restore_run(restore, &tail, "post-data", err) < 0 || interrupt_check(err) < 0)
+    return -1;
+  return restore_finish(restore, err);
 }
 
 /* After the database was created: it goes again. */
@@ -184,24 +137,38 @@ static int undo_create(const struct restore *restore, struct err *err)
   return -1;
 }
 
+/* The database is whole by now and stays, whatever happens. */
+static int analyze(struct restore *restore, struct err *err)
+{
+  restore->created = false;
+  if (restore_analyze(restore, err) == 0)
+    return 0;
+  err_hint(err, "Database %s is whole; only its planner statistics are missing. Type: ANALYZE;",
+           restore->options->into);
+  return err_wrap(err, "after a whole restore");
+}
+
 static int restore_all(struct restore *restore, struct err *err)
 {
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   if (backup_read_tables(restore->arena, restore->archive, &restore->tables, err) < 0 ||
       restore_read_items(restore, err) < 0 ||
       backup_open_maintenance(restore->options->target, application, &conn, err) < 0 ||
-      check_name(restore, conn, err) < 0 || check_version(restore, conn, err) < 0 ||
+      restore_check_name(restore, conn, err) < 0 || check_version(restore, conn, err) < 0 ||
       check_needs(restore, conn, err) < 0 || find_absent_roles(restore, conn, err) < 0 ||
-      interrupt_check(err) < 0 || create_database(restore, conn, err) < 0)
+      interrupt_check(err) < 0)
     return -1;
+  int rc = restore_create(restore, conn, err);
   db_close(TAKE(conn));
-  int rc = fill(restore, err);
+  rc = rc < 0 ? rc : fill(restore, err);
   if (rc < 0 && interrupt_pending()) {
     err_clear(err);
     (void)interrupt_check(err);
   }
+  if (rc == 0 && !restore->options->no_analyze && !restore->options->schema_only)
+    rc = analyze(restore, err);
   db_close(restore->conn);
-  return rc < 0 ? undo_create(restore, err) : 0;
+  return rc < 0 && restore->created ? undo_create(restore, err) : rc;
 }
 
 int backup_restore(struct arena *arena, const struct restore_options *options,

@@ -1,9 +1,12 @@
 /* backup/restore.h: what the parts of a restore share. Private to backup/.
  *
- *   restore.c         checks, CREATE DATABASE, the order of things, cleaning up
+ *   restore.c         checks, the order of things, cleaning up
+ *   restore_create.c  the new database, marked as unfinished until it is whole
  *   restore_items.c   SQL members and their marks, read
  *   restore_schema.c  statements, one after the other
- *   restore_load.c    the rows, by workers
+ *   restore_jobs.c    rows, indexes, foreign keys: what can be done at once, in which order
+ *   restore_load.c    the workers that do it
+ *   restore_analyze.c planner statistics
  */
 #pragma once
 
@@ -15,7 +18,9 @@
 struct restore_item {
   struct mark mark; /* kind NULL: a backup without marks */
   const char *sql;
-  bool bare; /* cannot run in a transaction */
+  bool bare;       /* cannot run in a transaction */
+  bool names_role; /* only sets an owner, privileges or settings of a role: may be left out */
+  bool left_out;
 };
 VEC_TYPE(restore_items, struct restore_item);
 
@@ -25,10 +30,12 @@ struct restore {
   const struct archive *archive;
   struct backup_tables tables;
   struct restore_items pre_data, values, post_data;
-  bool marked;                  /* the backup has marks */
-  struct strings absent_roles;  /* roles of the manifest that do not exist here */
-  struct strings missing_roles; /* those of them whose statements were left out */
-  struct db_conn *conn;         /* to the new database */
+  struct restore_items of_database; /* properties of the database: run last */
+  bool marked;                      /* the backup has marks */
+  struct strings absent_roles;      /* roles of the manifest that do not exist here */
+  struct strings missing_roles;     /* those of them whose statements were left out */
+  bool created;                     /* the database is there, so it must go again on failure */
+  struct db_conn *conn;             /* to the new database */
 };
 
 int restore_connect(const struct restore *restore, struct db_conn **ret_conn, struct err *err);
@@ -39,10 +46,25 @@ int restore_read_items(struct restore *restore, struct err *err);
 enum { RESTORE_BATCH = 200 };
 int restore_run(struct restore *restore, const struct restore_items *items, const char *what,
                 struct err *err);
-/* Statements that only set an owner, privileges or settings of a role: they may be left out. */
-bool restore_names_owner(const struct restore_item *item);
+/* The same inside the transaction that the caller has begun. */
+int restore_run_within(struct restore *restore, const struct restore_items *items, const char *what,
+                       struct err *err);
+int restore_statement_error(const char *what, const char *sql, struct err *err);
+bool restore_names_role(const struct restore_item *item);
 
-/* The rows, by options->jobs workers. */
-int restore_load(struct restore *restore, struct err *err);
+/* restore_create.c */
+int restore_check_name(const struct restore *restore, struct db_conn *conn, struct err *err);
+int restore_create(struct restore *restore, struct db_conn *conn, struct err *err);
+bool restore_is_of_database(const struct restore_item *item);
+/* The database is whole: its properties and the end of the mark, in one transaction. */
+int restore_finish(struct restore *restore, struct err *err);
+
+/* Rows, indexes, keys and foreign keys, by options->jobs workers. ret_tail: what of post-data
+ * remains to be run afterwards, in order. */
+int restore_load(struct restore *restore, struct restore_items *ret_tail, struct err *err);
+int restore_put_part(const struct restore *restore, struct db_conn *conn,
+                     const struct backup_table *table, const struct archive_entry *part,
+                     struct err *err);
+int restore_analyze(const struct restore *restore, struct err *err);
 /* With FORCE; fine if there is none. */
 int restore_drop_database(const struct db_target *target, const char *name, struct err *err);

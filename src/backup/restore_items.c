@@ -51,8 +51,14 @@ static int read_member(struct restore *restore, const char *object, struct resto
 
 int restore_read_items(struct restore *restore, struct err *err)
 {
-  if (read_member(restore, "pre-data", &restore->pre_data, err) < 0 ||
-      read_member(restore, "sequences", &restore->values, err) < 0)
+  struct restore_items pre_data = {0};
+  if (read_member(restore, "pre-data", &pre_data, err) < 0 ||
+      read_member(restore, "sequences", &restore->values, err) < 0 ||
+      read_member(restore, "post-data", &restore->post_data, err) < 0)
     return -1;
-  return read_member(restore, "post-data", &restore->post_data, err);
+  for (size_t i = 0; i < pre_data.len; i++)
+    vec_push(restore->arena,
+             restore_is_of_database(&pre_data.at[i]) ? &restore->of_database : &restore->pre_data,
+             pre_data.at[i]);
+  return 0;
 }

@@ -37,7 +37,7 @@ static bool looks_like_owner(const char *sql)
   return begins(sql, "ALTER ") && last && is_identifier(last + strlen(owner_to));
 }
 
-bool restore_names_owner(const struct restore_item *item)
+bool restore_names_role(const struct restore_item *item)
 {
   const struct mark *mark = &item->mark;
   if (!mark->kind)
@@ -46,7 +46,7 @@ bool restore_names_owner(const struct restore_item *item)
          (mark_is_for(mark, CATALOG_FOR_SETTING) && strstr(item->sql, "ALTER ROLE "));
 }
 
-static int statement_error(const char *object, const char *sql, struct err *err)
+int restore_statement_error(const char *object, const char *sql, struct err *err)
 {
   enum { SHOWN = 200 };
   if (!err->detail)
@@ -100,9 +100,28 @@ static int run_owner_statement(struct restore *restore, const char *sql, struct 
 
 static int run_item(struct restore *restore, const struct restore_item *item, struct err *err)
 {
-  if (restore_names_owner(item))
+  if (item->names_role)
     return run_owner_statement(restore, item->sql, err);
   return db_run_statement(restore->conn, restore->arena, item->sql, NULL, NULL, err);
+}
+
+static bool is_left_out(const struct restore *restore, const struct restore_item *item)
+{
+  if (item->left_out)
+    return true;
+  return restore->options->schema_only && mark_is_for(&item->mark, CATALOG_FOR_REFRESH);
+}
+
+int restore_run_within(struct restore *restore, const struct restore_items *items, const char *what,
+                       struct err *err)
+{
+  for (size_t i = 0; i < items->len; i++) {
+    if (interrupt_check(err) < 0)
+      return -1;
+    if (!is_left_out(restore, &items->at[i]) && run_item(restore, &items->at[i], err) < 0)
+      return restore_statement_error(what, items->at[i].sql, err);
+  }
+  return 0;
 }
 
 int restore_run(struct restore *restore, const struct restore_items *items, const char *what,
@@ -113,6 +132,8 @@ int restore_run(struct restore *restore, const struct restore_items *items, cons
     const struct restore_item *item = &items->at[i];
     if (interrupt_check(err) < 0)
       return -1;
+    if (is_left_out(restore, item))
+      continue;
     if (in_transaction && (item->bare || in_transaction == RESTORE_BATCH)) {
       if (db_exec(restore->conn, "COMMIT", err) < 0)
         return err_wrap(err, "restoring %s", what);
@@ -121,7 +142,7 @@ int restore_run(struct restore *restore, const struct restore_items *items, cons
     if (!item->bare && in_transaction++ == 0 && db_exec(restore->conn, "BEGIN", err) < 0)
       return err_wrap(err, "restoring %s", what);
     if (run_item(restore, item, err) < 0)
-      return statement_error(what, item->sql, err);
+      return restore_statement_error(what, item->sql, err);
   }
   if (in_transaction && db_exec(restore->conn, "COMMIT", err) < 0)
     return err_wrap(err, "restoring %s", what);

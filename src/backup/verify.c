@@ -180,7 +180,9 @@ static int check_by_restore(struct verify *v, const struct db_target *target, st
                                           .place = v->place,
                                           .prefix = v->archive->prefix,
                                           .into = arena_printf(v->arena, "belay_verify_%s", v->id),
-                                          .jobs = JOBS};
+                                          .jobs = JOBS,
+                                          .no_analyze = true,
+                                          .replace_unfinished = true};
   struct restore_report report;
   if (backup_restore(v->arena, &options, &report, err) < 0) {
     if (err->code == ERR_REFUSED)

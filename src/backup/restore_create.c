@@ -1,0 +1,143 @@
+/* The new database: made unfinished, and finished in one transaction at the end. Until then its
+ * comment says what it is and its connection limit keeps others out. */
+#include "backup/restore.h"
+
+#include "backup/session.h"
+#include "sql/quote.h"
+
+static const char mark_begin[] = "belay: restore of ", mark_end[] = " unfinished";
+enum { NAME_BYTES_MAX = 63, SPARE_CONNECTIONS = 2 };
+
+static bool is_unfinished(const char *comment)
+{
+  return comment && strncmp(comment, mark_begin, strlen(mark_begin)) == 0 &&
+         strstr(comment, mark_end);
+}
+
+static int refuse_unfinished(const struct restore *restore, const char *comment,
+                             int64_t connections, struct err *err)
+{
+  const char *into = restore->options->into, *name = sql_ident(restore->arena, into);
+  if (connections > 0) {
+    err_set(err, ERR_REFUSED, "database %s is being restored, or its restore was killed: %s", into,
+            comment);
+    err_detail(err, "%" PRId64 " connections are open to it", connections);
+    return err_hint(err, "Wait, or end them, then restore again with --yes to replace it.");
+  }
+  err_set(err, ERR_REFUSED, "database %s is what an unfinished restore left (%s)", into, comment);
+  return err_hint(err, "Restore again with --yes to replace it, or type: DROP DATABASE %s;", name);
+}
+
+int restore_check_name(const struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  const char *into = restore->options->into;
+  if (!into[0] || strlen(into) > NAME_BYTES_MAX)
+    return err_set(err, ERR_USAGE, "\"%s\" cannot be the name of a database (1 to %d bytes)", into,
+                   NAME_BYTES_MAX);
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err,
+               "SELECT pg_catalog.shobj_description(d.oid, 'pg_database'), (SELECT"
+               " pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)"
+               " FROM pg_catalog.pg_database d WHERE d.datname = $1",
+               into, NULL) < 0)
+    return -1;
+  if (db_rows(r) == 0)
+    return 0;
+  const char *comment = db_value(r, 0, 0);
+  if (is_unfinished(comment)) {
+    if (!restore->options->replace_unfinished || db_int(r, 0, 1) > 0)
+      return refuse_unfinished(restore, comment, db_int(r, 0, 1), err);
+    /* without FORCE: should somebody have come in just now, he stays */
+    if (db_execf(conn, err, "DROP DATABASE %s", sql_ident(restore->arena, into)) < 0)
+      return err_wrap(err, "dropping what an unfinished restore left");
+    return 0;
+  }
+  err_set(err, ERR_REFUSED, "database %s exists; a restore never touches an existing database",
+          into);
+  return err_hint(err, "Choose another name with --into.");
+}
+
+static json_t *locale_of(const struct archive *archive)
+{
+  static const char *const keys[] = {"encoding",        "collate", "ctype",
+                                     "locale_provider", "locale",  "icu_rules"};
+  json_t *locale = json_object();
+  for (size_t i = 0; i < COUNT_OF(keys); i++)
+    json_object_set(locale, keys[i], json_object_get(archive->manifest, keys[i]));
+  return locale;
+}
+
+static int explain_create(const struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  if (err_sqlstate_is(err, "42P04"))
+    err_recode(err, ERR_REFUSED);
+  if (err_sqlstate_is(err, "42501")) {
+    err_recode(err, ERR_PREFLIGHT);
+    err_hint(err,
+             "A restore makes a database. Use a role that may, or let a superuser type: "
+             "ALTER ROLE %s CREATEDB;",
+             sql_ident(restore->arena, db_user(conn)));
+  }
+  return err_wrap(err, "creating database %s", restore->options->into);
+}
+
+/* A limit of 0 does not bind superusers; another role needs room for its own connections. */
+static int mark_unfinished(struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err,
+               "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user", NULL) < 0)
+    return -1;
+  const char *name = sql_ident(restore->arena, restore->options->into);
+  const char *mark = arena_printf(restore->arena, "%s%s%s", mark_begin,
+                                  backup_string(restore->archive, "id"), mark_end);
+  int limit = db_bool(r, 0, 0) ? 0 : restore->options->jobs + SPARE_CONNECTIONS;
+  return db_execf(conn, err,
+                  "BEGIN; COMMENT ON DATABASE %s IS %s;"
+                  " ALTER DATABASE %s CONNECTION LIMIT %d; COMMIT",
+                  name, sql_literal(restore->arena, mark), name, limit);
+}
+
+int restore_create(struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  json_t *locale = locale_of(restore->archive);
+  CLEANUP(free_ptr) char *json = json_dumps(locale, JSON_COMPACT);
+  json_decref(locale);
+  const char *sql;
+  if (db_query_value(conn, restore->arena, &sql, err,
+                     "SELECT " BACKUP_CREATE_DATABASE("$1::json", "$2::text"), json,
+                     restore->options->into, NULL) < 0)
+    return -1;
+  sql = arena_printf(restore->arena, "%s CONNECTION LIMIT 0", sql);
+  if (db_exec(conn, sql, err) < 0)
+    return explain_create(restore, conn, err);
+  restore->created = true;
+  if (mark_unfinished(restore, conn, err) < 0)
+    return err_wrap(err, "marking database %s as unfinished", restore->options->into);
+  return 0;
+}
+
+/* Comment, privileges and settings of the database: they come last, with the end of the mark. */
+bool restore_is_of_database(const struct restore_item *item)
+{
+  static const char block[] = "DO ";
+  if (item->mark.kind)
+    return mark_is_kind(&item->mark, CATALOG_DATABASE) &&
+           !mark_is_for(&item->mark, CATALOG_FOR_DROP);
+  return strncmp(item->sql, block, strlen(block)) == 0 &&
+         strstr(item->sql, "BEGIN EXECUTE format(") && strstr(item->sql, ", current_database(), ");
+}
+
+int restore_finish(struct restore *restore, struct err *err)
+{
+  const char *name = sql_ident(restore->arena, restore->options->into);
+  if (db_execf(restore->conn, err,
+               "BEGIN; COMMENT ON DATABASE %s IS NULL;"
+               " ALTER DATABASE %s CONNECTION LIMIT -1",
+               name, name) < 0 ||
+      restore_run_within(restore, &restore->of_database, "the properties of the database", err) <
+          0 ||
+      db_exec(restore->conn, "COMMIT", err) < 0)
+    return err_wrap(err, "finishing database %s", restore->options->into);
+  return 0;
+}
