@@ -31,6 +31,7 @@ struct backup_info {
   int64_t tables, rows;
   uint64_t raw_bytes, bytes;
   int64_t duration_ms;
+  bool pinned;        /* it stays whatever the rules of retention say */
   bool damaged;       /* the manifest cannot be trusted: only id, prefix and damage are filled in */
   const char *damage; /* what is wrong with it */
 };
@@ -60,6 +61,9 @@ int backup_find(struct arena *arena, struct place *place, const char *database_p
  * server, or carries no mark. ERR_CONNECT, ERR_STORE, ERR_SQL. */
 int backup_delete(struct arena *arena, struct place *place, const struct db_target *target,
                   const struct backup_info *info, struct err *err);
+/* A file "pinned" beside the manifest; pinning twice is fine, unpinning what is not pinned too. */
+int backup_pin(struct place *place, const char *prefix, bool pinned, struct err *err);
+bool backup_is_pinned(struct place *place, const char *prefix);
 
 struct restore_options {
   /* Any database of the server; the new one is created from "postgres" or "template1". */

@@ -21,18 +21,37 @@ static const char *backup_prefix(struct arena *arena, const char *key)
   return prefix;
 }
 
+static char *pin_key(struct arena *arena, const char *prefix)
+{
+  return arena_printf(arena, "%s/pinned", prefix);
+}
+
+bool backup_is_pinned(struct place *place, const char *prefix)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  return place_exists(place, pin_key(arena, prefix));
+}
+
+int backup_pin(struct place *place, const char *prefix, bool pinned, struct err *err)
+{
+  static const char text[] = "belay prune leaves this backup alone; belay unpin takes this away\n";
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  const char *key = pin_key(arena, prefix);
+  return pinned ? place_put(place, key, text, strlen(text), err) : place_delete(place, key, err);
+}
+
 static void read_one(struct arena *arena, struct place *place, const char *prefix,
                      struct backup_info *ret_info)
 {
   CLEANUP(err_clear) struct err err = ERR_INIT;
   CLEANUP(archive_closep) struct archive *archive = NULL;
-  if (archive_open(arena, place, prefix, &archive, &err) == 0 &&
-      backup_read_info(arena, archive, ret_info, &err) == 0)
-    return;
-  *ret_info = (struct backup_info){.id = fs_basename(prefix),
-                                   .prefix = prefix,
-                                   .damaged = true,
-                                   .damage = arena_strdup(arena, err.message)};
+  if (archive_open(arena, place, prefix, &archive, &err) < 0 ||
+      backup_read_info(arena, archive, ret_info, &err) < 0)
+    *ret_info = (struct backup_info){.id = fs_basename(prefix),
+                                     .prefix = prefix,
+                                     .damaged = true,
+                                     .damage = arena_strdup(arena, err.message)};
+  ret_info->pinned = backup_is_pinned(place, prefix);
 }
 
 static int compare_ids(const void *a, const void *b)

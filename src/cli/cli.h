@@ -11,10 +11,10 @@
 struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
   const char *format, *fail_on, *against, *stdin_path, *output, *plan, *into, *level, *before,
-      *on_conflict;
+      *on_conflict, *keep_within;
   struct strings tables; /* --table, each time it was given */
-  bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help;
-  int jobs;
+  bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged;
+  int jobs, keep_last, keep_daily, keep_weekly, keep_monthly;
 };
 
 struct cli {
@@ -51,6 +51,9 @@ int cmd_rollback(struct cli *cli, struct err *err);
 int cmd_verify(struct cli *cli, struct err *err);
 int cmd_list(struct cli *cli, struct err *err);
 int cmd_show(struct cli *cli, struct err *err);
+int cmd_prune(struct cli *cli, struct err *err);
+int cmd_pin(struct cli *cli, struct err *err);
+int cmd_unpin(struct cli *cli, struct err *err);
 int cmd_version(struct cli *cli, struct err *err);
 
 /* options.c */

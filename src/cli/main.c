@@ -47,6 +47,17 @@ const struct cli_command cli_commands[] = {
     {"list", "list [backups|runs]", "backups and runs in the store", "", 0, 1, false, cmd_list,
      NULL},
     {"show", "show ID", "one backup or run in full", "", 1, 1, false, cmd_show, NULL},
+    {"prune", "prune [--keep-last N] [--keep-daily N] ...",
+     "remove the backups and records of runs that no rule keeps; shows first what would go",
+     "keep-last keep-daily keep-weekly keep-monthly keep-within damaged dry-run", 0, 0, false,
+     cmd_prune,
+     "A backup that one of the rules wants stays. Without a --keep option those under `retention:` "
+     "of the policy count;\n"
+     "without any nothing is removed. The newest good backup, pinned ones and those that a run "
+     "needs stay in any case.\n"
+     "What killed writers left unfinished for a day goes, too."},
+    {"pin", "pin ID", "prune leaves this backup alone", "", 1, 1, false, cmd_pin, NULL},
+    {"unpin", "unpin ID", "prune may remove this backup again", "", 1, 1, false, cmd_unpin, NULL},
     {"version", "version", "version of belay and of what it stands on", "", 0, 0, false,
      cmd_version, NULL},
     {NULL, NULL, NULL, NULL, 0, 0, false, NULL, NULL},

@@ -1,8 +1,10 @@
+#include "backup/backup.h"
+#include "backup/retention.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
 
 enum { COMMANDS_MAX = 64 };
-enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT, OPTION_LIST };
+enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT, OPTION_NUMBER, OPTION_LIST };
 
 static const struct option {
   const char *name;
@@ -53,6 +55,15 @@ static const struct option {
     {"level", 0, "LEVEL", "hash, expand or restore", FIELD(level), OPTION_TEXT, false},
     {"on-conflict", 0, "WHAT", "rows changed since: keep (default), restore or abort",
      FIELD(on_conflict), OPTION_TEXT, false},
+    {"keep-last", 0, "N", "keep the newest N", FIELD(keep_last), OPTION_NUMBER, false},
+    {"keep-daily", 0, "N", "keep the newest of each of the last N days that have one (UTC)",
+     FIELD(keep_daily), OPTION_NUMBER, false},
+    {"keep-weekly", 0, "N", "the same with weeks, Monday to Sunday", FIELD(keep_weekly),
+     OPTION_NUMBER, false},
+    {"keep-monthly", 0, "N", "the same with months", FIELD(keep_monthly), OPTION_NUMBER, false},
+    {"keep-within", 0, "DURATION", "keep all that are younger (12h, 30d), counted from the newest",
+     FIELD(keep_within), OPTION_TEXT, false},
+    {"damaged", 0, NULL, "remove damaged backups as well", FIELD(damaged), OPTION_FLAG, false},
 #undef FIELD
 };
 
@@ -139,8 +150,9 @@ static int store_option(struct cli *cli, const struct option *o, const char *val
   } else {
     char *end;
     long n = strtol(value, &end, 10);
-    if (*end || end == value || n < 1 || n > 16)
-      return err_set(err, ERR_USAGE, "--%s takes a number from 1 to 16, not \"%s\"", o->name,
+    int max = o->type == OPTION_COUNT ? BACKUP_JOBS_MAX : RETENTION_MAX;
+    if (*end || end == value || n < 1 || n > max)
+      return err_set(err, ERR_USAGE, "--%s takes a number from 1 to %d, not \"%s\"", o->name, max,
                      value);
     *(int *)(void *)field = (int)n;
   }

@@ -243,5 +243,6 @@ void report_backup_json(struct jw *w, const struct backup_info *b)
   jw_key_int(w, "raw_bytes", (int64_t)b->raw_bytes);
   jw_key_int(w, "bytes", (int64_t)b->bytes);
   jw_key_int(w, "duration_ms", b->duration_ms);
+  jw_key_bool(w, "pinned", b->pinned);
   jw_end(w);
 }

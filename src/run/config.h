@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "backup/retention.h"
 #include "base/base.h"
 #include "inverse/inverse.h"
 #include "lint/lint.h"
@@ -60,6 +61,10 @@ struct policy {
     uint64_t min_free_bytes;        /* min_free: 1GiB, of the store, beyond the estimated backup */
     bool allow_drift;               /* allow_edited / missing / out of order migrations */
   } preflight;
+  struct {
+    struct retention_rules keep; /* retention: keep_last, keep_daily, ..., keep_within: 30d */
+    int keep_runs; /* keep_runs: 3: so many runs that changed something keep record and backup */
+  } retention;
 };
 
 /* `path` given (--config), or belay.yaml looked for upward from dir. No file is fine: defaults,

@@ -228,9 +228,20 @@ int place_delete_prefix(struct place *place, const char *prefix, struct err *err
 
 int place_sweep(struct place *place, const char *prefix, int *ret_count, struct err *err)
 {
+  struct place_leftovers found;
+  if (check_prefix(place, prefix, err) < 0 ||
+      place->ops->sweep(place, prefix, true, &found, err) < 0)
+    return -1;
+  *ret_count = found.abandoned;
+  return 0;
+}
+
+int place_look_for_leftovers(struct place *place, const char *prefix, struct place_leftovers *ret,
+                             struct err *err)
+{
   if (check_prefix(place, prefix, err) < 0)
     return -1;
-  return place->ops->sweep(place, prefix, ret_count, err);
+  return place->ops->sweep(place, prefix, false, ret, err);
 }
 
 char *place_local_dir(struct place *place, struct arena *arena, const char *prefix, struct err *err)

@@ -50,6 +50,14 @@ int place_delete_prefix(struct place *place, const char *prefix, struct err *err
 /* Removes the temporary files under a prefix that no living process is writing: what a killed
  * backup left behind. */
 int place_sweep(struct place *place, const char *prefix, int *ret_count, struct err *err);
+/* What place_sweep would remove, and how many temporary files it would not, because they are being
+ * written or were a moment ago. */
+struct place_leftovers {
+  int abandoned, living;
+  uint64_t bytes; /* of the abandoned ones */
+};
+int place_look_for_leftovers(struct place *place, const char *prefix, struct place_leftovers *ret,
+                             struct err *err);
 
 /* Writes, reads back, lists and deletes a probe object; ret_free_bytes is UINT64_MAX where it
  * cannot be known. */

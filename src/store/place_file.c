@@ -285,9 +285,10 @@ struct walk {
   struct arena *arena;
   const char *prefix; /* only keys that begin so */
   bool temporary;     /* temporary files instead of objects */
+  bool remove;        /* those that nobody writes */
   int (*visit)(struct walk *walk, const char *key, const struct stat *st, struct err *err);
   struct place_entries *found;
-  int count;
+  struct place_leftovers leftovers;
 };
 
 static void closedirp(DIR **dir)
@@ -379,30 +380,41 @@ static int file_remove_dir(struct place *place, const char *dir, struct err *err
   return 0;
 }
 
+/* One temporary file: is anybody writing it? */
 static int sweep_one(struct walk *w, const char *key, const struct stat *st, struct err *err)
 {
-  if (st->st_mtim.tv_sec > time(NULL) - SWEEP_MIN_AGE_S)
+  if (st->st_mtim.tv_sec > time(NULL) - SWEEP_MIN_AGE_S) {
+    w->leftovers.living++;
     return 0;
+  }
   char *path = full_path(w->place, w->arena, key);
   CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return errno == ENOENT ? 0 : fail(w->place, "opening", key, err);
-  if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-    return 0; /* its writer lives */
-  if (unlink(path) < 0 && errno != ENOENT)
+  if (flock(fd, LOCK_EX | LOCK_NB) < 0) { /* its writer lives */
+    w->leftovers.living++;
+    return 0;
+  }
+  if (w->remove && unlink(path) < 0 && errno != ENOENT)
     return fail(w->place, "removing", key, err);
-  w->count++;
+  w->leftovers.abandoned++;
+  w->leftovers.bytes += (uint64_t)st->st_size;
   return 0;
 }
 
-static int file_sweep(struct place *place, const char *prefix, int *ret_count, struct err *err)
+static int file_sweep(struct place *place, const char *prefix, bool remove,
+                      struct place_leftovers *ret, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
-  struct walk w = {
-      .place = place, .arena = arena, .prefix = prefix, .temporary = true, .visit = sweep_one};
+  struct walk w = {.place = place,
+                   .arena = arena,
+                   .prefix = prefix,
+                   .temporary = true,
+                   .remove = remove,
+                   .visit = sweep_one};
   if (walk_dir(&w, "", err) < 0)
     return -1;
-  *ret_count = w.count;
+  *ret = w.leftovers;
   return 0;
 }
 

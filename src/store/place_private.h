@@ -22,7 +22,8 @@ struct place_ops {
   int (*remove)(struct place *place, const char *key, struct err *err);
   /* What is no object: empty directories, temporary files. dir has no slash at its end. */
   int (*remove_dir)(struct place *place, const char *dir, struct err *err);
-  int (*sweep)(struct place *place, const char *prefix, int *ret_count, struct err *err);
+  int (*sweep)(struct place *place, const char *prefix, bool remove, struct place_leftovers *ret,
+               struct err *err);
   int (*free_bytes)(struct place *place, uint64_t *ret_bytes, struct err *err);
   char *(*local_dir)(struct place *place, struct arena *arena, const char *prefix, struct err *err);
 };

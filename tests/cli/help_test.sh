@@ -25,6 +25,7 @@ declare -A own=(
   [init]=dir [status]=dir [explain]='' [inverse]=shadow [plan]='output dir shadow' [run]='plan dir shadow dry-run'
   [lint]='format fail-on against stdin-path dir' [backup]='' [restore]='into before no-owner'
   [rollback]='on-conflict dir dry-run' [verify]=level [list]='' [show]='' [version]=''
+  [prune]='keep-last keep-daily keep-weekly keep-monthly keep-within damaged dry-run' [pin]='' [unpin]=''
 )
 for command in "${commands[@]}"; do
   [ -n "${own[$command]+x}" ] || fail "$command is not known to this test"

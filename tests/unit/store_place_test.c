@@ -313,6 +313,12 @@ static void test_sweep_leaves_living_writers(void **state)
   ok(f, place_sweep(f->place, "d", &count, &f->err));
   assert_int_equal(count, 0); /* too young */
   age(path_of(f, "store/d/.tmp-dead"));
+  struct place_leftovers seen;
+  ok(f, place_look_for_leftovers(f->place, "d/", &seen, &f->err));
+  assert_int_equal(seen.abandoned, 1);
+  assert_int_equal(seen.bytes, 1);
+  assert_int_equal(seen.living, 1);
+  assert_true(fs_exists(path_of(f, "store/d/.tmp-dead")));
   ok(f, place_sweep(f->place, "other", &count, &f->err));
   assert_int_equal(count, 0);
   ok(f, place_sweep(f->place, "", &count, &f->err));
