@@ -56,15 +56,28 @@ bool catalog_default_is_apart(const struct catalog_object *column)
   return false;
 }
 
-char *catalog_column_constraints(struct catalog_writer *w, const struct catalog_object *column)
+/* Before version 16 the column of a child may not repeat the expression of its parent's. */
+static bool has_same_expression(const struct catalog_object *column,
+                                const struct catalog_object *parent)
+{
+  return catalog_get(parent, "generated") &&
+         catalog_is(parent, "default", catalog_get(column, "default"));
+}
+
+char *catalog_column_constraints(struct catalog_writer *w, const struct catalog_object *column,
+                                 const struct catalog_object *parent)
 {
   CLEANUP(text_clear) struct text sql = TEXT_INIT;
   const char *value = catalog_get(column, "default");
-  if (catalog_get(column, "generated"))
+  if (catalog_get(column, "generated") && parent && has_same_expression(column, parent))
+    ;
+  else if (catalog_get(column, "generated"))
     text_printf(&sql, " GENERATED ALWAYS AS (%s) %s", value,
                 catalog_is(column, "generated", "v") ? "VIRTUAL" : "STORED");
   else if (value && !(w->whole && catalog_default_is_apart(column)))
     text_printf(&sql, " DEFAULT %s", value);
+  else if (!value && parent && catalog_get(parent, "default"))
+    text_puts(&sql, " DEFAULT NULL");
   if (catalog_get(column, "identity"))
     text_printf(&sql, " GENERATED %s AS IDENTITY (%s)",
                 catalog_is(column, "identity", "a") ? "ALWAYS" : "BY DEFAULT",
@@ -114,7 +127,7 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
     return err_set(err, ERR_REFUSED, "column %s: only the columns of tables can be added",
                    o->identity);
   catalog_writef(w, "ALTER TABLE %s ADD COLUMN %s%s", o->parent->identity,
-                 catalog_column_type(w->arena, o), catalog_column_constraints(w, o));
+                 catalog_column_type(w->arena, o), catalog_column_constraints(w, o, NULL));
   catalog_column_settings(w, o, NULL);
   catalog_write_acl(w, o);
   catalog_write_comment(w, o);

@@ -110,7 +110,7 @@ static void column_list(struct catalog_writer *w, const struct catalog_object *t
     const struct catalog_object *column = columns->at[i];
     if (comes_by_inheritance(column))
       continue;
-    char *rest = catalog_column_constraints(w, column);
+    char *rest = catalog_column_constraints(w, column, parent_column(w, column));
     if (typed && !*rest)
       continue;
     text_puts(&list, ",\n  ");

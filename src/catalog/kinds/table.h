@@ -5,8 +5,10 @@
 
 /* "name type COLLATE c" */
 char *catalog_column_type(struct arena *arena, const struct catalog_object *column);
-/* " DEFAULT x NOT NULL ..." or "" */
-char *catalog_column_constraints(struct catalog_writer *w, const struct catalog_object *column);
+/* " DEFAULT x NOT NULL ..." or "". parent: the column of an inheritance parent that it is merged
+ * with; NULL: none. */
+char *catalog_column_constraints(struct catalog_writer *w, const struct catalog_object *column,
+                                 const struct catalog_object *parent);
 /* ALTER TABLE ... SET STORAGE and the like, where it differs from `inherited_from` (NULL: from
  * the default). */
 void catalog_column_settings(struct catalog_writer *w, const struct catalog_object *column,
