@@ -31,8 +31,17 @@ enum catalog_kind {
                         "database" */
   CATALOG_SCHEMA,    /* owner, acl, comment */
   CATALOG_EXTENSION, /* schema, version, comment */
-  CATALOG_ENUM,      /* labels (JSON array in order), owner, acl, comment */
-  CATALOG_DOMAIN,    /* type, collation, not_null, default, owner, acl, comment (its CHECKs are
+  /* Where nothing else is said, definition is the full CREATE text. */
+  CATALOG_LANGUAGE,      /* definition, owner, acl, comment */
+  CATALOG_ACCESS_METHOD, /* definition, comment */
+  CATALOG_COLLATION,     /* definition (what follows the name in CREATE), owner, comment */
+  CATALOG_BASE_TYPE,     /* and shell types, which have no definition: definition (what follows the
+                            name in CREATE TYPE), owner, acl, comment */
+  CATALOG_RANGE,         /* with its multirange type: definition (what follows the name in CREATE
+                            TYPE), owner, acl, comment */
+  CATALOG_ENUM,          /* labels (JSON array in order), owner, acl, comment */
+  CATALOG_DOMAIN,        /* type, collation, not_null, not_null_name, not_null_comment, default,
+                        default_dropped (that of its type), owner, acl, comment (its CHECKs are
                         CONSTRAINTs) */
   CATALOG_COMPOSITE, /* attributes (JSON array of "name type [COLLATE c]"), owner, acl, comment */
   CATALOG_SEQUENCE,  /* type, start, increment, min, max, cache, cycle, persistence, owned_by
@@ -41,6 +50,19 @@ enum catalog_kind {
   CATALOG_FUNCTION,  /* functions, procedures, window functions: definition (pg_get_functiondef),
                         routine ("FUNCTION" or "PROCEDURE"), arguments (identity arguments), result,
                         owner, acl, comment */
+  CATALOG_AGGREGATE, /* definition, arguments (as COMMENT ON names them), owner, acl, comment */
+  CATALOG_CAST,      /* definition, comment. Identity "(a AS b)" */
+  CATALOG_TRANSFORM, /* definition, comment. Identity "FOR type LANGUAGE name" */
+  CATALOG_OPERATOR,  /* definition, owner, comment. Identity "schema.+ (left, right)" */
+  CATALOG_OPERATOR_FAMILY,  /* definition, members (JSON array of what ALTER ... ADD adds: those
+                              of no class), owner, comment. Identity "schema.name USING btree" */
+  CATALOG_OPERATOR_CLASS,   /* definition, owner, comment. Identity "schema.name USING btree" */
+  CATALOG_CONVERSION,       /* definition, owner, comment */
+  CATALOG_TS_PARSER,        /* definition, comment */
+  CATALOG_TS_TEMPLATE,      /* definition, comment */
+  CATALOG_TS_DICTIONARY,    /* definition, owner, comment */
+  CATALOG_TS_CONFIGURATION, /* definition, mappings (JSON array of "token WITH dictionary, ..."),
+                               owner, comment */
   CATALOG_TABLE,   /* relkind (r, p), persistence, partition_key, partition_of (identity of parent),
                       partition_bound, inherits (JSON array of identities), of_type, options,
                       toast_options, access_method, tablespace, replica_identity, cluster_on,

@@ -12,7 +12,7 @@ struct node {
   enum catalog_section section;
   int rank;
   size_t serial; /* order of making: kind, identity */
-  bool replace;  /* a view that has a stub */
+  bool replace;  /* it has a stub */
 };
 
 struct edge {
@@ -228,16 +228,23 @@ static size_t *circles(const struct ddl *d, size_t **ret_members)
 static bool is_type(const struct catalog_object *o)
 {
   return o->kind == CATALOG_ENUM || o->kind == CATALOG_DOMAIN || o->kind == CATALOG_COMPOSITE ||
+         o->kind == CATALOG_BASE_TYPE || o->kind == CATALOG_RANGE || o->kind == CATALOG_COLLATION ||
          o->kind == CATALOG_EXTENSION || o->kind == CATALOG_SCHEMA;
 }
 
-/* A view in a circle is made first as a stub, to which the others of the circle then refer. */
+static bool can_be_stub(const struct catalog_object *o)
+{
+  return o->kind == CATALOG_VIEW || o->kind == CATALOG_RANGE || o->kind == CATALOG_BASE_TYPE;
+}
+
+/* A view or type in a circle is made first as a stub, to which the others of the circle then
+ * refer: a type is a shell until its functions exist. */
 static void add_stubs(struct ddl *d, const size_t *component, const size_t *members)
 {
   size_t count = d->nodes.len, edge_count = d->edges.len;
   for (size_t i = 0; i < count; i++) {
     const struct catalog_object *o = d->nodes.at[i].object;
-    if (o->kind != CATALOG_VIEW || members[component[i]] < 2)
+    if (!can_be_stub(o) || members[component[i]] < 2)
       continue;
     size_t stub = add_node(d, o, PART_STUB, CATALOG_PRE_DATA, 0);
     d->nodes.at[stub].serial = d->nodes.at[i].serial;
@@ -247,7 +254,8 @@ static void add_stubs(struct ddl *d, const size_t *component, const size_t *memb
         d->edges.at[k].to = stub;
     need(d, i, stub);
     for (size_t k = 0; k < o->depends_on_count; k++)
-      if (is_type(o->depends_on[k]))
+      if (o->kind == CATALOG_VIEW ? is_type(o->depends_on[k])
+                                  : o->depends_on[k]->kind == CATALOG_SCHEMA)
         need(d, stub, main_of(d, o->depends_on[k]));
   }
 }
@@ -347,7 +355,10 @@ static int write_node(struct catalog_writer *w, const struct node *n, struct err
       write_drops(w);
     return catalog_write_object(w, n->object, err);
   case PART_STUB:
-    catalog_write_view_stub(w, n->object);
+    if (n->object->kind == CATALOG_VIEW)
+      catalog_write_view_stub(w, n->object);
+    else
+      catalog_writef(w, "CREATE TYPE %s", n->object->identity);
     return 0;
   case PART_DEFAULT:
     catalog_write_default(w, n->object);

@@ -16,7 +16,14 @@ static const char aliases_query[] =
     " UNION ALL SELECT 'pg_class'::regclass, c.oid, 0, 'pg_type'::regclass, c.reltype, 0"
     " FROM pg_class c WHERE c.relkind = 'c' AND c.oid >= 16384"
     " UNION ALL SELECT 'pg_type'::regclass, t.oid, 0, 'pg_type'::regclass, t.typelem, 0"
-    " FROM pg_type t WHERE t.typelem <> 0 AND t.typcategory = 'A' AND t.oid >= 16384"
+    " FROM pg_type t JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid"
+    " WHERE t.oid >= 16384"
+    /* members of operator families and classes */
+    " UNION ALL SELECT d.classid, d.objid, 0, d.refclassid, d.refobjid, 0 FROM pg_depend d"
+    " LEFT JOIN pg_amop o ON d.classid = 'pg_amop'::regclass AND o.oid = d.objid"
+    " WHERE d.classid IN ('pg_amop'::regclass, 'pg_amproc'::regclass) AND (d.refclassid ="
+    " 'pg_opclass'::regclass OR (d.refclassid = 'pg_opfamily'::regclass"
+    " AND d.refobjid IS DISTINCT FROM nullif(o.amopsortfamily, o.amopfamily)))"
     " UNION ALL SELECT 'pg_class'::regclass, k.conindid, 0, 'pg_constraint'::regclass, k.oid, 0"
     " FROM pg_constraint k WHERE k.contype IN ('p', 'u', 'x') AND k.conindid >= 16384"
     " UNION ALL SELECT 'pg_class'::regclass, c.reltoastrelid, 0, 'pg_class'::regclass, c.oid, 0"
@@ -42,6 +49,10 @@ static const char aliases_query[] =
     " UNION ALL SELECT d.classid, d.objid, 0, d.refclassid, d.refobjid, 0 FROM pg_depend d"
     " WHERE d.deptype = 'e' AND d.objsubid = 0";
 
+static const char multiranges[] =
+    " UNION ALL SELECT 'pg_type'::regclass, r.rngmultitypid, 0, 'pg_type'::regclass, r.rngtypid, 0"
+    " FROM pg_range r WHERE r.rngmultitypid >= 16384";
+
 static const char schemas_of_publications[] =
     " UNION ALL SELECT 'pg_publication_namespace'::regclass, p.oid, 0,"
     " 'pg_publication'::regclass, p.pnpubid, 0 FROM pg_publication_namespace p";
@@ -62,9 +73,9 @@ int catalog_read_aliases(struct arena *arena, struct db_conn *conn, struct catal
                          struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  const char *sql = db_server_major(conn) >= 15
-                        ? arena_printf(arena, "%s%s", aliases_query, schemas_of_publications)
-                        : aliases_query;
+  int major = db_server_major(conn);
+  const char *sql = arena_printf(arena, "%s%s%s", aliases_query, major >= 14 ? multiranges : "",
+                                 major >= 15 ? schemas_of_publications : "");
   if (db_query(conn, &r, err, sql, NULL) < 0)
     return err_wrap(err, "reading the catalog: parts of objects");
   size_t count = (size_t)db_rows(r);

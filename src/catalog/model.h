@@ -56,11 +56,27 @@ struct catalog_kind_ops {
   X(CATALOG_DATABASE, catalog_database_ops)                                                        \
   X(CATALOG_SCHEMA, catalog_schema_ops)                                                            \
   X(CATALOG_EXTENSION, catalog_extension_ops)                                                      \
+  X(CATALOG_LANGUAGE, catalog_language_ops)                                                        \
+  X(CATALOG_ACCESS_METHOD, catalog_access_method_ops)                                              \
+  X(CATALOG_COLLATION, catalog_collation_ops)                                                      \
+  X(CATALOG_BASE_TYPE, catalog_base_type_ops)                                                      \
+  X(CATALOG_RANGE, catalog_range_ops)                                                              \
   X(CATALOG_ENUM, catalog_enum_ops)                                                                \
   X(CATALOG_DOMAIN, catalog_domain_ops)                                                            \
   X(CATALOG_COMPOSITE, catalog_composite_ops)                                                      \
   X(CATALOG_SEQUENCE, catalog_sequence_ops)                                                        \
   X(CATALOG_FUNCTION, catalog_function_ops)                                                        \
+  X(CATALOG_AGGREGATE, catalog_aggregate_ops)                                                      \
+  X(CATALOG_CAST, catalog_cast_ops)                                                                \
+  X(CATALOG_TRANSFORM, catalog_transform_ops)                                                      \
+  X(CATALOG_OPERATOR, catalog_operator_ops)                                                        \
+  X(CATALOG_OPERATOR_FAMILY, catalog_operator_family_ops)                                          \
+  X(CATALOG_OPERATOR_CLASS, catalog_operator_class_ops)                                            \
+  X(CATALOG_CONVERSION, catalog_conversion_ops)                                                    \
+  X(CATALOG_TS_PARSER, catalog_ts_parser_ops)                                                      \
+  X(CATALOG_TS_TEMPLATE, catalog_ts_template_ops)                                                  \
+  X(CATALOG_TS_DICTIONARY, catalog_ts_dictionary_ops)                                              \
+  X(CATALOG_TS_CONFIGURATION, catalog_ts_configuration_ops)                                        \
   X(CATALOG_TABLE, catalog_table_ops)                                                              \
   X(CATALOG_COLUMN, catalog_column_ops)                                                            \
   X(CATALOG_VIEW, catalog_view_ops)                                                                \
@@ -150,6 +166,9 @@ void catalog_writef(struct catalog_writer *w, const char *fmt, ...) PRINTF_LIKE(
 /* Like catalog_writef, for one purpose. */
 void catalog_write_for(struct catalog_writer *w, enum catalog_purpose purpose, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* For kinds whose property "definition" is the full CREATE text. */
+int catalog_create_by_definition(struct catalog_writer *w, const struct catalog_object *object,
+                                 struct err *err);
 int catalog_write_object(struct catalog_writer *w, const struct catalog_object *object,
                          struct err *err);
 void catalog_write_owner(struct catalog_writer *w, const struct catalog_object *object);
@@ -191,6 +210,14 @@ void catalog_write_refresh(struct catalog_writer *w, const struct catalog_object
 #define Q_NOT_MEMBER(class, oid)                                                                   \
   " NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = '" class "'::regclass AND e.objid = "  \
   oid " AND e.objsubid = 0 AND e.deptype = 'e') "
+/* Not made by the server together with something else. */
+#define Q_NOT_INTERNAL(class, oid)                                                                 \
+  " NOT EXISTS (SELECT 1 FROM pg_depend i WHERE i.classid = '" class "'::regclass AND i.objid = "  \
+  oid " AND i.objsubid = 0 AND i.deptype = 'i') "
+/* As other statements name an operator; NULL if there is none. */
+#define Q_OPERATOR(oid)                                                                            \
+  "(SELECT format('OPERATOR(%I.%s)', xn.nspname, x.oprname) FROM pg_operator x JOIN pg_namespace"  \
+  " xn ON xn.oid = x.oprnamespace WHERE x.oid = " oid ")"
 #define Q_COMMENT_JOIN(class, oid)                                                                 \
   " LEFT JOIN pg_description d ON d.classoid = '" class "'::regclass AND d.objoid = " oid " AND"   \
   " d.objsubid = 0 "

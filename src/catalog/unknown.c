@@ -15,9 +15,11 @@ static const struct {
     {"pg_class", "relnamespace", "(SELECT indrelid FROM pg_index WHERE indexrelid = oid)", "true"},
     {"pg_proc", "pronamespace", "0", "true"},
     {"pg_type", "typnamespace", "0", "true"},
-    {"pg_operator", "oprnamespace", "0", "true"},
+    {"pg_operator", "oprnamespace", "0", "oprcode <> 0"}, /* not shells, which are only names */
     {"pg_opclass", "opcnamespace", "0", "true"},
     {"pg_opfamily", "opfnamespace", "0", "true"},
+    {"pg_amop", "NULL", "0", "true"},
+    {"pg_amproc", "NULL", "0", "true"},
     {"pg_conversion", "connamespace", "0", "true"},
     {"pg_collation", "collnamespace", "0", "true"},
     {"pg_ts_parser", "prsnamespace", "0", "true"},
@@ -78,7 +80,12 @@ static const char others_query[] =
     " UNION ALL SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid)"
     " FROM pg_description d JOIN pg_constraint k ON d.classoid = 'pg_constraint'::regclass"
     " AND k.oid = d.objoid JOIN pg_namespace n ON n.oid = k.connamespace"
-    " WHERE k.contype IN ('t', 'n') AND " Q_USER_SCHEMA;
+    " WHERE (k.contype = 't' OR (k.contype = 'n' AND k.contypid = 0)) AND " Q_USER_SCHEMA
+    /* types that the server makes of others */
+    " UNION ALL SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid)"
+    " FROM pg_description d JOIN pg_depend i ON i.classid = d.classoid AND i.objid = d.objoid"
+    " AND i.deptype = 'i' WHERE d.classoid = 'pg_type'::regclass AND d.objoid >= 16384"
+    " AND i.refclassid = 'pg_type'::regclass";
 
 /* Version 18 gives NOT NULL constraints names and states; the model has only "not_null". Those of
  * partitions and inheritance children have the name of the parent's: no difference. */

@@ -147,6 +147,17 @@ void catalog_write_comment(struct catalog_writer *w, const struct catalog_object
     catalog_write_for(w, CATALOG_FOR_COMMENT, "%s", comment_statement(w->arena, o));
 }
 
+int catalog_create_by_definition(struct catalog_writer *w, const struct catalog_object *o,
+                                 struct err *err)
+{
+  UNUSED(err);
+  catalog_write(w, catalog_get(o, "definition"));
+  catalog_write_owner(w, o);
+  catalog_write_acl(w, o);
+  catalog_write_comment(w, o);
+  return 0;
+}
+
 static char *ended(struct arena *arena, const char *statement)
 {
   return arena_printf(arena, "%s%s", statement, *statement ? ";\n" : "");

@@ -240,12 +240,30 @@ static void alter_database(struct round *r, const struct catalog_change *c)
     round_emit_script(r, INVERSE_AFTER_DATA, NULL, script.at[i].sql);
 }
 
+static void alter_mappings(struct round *r, const struct catalog_change *c)
+{
+  static const char format[] = "ALTER TEXT SEARCH CONFIGURATION %s %s %.*s";
+  struct strings now = round_json_strings(r->arena, catalog_get(c->after, "mappings"));
+  struct strings goal = round_json_strings(r->arena, catalog_get(c->before, "mappings"));
+  const char *name = c->before->identity, *note = round_note(r, c->before, "had other mappings");
+  for (size_t i = 0; i < now.len; i++)
+    if (!lists(&goal, now.at[i]))
+      round_emit(r, INVERSE_AFTER_DATA, note, format, name, "DROP MAPPING FOR",
+                 (int)(strstr(now.at[i], " WITH ") - now.at[i]), now.at[i]);
+  for (size_t i = 0; i < goal.len; i++)
+    if (!lists(&now, goal.at[i]))
+      round_emit(r, INVERSE_AFTER_DATA, note, format, name, "ADD MAPPING FOR",
+                 (int)strlen(goal.at[i]), goal.at[i]);
+}
+
 void alter_other(struct round *r, const struct catalog_change *c, enum inverse_phase phase)
 {
   struct arena *a = r->arena;
   const struct catalog_object *goal = c->before;
   if (phase == INVERSE_AFTER_DATA && goal->kind == CATALOG_DATABASE)
     alter_database(r, c);
+  if (phase == INVERSE_AFTER_DATA && goal->kind == CATALOG_TS_CONFIGURATION)
+    alter_mappings(r, c);
   if (goal->kind == CATALOG_STATISTICS && round_changed(c, "target") &&
       phase == INVERSE_AFTER_DATA) {
     const char *target = catalog_get(goal, "target");

@@ -30,22 +30,10 @@ static bool comes_along(const struct creating *w, const struct catalog_object *o
   return above && is_missing(w, above);
 }
 
+/* Kinds are in the order in which they are made. */
 static bool kind_waits_for_data(enum catalog_kind kind)
 {
-  switch (kind) {
-  case CATALOG_SCHEMA:
-  case CATALOG_EXTENSION:
-  case CATALOG_ENUM:
-  case CATALOG_DOMAIN:
-  case CATALOG_COMPOSITE:
-  case CATALOG_SEQUENCE:
-  case CATALOG_FUNCTION:
-  case CATALOG_TABLE:
-  case CATALOG_COLUMN:
-    return false;
-  default:
-    return true;
-  }
+  return kind > CATALOG_COLUMN;
 }
 
 enum { DEPTH_MAX = 64 };

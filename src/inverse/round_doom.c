@@ -133,16 +133,10 @@ bool round_must_replace(const struct round *r, const struct catalog_change *c)
   case CATALOG_FUNCTION:
     return round_changed(c, "result") || round_changed(c, "arguments") ||
            round_changed(c, "routine");
-  case CATALOG_MATVIEW:
-  case CATALOG_STATISTICS:
-  case CATALOG_RULE:
-  case CATALOG_TRIGGER:
-  case CATALOG_POLICY:
-  case CATALOG_EVENT_TRIGGER:
-  case CATALOG_PUBLICATION:
-    return round_changed(c, "definition");
+  case CATALOG_VIEW:
+    return false; /* CREATE OR REPLACE first */
   default:
-    return false;
+    return round_changed(c, "definition") || round_changed(c, "members");
   }
 }
 
@@ -151,7 +145,20 @@ bool round_must_replace(const struct round *r, const struct catalog_change *c)
 bool round_can_be_made_again(const struct catalog_object *o)
 {
   switch (o->kind) {
+  case CATALOG_LANGUAGE:
+  case CATALOG_ACCESS_METHOD:
   case CATALOG_FUNCTION:
+  case CATALOG_AGGREGATE:
+  case CATALOG_CAST:
+  case CATALOG_TRANSFORM:
+  case CATALOG_OPERATOR:
+  case CATALOG_OPERATOR_FAMILY:
+  case CATALOG_OPERATOR_CLASS:
+  case CATALOG_CONVERSION:
+  case CATALOG_TS_PARSER:
+  case CATALOG_TS_TEMPLATE:
+  case CATALOG_TS_DICTIONARY:
+  case CATALOG_TS_CONFIGURATION:
   case CATALOG_VIEW:
   case CATALOG_MATVIEW:
   case CATALOG_CONSTRAINT:

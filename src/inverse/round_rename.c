@@ -28,6 +28,8 @@ static enum tier tier_of(const struct catalog_object *o)
 static bool shares_relation_names(const struct catalog_object *o)
 {
   switch (o->kind) {
+  case CATALOG_BASE_TYPE:
+  case CATALOG_RANGE:
   case CATALOG_ENUM:
   case CATALOG_DOMAIN:
   case CATALOG_COMPOSITE:
@@ -65,6 +67,9 @@ static char *alter_reference(struct round *r, const struct catalog_object *o, co
   struct arena *a = r->arena;
   static const char *const keyword[CATALOG_KIND_COUNT] = {
       [CATALOG_EXTENSION] = "EXTENSION",
+      [CATALOG_COLLATION] = "COLLATION",
+      [CATALOG_BASE_TYPE] = "TYPE",
+      [CATALOG_RANGE] = "TYPE",
       [CATALOG_ENUM] = "TYPE",
       [CATALOG_DOMAIN] = "DOMAIN",
       [CATALOG_COMPOSITE] = "TYPE",
@@ -140,6 +145,13 @@ static bool follows_another(const struct catalog_object *o)
   return o->kind == CATALOG_COLUMN || (o->kind == CATALOG_CONSTRAINT && catalog_is(o, "type", "c"));
 }
 
+/* Others are made again: their names are part of their definitions. */
+static bool can_be_renamed(struct renaming *w, const struct catalog_object *o)
+{
+  return o->kind == CATALOG_COLUMN || o->kind == CATALOG_CONSTRAINT ||
+         alter_reference(w->r, o, o->name);
+}
+
 static void collect(struct renaming *w)
 {
   struct round *r = w->r;
@@ -147,7 +159,8 @@ static void collect(struct renaming *w)
     const struct catalog_change *c = &r->changes.at[i];
     if (c->type == CATALOG_CREATED)
       map_put(w->occupants, name_key(r, c->after), (void *)(uintptr_t)c->after);
-    if (c->type != CATALOG_CHANGED || tier_of(c->after) != w->tier || follows_another(c->after))
+    if (c->type != CATALOG_CHANGED || tier_of(c->after) != w->tier || follows_another(c->after) ||
+        !can_be_renamed(w, c->after))
       continue;
     bool moves = !c->after->parent && !round_text_equal(c->before->schema, c->after->schema);
     if (!moves && strcmp(c->before->name, c->after->name) == 0)

@@ -80,7 +80,7 @@ static inline const char *output_of(struct fixture *f, const char *dir, const ch
 
 static inline void load_file(struct fixture *f, const char *database, const char *file)
 {
-  const char *path = fs_join(f->arena, fs_dirname(f->arena, __FILE__), file);
+  const char *path = arena_printf(f->arena, "%s/pg/%s", getenv("BELAY_TESTS"), file);
   output_of(f, NULL,
             (const char *const[]){"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null",
                                   "-d", database, "-f", path, NULL});

@@ -63,8 +63,7 @@ static inline void support_copy(struct arena *arena, const char *from, const cha
 
 static inline char *support_fixture(struct arena *arena, const char *name)
 {
-  char *dir = fs_dirname(arena, __FILE__); /* tests/pg */
-  return fs_join(arena, dir, arena_printf(arena, "../fixtures/catalog/%s", name));
+  return arena_printf(arena, "%s/fixtures/catalog/%s", getenv("BELAY_TESTS"), name);
 }
 
 static inline void support_load(struct arena *arena, const char *database, const char *fixture)

@@ -462,6 +462,4 @@ static const struct inverse_case inverse_cases[] = {
     {"rows only",
      "INSERT INTO notes (id) VALUES ('00000000-0000-0000-0000-000000000001'); DELETE FROM notes;",
      EXACT},
-    {"aggregate", "CREATE AGGREGATE sum_up(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');",
-     NONE},
 };

@@ -15,25 +15,14 @@ static const char *query(struct arena *arena, int server_major)
          " pg_namespace n ON n.oid = p.pronamespace" Q_COMMENT_JOIN("pg_proc", "p.oid") " WHERE"
          " p.prokind IN ('f', 'p', 'w') AND " Q_USER_SCHEMA " AND"
          Q_NOT_MEMBER("pg_proc", "p.oid")
-         /* made together with a range type, which is reported */
-         " AND NOT EXISTS (SELECT 1 FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND"
-         " i.objid = p.oid AND i.deptype = 'i')";
+         /* made together with a range type */
+         " AND" Q_NOT_INTERNAL("pg_proc", "p.oid");
 }
 /* clang-format on */
 
 static char *reference(struct arena *arena, const struct catalog_object *o)
 {
   return arena_printf(arena, "%s(%s)", catalog_qualified(arena, o), catalog_get(o, "arguments"));
-}
-
-static int create(struct catalog_writer *w, const struct catalog_object *o, struct err *err)
-{
-  UNUSED(err);
-  catalog_write(w, catalog_get(o, "definition"));
-  catalog_write_owner(w, o);
-  catalog_write_acl(w, o);
-  catalog_write_comment(w, o);
-  return 0;
 }
 
 const struct catalog_kind_ops catalog_function_ops = {
@@ -43,5 +32,5 @@ const struct catalog_kind_ops catalog_function_ops = {
     .section = CATALOG_PRE_DATA,
     .query = query,
     .reference = reference,
-    .create = create,
+    .create = catalog_create_by_definition,
 };
