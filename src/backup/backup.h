@@ -71,11 +71,22 @@ struct restore_options {
   struct place *place;
   const char *prefix; /* of the backup */
   const char *into;   /* name of the database to create; must not exist */
+  /* `into` exists and stays: the rows go into its tables, which must be empty (data_only), or the
+   * tables of `tables`, which must not exist there, are made. All or nothing. */
+  bool existing, data_only;
   int jobs;
   bool no_owner;           /* do not set owners and privileges */
   bool schema_only;        /* no rows, no positions of sequences, nothing refreshed */
   bool no_analyze;         /* no planner statistics */
   bool replace_unfinished; /* drop what an unfinished restore left under the name */
+  bool need_roles;         /* refuse when owners or grantees do not exist; else they are left out */
+  struct strings map_roles, map_tablespaces; /* "OLD=NEW" */
+  bool no_tablespaces;                       /* all into the default one */
+  struct strings skip_extensions;
+  struct strings tables; /* patterns: these tables and what belongs to them; none: everything */
+  /* What the caller should say before anything is made, a line each; may be NULL. */
+  void (*note)(void *context, const char *line);
+  void *note_context;
 };
 struct restore_report {
   int64_t tables, rows, duration_ms;

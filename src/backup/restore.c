@@ -1,4 +1,5 @@
-#include "backup/restore.h"
+#include "backup/restore_names.h"
+#include "backup/restore_select.h"
 
 #include "backup/session.h"
 #include "base/clock.h"
@@ -63,32 +64,22 @@ static int check_version(const struct restore *restore, struct db_conn *conn, st
   return err_hint(err, "Restore into a server of version %d or newer.", major);
 }
 
-/* Roles that policies name cannot be left out; without an extension the schema cannot be made. */
-static int check_needs(const struct restore *restore, struct db_conn *conn, struct err *err)
+/* For backups without marks: roles that policies name cannot be left out. */
+static int check_policy_roles(const struct restore *restore, struct db_conn *conn, struct err *err)
 {
-  const char *roles, *extensions;
+  const char *roles;
+  if (restore->marked)
+    return 0;
   if (ask(restore, conn, "roles_required",
           "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ')"
           " FROM pg_catalog.json_array_elements_text($1::json) AS name"
           " WHERE name NOT IN (SELECT rolname FROM pg_catalog.pg_roles)",
-          &roles, err) < 0 ||
-      ask(restore, conn, "extensions",
-          "SELECT pg_catalog.string_agg((e ->> 'name') || ' ' || (e ->> 'version'), ', ')"
-          " FROM pg_catalog.json_array_elements($1::json) AS e WHERE NOT EXISTS (SELECT"
-          "   FROM pg_catalog.pg_available_extension_versions v"
-          "   WHERE v.name = e ->> 'name' AND v.version = e ->> 'version')",
-          &extensions, err) < 0)
+          &roles, err) < 0)
     return -1;
-  if (roles[0]) {
-    err_set(err, ERR_REFUSED, "policies of the backup name roles that do not exist here: %s",
-            roles);
-    return err_hint(err, "Create them first: CREATE ROLE %s;", roles);
-  }
-  if (extensions[0]) {
-    err_set(err, ERR_REFUSED, "the server does not offer the extensions %s", extensions);
-    return err_hint(err, "Install their packages on the server, then restore again.");
-  }
-  return 0;
+  if (!roles[0])
+    return 0;
+  err_set(err, ERR_REFUSED, "policies of the backup name roles that do not exist here: %s", roles);
+  return err_hint(err, "Create them first: CREATE ROLE %s;", roles);
 }
 
 static int find_absent_roles(struct restore *restore, struct db_conn *conn, struct err *err)
@@ -117,7 +108,7 @@ static int fill(struct restore *restore, struct err *err)
     return -1;
   db_cancel_on_signal(restore->conn, true);
   if (restore_run(restore, &restore->pre_data, "pre-data", err) < 0 ||
-      restore_load(restore, &tail, err) < 0)
+      restore_leave_out_absent(restore, err) < 0 || restore_load(restore, &tail, err) < 0)
     return -1;
   if (!restore->options->schema_only &&
       restore_run(restore, &restore->values, "sequences", err) < 0)
@@ -148,27 +139,56 @@ static int analyze(struct restore *restore, struct err *err)
   return err_wrap(err, "after a whole restore");
 }
 
-static int restore_all(struct restore *restore, struct err *err)
+static int select_tables(struct restore *restore, struct err *err)
 {
-  CLEANUP(db_closep) struct db_conn *conn = NULL;
-  if (backup_read_tables(restore->arena, restore->archive, &restore->tables, err) < 0 ||
-      restore_read_items(restore, err) < 0 ||
-      backup_open_maintenance(restore->options->target, application, &conn, err) < 0 ||
-      restore_check_name(restore, conn, err) < 0 || check_version(restore, conn, err) < 0 ||
-      check_needs(restore, conn, err) < 0 || find_absent_roles(restore, conn, err) < 0 ||
-      interrupt_check(err) < 0)
+  return restore->options->tables.len && restore->marked ? restore_select(restore, err) : 0;
+}
+
+/* All that may be refused, before anything is made. */
+static int check_all(struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  if (!restore->options->existing && restore_check_name(restore, conn, err) < 0)
     return -1;
+  if (check_version(restore, conn, err) < 0)
+    return -1;
+  if (restore->options->data_only)
+    return 0;
+  if (check_policy_roles(restore, conn, err) < 0 ||
+      restore_check_extensions(restore, conn, err) < 0 ||
+      restore_check_names(restore, conn, err) < 0)
+    return -1;
+  return find_absent_roles(restore, conn, err);
+}
+
+static int make_database(struct restore *restore, struct db_conn *conn, struct err *err)
+{
   int rc = restore_create(restore, conn, err);
-  db_close(TAKE(conn));
-  rc = rc < 0 ? rc : fill(restore, err);
+  if (rc == 0)
+    rc = fill(restore, err);
   if (rc < 0 && interrupt_pending()) {
     err_clear(err);
     (void)interrupt_check(err);
   }
   if (rc == 0 && !restore->options->no_analyze && !restore->options->schema_only)
     rc = analyze(restore, err);
-  db_close(restore->conn);
+  db_close(TAKE(restore->conn));
   return rc < 0 && restore->created ? undo_create(restore, err) : rc;
+}
+
+static int restore_all(struct restore *restore, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  if (backup_read_tables(restore->arena, restore->archive, &restore->tables, err) < 0 ||
+      backup_check_rows(restore->arena, restore->archive, &restore->tables, err) < 0 ||
+      restore_read_items(restore, err) < 0 || select_tables(restore, err) < 0 ||
+      backup_open_maintenance(restore->options->target, application, &conn, err) < 0 ||
+      check_all(restore, conn, err) < 0 || interrupt_check(err) < 0)
+    return -1;
+  if (!restore->options->existing)
+    return make_database(restore, conn, err);
+  int rc = restore_existing(restore, err);
+  db_close(TAKE(restore->conn));
+  return rc;
 }
 
 int backup_restore(struct arena *arena, const struct restore_options *options,

@@ -38,6 +38,7 @@ struct restore {
   struct db_conn *conn;             /* to the new database */
 };
 
+void restore_note(const struct restore *restore, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int restore_connect(const struct restore *restore, struct db_conn **ret_conn, struct err *err);
 /* Fills pre_data, values (of sequences) and post_data. */
 int restore_read_items(struct restore *restore, struct err *err);
@@ -65,6 +66,9 @@ int restore_load(struct restore *restore, struct restore_items *ret_tail, struct
 int restore_put_part(const struct restore *restore, struct db_conn *conn,
                      const struct backup_table *table, const struct archive_entry *part,
                      struct err *err);
+/* restore_existing.c: into a database that is there, all or nothing: options->data_only, or
+ * options->tables. */
+int restore_existing(struct restore *restore, struct err *err);
 int restore_analyze(const struct restore *restore, struct err *err);
 /* With FORCE; fine if there is none. */
 int restore_drop_database(const struct db_target *target, const char *name, struct err *err);

@@ -21,6 +21,7 @@ static int add_items(struct restore *restore, const struct sql_script *script,
     struct restore_item *item = vec_add(restore->arena, items);
     *item = (struct restore_item){
         .mark = mark, .sql = arena_strdup(restore->arena, s->text), .bare = s->bare != NULL};
+    item->names_role = restore_names_role(item);
     restore->marked = restore->marked || mark.kind;
   }
   return 0;
@@ -61,4 +62,14 @@ int restore_read_items(struct restore *restore, struct err *err)
              restore_is_of_database(&pre_data.at[i]) ? &restore->of_database : &restore->pre_data,
              pre_data.at[i]);
   return 0;
+}
+
+void restore_note(const struct restore *restore, const char *fmt, ...)
+{
+  va_list args;
+  va_start(args, fmt);
+  const char *line = arena_vprintf(restore->arena, fmt, args);
+  va_end(args);
+  if (restore->options->note)
+    restore->options->note(restore->options->note_context, line);
 }

@@ -241,6 +241,7 @@ static struct group group_at(const struct restore_items *items, size_t first)
 {
   struct group g = {.items = &items->at[first], .count = 1, .mark = &items->at[first].mark};
   while (g.mark->kind && first + g.count < items->len && items->at[first + g.count].mark.kind &&
+         !items->at[first + g.count].left_out &&
          same_object(g.mark, &items->at[first + g.count].mark))
     g.count++;
   return g;
@@ -256,6 +257,8 @@ static void plan_post_data(struct restore_jobs *j, const struct restore_items *i
   for (size_t i = 0; i < items->len;) {
     struct group g = group_at(items, i);
     i += g.count;
+    if (g.items[0].left_out)
+      continue;
     const char *title = g.mark->kind ? mark_title(j->arena, g.mark) : NULL;
     if (title && is_parallel(j, &g, later) && !is_check(&g)) {
       j->progress.built_total++;
@@ -307,8 +310,7 @@ int restore_jobs_plan(struct restore *restore, struct restore_jobs **ret_jobs,
   j->loads = map_new(arena);
   j->trees = map_new(arena);
   j->made = map_new(arena);
-  if (backup_check_rows(arena, restore->archive, &restore->tables, err) < 0)
-    return -1;
+  UNUSED(err);
   learn_partitions(j, &restore->pre_data);
   if (!restore->options->schema_only)
     plan_rows(j, restore);

@@ -82,7 +82,7 @@ static int run_owner_statement(struct restore *restore, const char *sql, struct 
   struct err failed = ERR_INIT;
   if (restore->options->no_owner)
     return 0;
-  if (restore->absent_roles.len == 0)
+  if (restore->marked || restore->absent_roles.len == 0)
     return db_run_statement(restore->conn, restore->arena, sql, NULL, NULL, err);
   if (db_exec(restore->conn, "SAVEPOINT belay", err) < 0)
     return -1;

@@ -5,15 +5,18 @@
  */
 #pragma once
 
+#include "backup/backup.h"
 #include "base/base.h"
 #include "run/env.h"
 
 struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
   const char *format, *fail_on, *against, *stdin_path, *output, *plan, *into, *level, *before,
-      *on_conflict, *keep_within;
+      *on_conflict, *keep_within, *confirm;
   struct strings tables; /* --table, each time it was given */
+  struct strings map_roles, map_tablespaces, skip_extensions;
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged;
+  bool schema_only, data_only, no_analyze, no_tablespaces;
   int jobs, keep_last, keep_daily, keep_weekly, keep_monthly;
 };
 
@@ -67,4 +70,7 @@ const char *cli_suggest(const char *name); /* nearest command name, or NULL */
 
 /* helpers for commands */
 int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err);
+/* The backup that an argument and --before name. */
+int cli_find_backup(struct cli *cli, const struct run_env *env, const char *which,
+                    struct backup_info *ret, struct err *err);
 void cli_print(const struct text *text); /* to stdout */

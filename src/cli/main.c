@@ -35,9 +35,17 @@ const struct cli_command cli_commands[] = {
      "DATABASE_URL."},
     {"backup", "backup", "take a consistent copy of the database; prints its id", "", 0, 0, false,
      cmd_backup, NULL},
-    {"restore", "restore ID|latest --into NEWDB",
-     "bring a backup back as a new database; never touches an existing one", "into before no-owner",
-     0, 1, false, cmd_restore, NULL},
+    {"restore", "restore ID|latest --into NEWDB | --table PATTERN --confirm DB",
+     "bring a backup back as a new database, or tables of it; never touches what exists",
+     "into before table confirm schema-only data-only no-owner map-role map-tablespace"
+     " no-tablespaces skip-extension no-analyze",
+     0, 1, false, cmd_restore,
+     "Roles, tablespaces and extensions that this server lacks are named before anything is made.\n"
+     "Until the new database is whole its comment says so and its connection limit is 0; what a\n"
+     "killed restore left is replaced with --yes. With --table and --confirm the tables are made "
+     "in\n"
+     "the database of --database, if none of them exists there. --data-only --into DB fills empty\n"
+     "tables. Both are one transaction: all of it or nothing."},
     {"rollback", "rollback [RUN|last]",
      "bring the state before a run back, rows included; rows written since are kept",
      "on-conflict dir dry-run", 0, 1, false, cmd_rollback, NULL},
