@@ -131,9 +131,8 @@ psql -X -q -c 'DROP TABLE app.clash'
 
 # ---- names that are not there ----
 for database in whole bare half empty short orphans part both tree leaf; do psql -X -q -d postgres -c "DROP DATABASE \"$database\""; done
-psql -X -q -c 'REVOKE CONNECT ON DATABASE test FROM reader; DROP OWNED BY "old OWNER", reader, to_policy, tuned CASCADE' \
-  -c 'ALTER ROLE tuned IN DATABASE test RESET ALL; DROP ROLE "old OWNER", reader, to_policy, tuned' \
-  -c 'DROP TABLE IF EXISTS app.spaced' -c 'DROP TABLESPACE "Old Space"'
+psql -X -q -v ON_ERROR_STOP=1 -d postgres -c 'DROP DATABASE test' -c 'CREATE DATABASE test' \
+  -c 'DROP ROLE "old OWNER", reader, to_policy, tuned' -c 'DROP TABLESPACE "Old Space"'
 expect 3 "$BELAY" restore latest --into mapped
 says 'policies of the backup name roles that do not exist here: reader, to_policy'
 says '^hint: .*--map-role'
