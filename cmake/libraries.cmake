@@ -1,7 +1,7 @@
 # The libraries belay stands on; which module may include which is checked by tests/check/layers.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-pkg_check_modules(DEPS REQUIRED IMPORTED_TARGET libpq libzstd libarchive libcrypto jansson yaml-0.1)
+pkg_check_modules(DEPS REQUIRED IMPORTED_TARGET libpq libzstd libarchive libcrypto libxxhash jansson yaml-0.1)
 
 # libpg_query has no .pc file and exports two thousand symbols of PostgreSQL: link it statically and hide them.
 find_path(PG_QUERY_INCLUDE pg_query.h REQUIRED)

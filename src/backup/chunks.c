@@ -4,87 +4,264 @@
 
 #include "base/interrupt.h"
 
-struct chunk_writer {
-  struct archive_writer *archive;
-  const char *object;
-  int lane, part;
-  struct text raw; /* whole rows; at most ARCHIVE_CHUNK_BYTES unless a single row is larger */
-  int64_t rows;    /* in raw */
+/* ---- rows out of COPY messages ---- */
+
+static const char signature[] = "PGCOPY\n\377\r\n"; /* and a NUL, which is part of it */
+static const char trailer[] = {(char)0xff, (char)0xff};
+enum { HEADER_BYTES = sizeof(signature) + 8, FIELD_COUNT_BYTES = 2, LENGTH_BYTES = 4 };
+
+struct row_reader {
+  enum chunks_format format;
+  db_copy_row row; /* NULL: only counted and digested */
+  void *context;
+  struct chunks_content content;
+  bool header_read, ended;
+};
+
+/* 0 when it is not the header of COPY BINARY without flags and extension, as every server since 7.4
+ * writes it. */
+static size_t header_size(const char *bytes, size_t len)
+{
+  static const char nothing[HEADER_BYTES - sizeof(signature)];
+  return len >= HEADER_BYTES && memcmp(bytes, signature, sizeof(signature)) == 0 &&
+                 memcmp(bytes + sizeof(signature), nothing, sizeof(nothing)) == 0
+             ? HEADER_BYTES
+             : 0;
+}
+
+static int read_row(struct row_reader *r, const char *bytes, size_t len, struct err *err)
+{
+  if (r->row && r->row(r->context, bytes, len, err) < 0)
+    return -1;
+  r->content.rows++;
+  r->content.digest += store_digest(bytes, len);
+  return 0;
+}
+
+/* The server sends a row a message; the header comes before the first row in its message, the
+ * trailer in one of its own, or after the header when there is no row. */
+static int read_message(void *context, const char *bytes, size_t len, struct err *err)
+{
+  struct row_reader *r = context;
+  if (r->format == CHUNKS_TEXT)
+    return read_row(r, bytes, len, err);
+  if (!r->header_read) {
+    size_t header = header_size(bytes, len);
+    if (!header)
+      return err_set(err, ERR_UNEXPECTED, "the server's COPY data has an unknown header");
+    r->header_read = true;
+    bytes += header;
+    len -= header;
+  }
+  if (len == sizeof(trailer) && memcmp(bytes, trailer, sizeof(trailer)) == 0) {
+    r->ended = true;
+    return 0;
+  }
+  return len ? read_row(r, bytes, len, err) : 0;
+}
+
+static int read_rows(struct db_conn *conn, const char *copy_sql, struct row_reader *r,
+                     struct err *err)
+{
+  int64_t rows = 0;
+  if (db_copy_out(conn, copy_sql, read_message, r, &rows, err) < 0)
+    return -1;
+  if (rows != r->content.rows || (r->format == CHUNKS_BINARY && !r->ended))
+    return err_set(err, ERR_UNEXPECTED,
+                   "the server says %" PRId64 " rows were copied, %" PRId64 " arrived", rows,
+                   r->content.rows);
+  return 0;
+}
+
+void chunks_content_add(struct chunks_content *sum, const struct chunks_content *more)
+{
+  sum->rows += more->rows;
+  sum->digest += more->digest;
+}
+
+int chunks_read_content(struct db_conn *conn, const char *copy_sql, enum chunks_format format,
+                        struct chunks_content *ret, struct err *err)
+{
+  struct row_reader reader = {.format = format};
+  if (read_rows(conn, copy_sql, &reader, err) < 0)
+    return -1;
+  *ret = reader.content;
+  return 0;
+}
+
+/* One row a line: line breaks inside values are escaped. */
+static int64_t count_text(const char *p, const char *end)
+{
+  int64_t rows = 0;
+  for (; p < end; rows++) {
+    p = memchr(p, '\n', (size_t)(end - p));
+    if (!p)
+      return -1;
+    p++;
+  }
+  return rows;
+}
+
+static uint32_t big_endian(const char *p, int bytes)
+{
+  uint32_t n = 0;
+  for (int i = 0; i < bytes; i++)
+    n = n << 8 | (unsigned char)p[i];
+  return n;
+}
+
+/* Behind the fields of a row; NULL: they go beyond the end. */
+static const char *skip_fields(const char *p, const char *end, uint32_t count)
+{
+  for (; count; count--) {
+    if (end - p < LENGTH_BYTES)
+      return NULL;
+    uint32_t len = big_endian(p, LENGTH_BYTES);
+    p += LENGTH_BYTES;
+    if (len == UINT32_MAX) /* NULL */
+      continue;
+    if (len > (size_t)(end - p))
+      return NULL;
+    p += len;
+  }
+  return p;
+}
+
+static int64_t count_binary(const char *p, const char *end)
+{
+  size_t header = header_size(p, (size_t)(end - p));
+  if (!header)
+    return -1;
+  p += header;
+  for (int64_t rows = 0; end - p >= FIELD_COUNT_BYTES; rows++) {
+    if (memcmp(p, trailer, sizeof(trailer)) == 0)
+      return p + sizeof(trailer) == end ? rows : -1;
+    p = skip_fields(p + FIELD_COUNT_BYTES, end, big_endian(p, FIELD_COUNT_BYTES));
+    if (!p)
+      return -1;
+  }
+  return -1;
+}
+
+int64_t chunks_count_rows(enum chunks_format format, const char *raw, size_t len)
+{
+  return format == CHUNKS_BINARY ? count_binary(raw, raw + len) : count_text(raw, raw + len);
+}
+
+/* ---- rows into parts ---- */
+
+enum { GATHERED_BYTES = 128 * 1024 }; /* rows go to the compressor by so many: they stay in cache */
+
+struct part_writer {
+  struct chunks_object *object;
+  int lane;
+  bool begun;
+  int64_t rows;         /* in the part, as raw_size */
+  size_t raw_size;      /* at most ARCHIVE_CHUNK_BYTES unless a single row is larger */
+  struct text gathered; /* the last of them */
   const struct chunks_target *watched; /* NULL: nobody looks on */
 };
 
-static int flush_chunk(struct chunk_writer *w, struct err *err)
+static int pass_gathered(struct part_writer *w, struct err *err)
 {
-  if (interrupt_check(err) < 0)
+  int rc = archive_write(w->object->archive, w->lane, w->gathered.data, w->gathered.len, err);
+  text_reset(&w->gathered);
+  return rc;
+}
+
+static int put(struct part_writer *w, const char *bytes, size_t len, struct err *err)
+{
+  if (w->gathered.len + len > GATHERED_BYTES && pass_gathered(w, err) < 0)
     return -1;
-  if (archive_add(w->archive, w->lane, "data", w->object, w->part, w->rows, w->raw.data, w->raw.len,
-                  err) < 0)
-    return -1;
-  w->part++;
-  w->rows = 0;
-  text_reset(&w->raw);
+  w->raw_size += len;
+  if (len > GATHERED_BYTES)
+    return archive_write(w->object->archive, w->lane, bytes, len, err);
+  text_append(&w->gathered, bytes, len);
   return 0;
+}
+
+static int begin_part(struct part_writer *w, struct err *err)
+{
+  static const char nothing[HEADER_BYTES - sizeof(signature)];
+  w->rows = 0;
+  w->raw_size = 0;
+  w->begun = true;
+  if (archive_begin(w->object->archive, w->lane, err) < 0)
+    return -1;
+  if (w->object->format == CHUNKS_TEXT)
+    return 0;
+  return put(w, signature, sizeof(signature), err) < 0 ? -1 : put(w, nothing, sizeof(nothing), err);
+}
+
+static int end_part(struct part_writer *w, struct err *err)
+{
+  struct chunks_object *object = w->object;
+  if (interrupt_check(err) < 0 ||
+      (object->format == CHUNKS_BINARY && put(w, trailer, sizeof(trailer), err) < 0) ||
+      pass_gathered(w, err) < 0)
+    return -1;
+  w->begun = false;
+  return archive_end(object->archive, w->lane, "data", object->name,
+                     atomic_fetch_add(&object->parts, 1), w->rows, err);
 }
 
 static int add_row(void *context, const char *bytes, size_t len, struct err *err)
 {
-  struct chunk_writer *w = context;
+  struct part_writer *w = context;
   if (w->watched && w->watched->watch(w->watched->context, bytes, len, err) < 0)
     return -1;
-  if (w->raw.len > 0 && w->raw.len + len > ARCHIVE_CHUNK_BYTES && flush_chunk(w, err) < 0)
+  if (w->begun && w->rows > 0 && w->raw_size + len > ARCHIVE_CHUNK_BYTES && end_part(w, err) < 0)
     return -1;
-  text_append(&w->raw, bytes, len);
+  if (!w->begun && begin_part(w, err) < 0)
+    return -1;
   w->rows++;
-  return 0;
+  return put(w, bytes, len, err);
 }
 
-/* always: a chunk is written even when the COPY gives no row, so that "no rows" is on record. */
-static int copy_rows(struct db_conn *conn, const char *copy_sql, struct chunk_writer *w,
-                     bool always, int64_t *ret_rows, struct err *err)
+static int copy_rows(struct db_conn *conn, const char *copy_sql, struct part_writer *w, bool always,
+                     struct chunks_content *ret_content, struct err *err)
 {
-  int64_t rows = 0;
-  int result = db_copy_out(conn, copy_sql, add_row, w, &rows, err);
-  if (result == 0 && (w->raw.len > 0 || always))
-    result = flush_chunk(w, err);
-  if (result < 0)
-    return err_wrap(err, "copying %s", w->object);
+  struct row_reader reader = {.format = w->object->format, .row = add_row, .context = w};
+  w->gathered = TEXT_INIT;
+  int rc = read_rows(conn, copy_sql, &reader, err);
+  if (rc == 0 && always && !w->begun && atomic_load(&w->object->parts) == 0)
+    rc = begin_part(w, err);
+  if (rc == 0 && w->begun)
+    rc = end_part(w, err);
+  text_clear(&w->gathered);
+  *ret_content = reader.content;
+  return rc < 0 ? err_wrap(err, "copying %s", w->object->name) : 0;
+}
+
+int chunks_copy(struct db_conn *conn, const char *copy_sql, struct chunks_object *object, int lane,
+                bool always, struct chunks_content *ret_content, struct err *err)
+{
+  struct part_writer writer = {.object = object, .lane = lane};
+  return copy_rows(conn, copy_sql, &writer, always, ret_content, err);
+}
+
+int chunks_copy_watched(struct db_conn *conn, const char *copy_sql,
+                        const struct chunks_target *target, int64_t *ret_rows, struct err *err)
+{
+  struct chunks_object object = {.archive = target->archive, .name = target->object};
+  struct part_writer writer = {
+      .object = &object, .lane = target->lane, .watched = target->watch ? target : NULL};
+  struct chunks_content content;
+  if (copy_rows(conn, copy_sql, &writer, true, &content, err) < 0)
+    return -1;
   if (ret_rows)
-    *ret_rows = rows;
+    *ret_rows = content.rows;
   return 0;
 }
 
 int chunks_copy_out(struct db_conn *conn, const char *copy_sql, struct archive_writer *w, int lane,
                     const char *object, int64_t *ret_rows, struct err *err)
 {
-  struct chunk_writer writer = {.archive = w, .object = object, .lane = lane, .raw = TEXT_INIT};
-  int result = copy_rows(conn, copy_sql, &writer, true, ret_rows, err);
-  text_clear(&writer.raw);
-  return result;
+  const struct chunks_target target = {.archive = w, .lane = lane, .object = object};
+  return chunks_copy_watched(conn, copy_sql, &target, ret_rows, err);
 }
 
-int chunks_copy_watched(struct db_conn *conn, const char *copy_sql,
-                        const struct chunks_target *target, int64_t *ret_rows, struct err *err)
-{
-  struct chunk_writer writer = {.archive = target->archive,
-                                .object = target->object,
-                                .lane = target->lane,
-                                .raw = TEXT_INIT,
-                                .watched = target};
-  int result = copy_rows(conn, copy_sql, &writer, true, ret_rows, err);
-  text_clear(&writer.raw);
-  return result;
-}
-
-int chunks_copy_more(struct db_conn *conn, const char *copy_sql, struct archive_writer *w, int lane,
-                     const char *object, int *part, int64_t *ret_rows, struct err *err)
-{
-  struct chunk_writer writer = {
-      .archive = w, .object = object, .lane = lane, .part = *part, .raw = TEXT_INIT};
-  int result = copy_rows(conn, copy_sql, &writer, *part == 0, ret_rows, err);
-  *part = writer.part;
-  text_clear(&writer.raw);
-  return result;
-}
+/* ---- parts back ---- */
 
 VEC_TYPE(entry_pointers, const struct archive_entry *);
 

@@ -1,9 +1,47 @@
-/* backup/chunks.h: COPY streams to and from an archive, cut into chunks of whole rows. The
- * writer of backups and, by the one named exception to the layers, of inverse/'s captures. */
+/* backup/chunks.h: COPY streams to and from an archive, cut into chunks (parts) of whole rows,
+ * each loadable alone. The writer of backups and, by the one named exception to the layers, of
+ * inverse/'s captures.
+ *
+ * Parts are text or COPY BINARY, the latter each with a header and a trailer of its own. The
+ * content of a table is told by the number of its rows and a digest that does not depend on their
+ * order: the sum, modulo 2^64, of XXH3_64 over every row's COPY bytes (text: its newline included;
+ * binary: from its field count on, without header and trailer).
+ */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "db/db.h"
 #include "store/archive.h"
+
+enum chunks_format { CHUNKS_TEXT, CHUNKS_BINARY };
+
+struct chunks_content {
+  int64_t rows;
+  uint64_t digest;
+};
+void chunks_content_add(struct chunks_content *sum, const struct chunks_content *more);
+
+/* Something whose rows become the parts 0, 1, ... of `name`, made by any number of threads at
+ * once. */
+struct chunks_object {
+  struct archive_writer *archive;
+  const char *name;
+  enum chunks_format format;
+  atomic_int parts; /* so far */
+};
+/* Runs copy_sql (COPY ... TO STDOUT in the object's format) and adds its rows to the archive, in
+ * new parts. always: also for 0 rows, so that "no rows" is on record. ret_content, also on failure:
+ * what was read. */
+int chunks_copy(struct db_conn *conn, const char *copy_sql, struct chunks_object *object, int lane,
+                bool always, struct chunks_content *ret_content, struct err *err);
+/* What COPY ... TO STDOUT gives, without keeping it. */
+int chunks_read_content(struct db_conn *conn, const char *copy_sql, enum chunks_format format,
+                        struct chunks_content *ret, struct err *err);
+/* The rows of one part; -1: it ends in the middle of one, or is no COPY data. */
+int64_t chunks_count_rows(enum chunks_format format, const char *raw, size_t len);
+
+/* ---- captures: text, one COPY an object ---- */
 
 /* Runs copy_sql (COPY ... TO STDOUT, text format) and adds its rows to the archive as parts 0,
  * 1, ... of `object`. At least one chunk is written, also for 0 rows. */
@@ -19,10 +57,6 @@ struct chunks_target {
 };
 int chunks_copy_watched(struct db_conn *conn, const char *copy_sql,
                         const struct chunks_target *target, int64_t *ret_rows, struct err *err);
-/* Continues the parts of an object: rows are added after part *part, which is advanced (several
- * COPYs, one object). */
-int chunks_copy_more(struct db_conn *conn, const char *copy_sql, struct archive_writer *w, int lane,
-                     const char *object, int *part, int64_t *ret_rows, struct err *err);
 /* Runs copy_sql (COPY ... FROM STDIN) once per part of `object`, in order. No such object: 0
  * rows. */
 int chunks_copy_in(struct db_conn *conn, const char *copy_sql, const struct archive *archive,

@@ -1,5 +1,7 @@
 #include "backup/manifest.h"
 
+#include "sql/quote.h"
+
 const char *backup_string(const struct archive *archive, const char *key)
 {
   return json_string_value(json_object_get(archive->manifest, key));
@@ -44,6 +46,37 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
   return 0;
 }
 
+static const char *quoted_columns(struct arena *arena, const json_t *names)
+{
+  const char *columns = "";
+  for (size_t i = 0; i < json_array_size(names); i++) {
+    const char *name = json_string_value(json_array_get(names, i));
+    if (!name)
+      return NULL;
+    columns = arena_printf(arena, "%s%s%s", columns, i ? ", " : "", sql_ident(arena, name));
+  }
+  return columns;
+}
+
+/* Backups made by belay 0.1 say neither format nor content: all text. */
+static bool read_content(const json_t *item, struct backup_table *t)
+{
+  const json_t *content = json_object_get(item, "content"),
+               *format = json_object_get(item, "format");
+  t->has_digest = content != NULL;
+  if (content) {
+    const char *hex = json_string_value(content);
+    if (!hex || strlen(hex) != 16 || strspn(hex, "0123456789abcdef") != 16)
+      return false;
+    t->digest = strtoull(hex, NULL, 16);
+  }
+  if (!format)
+    return true;
+  const char *name = json_string_value(format);
+  t->format = name && strcmp(name, "binary") == 0 ? CHUNKS_BINARY : CHUNKS_TEXT;
+  return name && (t->format == CHUNKS_BINARY || strcmp(name, "text") == 0);
+}
+
 int backup_read_tables(struct arena *arena, const struct archive *archive,
                        struct backup_tables *ret, struct err *err)
 {
@@ -60,12 +93,30 @@ int backup_read_tables(struct arena *arena, const struct archive *archive,
     t->condition = arena_strdup(arena, json_string_value(json_object_get(item, "condition")));
     t->before = arena_strdup(arena, json_string_value(json_object_get(item, "before")));
     t->after = arena_strdup(arena, json_string_value(json_object_get(item, "after")));
+    t->columns = quoted_columns(arena, json_object_get(item, "columns"));
     t->rows = json_integer_value(rows);
-    if (!t->identity || !t->copy || !t->load_into || !json_is_integer(rows))
-      return damaged(archive, "a table without identity, copy, load_into or rows", err);
+    if (!t->identity || !t->copy || !t->load_into || !t->columns || !json_is_integer(rows))
+      return damaged(archive, "a table without identity, copy, load_into, columns or rows", err);
+    if (!read_content(item, t))
+      return damaged(archive,
+                     arena_printf(arena, "impossible format or content of %s", t->identity), err);
   }
   *ret = tables;
   return 0;
+}
+
+char *backup_content_sql(struct arena *arena, const struct archive *archive,
+                         const struct backup_table *table)
+{
+  bool root = strcmp(table->load_into, table->identity) != 0;
+  const char *encoding = backup_string(archive, "encoding");
+  const char *options =
+      table->format == CHUNKS_BINARY
+          ? "(FORMAT binary)"
+          : arena_printf(arena, "(ENCODING %s)", sql_literal(arena, encoding ? encoding : "UTF8"));
+  return arena_printf(arena, "COPY (SELECT %s FROM %s%s %s) TO STDOUT WITH %s", table->columns,
+                      root ? "" : "ONLY ", table->load_into,
+                      table->condition ? table->condition : "", options);
 }
 
 int backup_read_strings(struct arena *arena, const struct archive *archive, const char *key,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backup/backup.h"
+#include "backup/chunks.h"
 
 /* A table with rows, as the manifest lists it. */
 struct backup_table {
@@ -10,7 +11,11 @@ struct backup_table {
   const char *load_into;      /* the table, or the root of hash partitions */
   const char *condition;      /* "WHERE ...": only these rows are in the backup; else NULL */
   const char *before, *after; /* SQL around each part's COPY, in its transaction; else NULL */
+  const char *columns;        /* quoted and comma-separated; "": none */
+  enum chunks_format format;
   int64_t rows;
+  bool has_digest; /* backups made by belay 0.1 have none */
+  uint64_t digest;
 };
 VEC_TYPE(backup_tables, struct backup_table);
 
@@ -19,6 +24,10 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
                      struct backup_info *ret_info, struct err *err);
 int backup_read_tables(struct arena *arena, const struct archive *archive,
                        struct backup_tables *ret, struct err *err);
+/* COPY ... TO STDOUT of what `load_into` holds after a restore, in the table's format and columns:
+ * for chunks_read_content. */
+char *backup_content_sql(struct arena *arena, const struct archive *archive,
+                         const struct backup_table *table);
 /* A list of strings; ERR_DAMAGED when it is not one. */
 int backup_read_strings(struct arena *arena, const struct archive *archive, const char *key,
                         struct strings *ret, struct err *err);

@@ -8,8 +8,11 @@
 static const char explanation[] =
     "#\n"
     "# Each segment-NNNN.tar holds members: NNNNNN.sql.zst is SQL, NNNNNN.copy.zst are rows in\n"
-    "# COPY text format. manifest.json, a text file, says what each member is: \"entries\" lists\n"
-    "# them with their SHA-256, \"tables\" the COPY statement that loads each table.\n"
+    "# COPY format, text or binary. manifest.json, a text file, says what each member is: "
+    "\"entries\"\n"
+    "# lists them with their SHA-256, \"tables\" the COPY statement that loads each table's "
+    "members,\n"
+    "# one by one.\n"
     "#\n"
     "# This text is a script as well. In the directory of segment-0001.tar and manifest.json type\n"
     "#     sh RECOVER.txt NEWDATABASE\n"

@@ -8,6 +8,7 @@ int backup_session(struct db_conn *conn, struct err *err)
       "SET quote_all_identifiers = off; SET bytea_output = 'hex'; SET lc_monetary = 'C';"
       "SET xmloption = content; SET array_nulls = on; SET synchronize_seqscans = off;"
       "SET default_transaction_read_only = off; SET client_min_messages = warning;"
+      "SET TimeZone = 'UTC'; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on;"
       /* names that exist on some versions only */
       "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
       " WHERE name IN ('idle_session_timeout', 'transaction_timeout');";

@@ -2,6 +2,7 @@
  *
  *   take.c         the order of things, cleaning up after a failure
  *   take_leader.c  the leader's session: tables learned, locked, snapshot, checked again
+ *   take_units.c   what is copied by one COPY: a table, or a range of its blocks
  *   take_copy.c    the workers
  *   take_schema.c  SQL members: pre-data, post-data, sequences
  *   take_manifest.c what the manifest says about the database
@@ -9,6 +10,7 @@
 #pragma once
 
 #include "backup/backup.h"
+#include "backup/chunks.h"
 
 /* A table whose rows are in the backup, or the root of partitions (locked, without rows of its
  * own). */
@@ -21,9 +23,11 @@ struct take_table {
   const char
       *load_into; /* where restore puts the rows: the table, or the root of hash partitions */
   bool has_rows;  /* false for partition roots */
+  bool is_heap;   /* its rows lie in numbered blocks */
+  enum chunks_format format;
   uint32_t relfilenode;
-  int64_t bytes;
-  int64_t rows; /* after the copy */
+  int64_t bytes, blocks;         /* with TOAST; of the heap alone */
+  struct chunks_content content; /* after the copy */
 };
 VEC_TYPE(take_tables, struct take_table);
 
@@ -49,13 +53,22 @@ int take_connect(const struct take *take, struct db_conn **ret_conn, struct err 
 /* Leaves the leader in its transaction, with snapshot, locks and the tables known. */
 int take_begin(struct take *take, struct err *err);
 
-/* take_copy.c: fills in the rows of each table. Lane 0 is the leader's, 1.. are the workers'. */
-int take_copy(struct take *take, struct err *err);
-/* COPY statements of a table. */
-char *take_copy_out_sql(struct arena *arena, const struct take *take,
-                        const struct take_table *table);
+/* take_units.c */
+struct take_unit {
+  struct take_table *table;
+  int64_t first_block, end_block; /* end 0: no end; both 0: the whole table */
+  int64_t bytes;                  /* its share of the table's */
+};
+VEC_TYPE(take_units, struct take_unit);
+/* Largest first. */
+void take_plan_units(struct take *take, struct take_units *ret);
+/* COPY statements: of a unit, and of a table's part on its way back. */
+char *take_copy_out_sql(struct arena *arena, const struct take *take, const struct take_unit *unit);
 char *take_copy_in_sql(struct arena *arena, const struct take *take,
                        const struct take_table *table);
+
+/* take_copy.c: fills in the content of each table. Lane 0 is the leader's, 1.. are the workers'. */
+int take_copy(struct take *take, struct err *err);
 
 /* take_schema.c */
 int take_schema(struct take *take, struct err *err);

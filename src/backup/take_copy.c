@@ -13,81 +13,60 @@ enum { LEADER_LANE = 0, KEEPALIVE_MS = 60000 };
 struct copying {
   struct take *take;
   int64_t last_query_ms; /* of the leader */
+  struct take_units units;
+  struct chunks_object *objects; /* one a table */
   struct workers *workers;
-  size_t next;         /* index of the next table that nobody has */
-  size_t *handed_back; /* tables that a worker could not lock: the leader's work */
+  size_t next;                          /* index of the next unit that nobody has */
+  const struct take_unit **handed_back; /* whose table a worker could not lock: the leader's work */
   size_t handed_back_len;
   uint64_t bytes_done, bytes_total;
 };
 
-char *take_copy_out_sql(struct arena *arena, const struct take *take,
-                        const struct take_table *table)
-{
-  const char *columns = table->columns;
-  const char *encoding = sql_literal(arena, take->encoding);
-  if (table->condition)
-    return arena_printf(arena, "COPY (SELECT %s FROM ONLY %s %s) TO STDOUT WITH (ENCODING %s)",
-                        columns ? columns : "", table->identity, table->condition, encoding);
-  /* without a column list COPY leaves generated columns out by itself: what is left is no column
-   * at all */
-  return arena_printf(arena, "COPY %s %s%s%s TO STDOUT WITH (ENCODING %s)", table->identity,
-                      columns ? "(" : "", columns ? columns : "", columns ? ")" : "", encoding);
-}
-
-char *take_copy_in_sql(struct arena *arena, const struct take *take, const struct take_table *table)
-{
-  const char *columns = table->columns;
-  return arena_printf(arena, "COPY %s %s%s%s FROM STDIN WITH (ENCODING %s)", table->load_into,
-                      columns ? "(" : "", columns ? columns : "", columns ? ")" : "",
-                      sql_literal(arena, take->encoding));
-}
-
-static int copy_table(struct copying *copying, struct db_conn *conn, int lane,
-                      struct take_table *table, struct err *err)
+static int copy_unit(struct copying *copying, struct db_conn *conn, int lane,
+                     const struct take_unit *unit, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
-  const char *sql = take_copy_out_sql(arena, copying->take, table);
-  if (chunks_copy_out(conn, sql, copying->take->archive, lane, table->identity, &table->rows, err) <
-      0)
+  const char *sql = take_copy_out_sql(arena, copying->take, unit);
+  struct take_table *table = unit->table;
+  struct chunks_object *object = &copying->objects[table - copying->take->tables.at];
+  struct chunks_content content;
+  if (chunks_copy(conn, sql, object, lane, unit->first_block == 0, &content, err) < 0)
     return -1;
   workers_lock(copying->workers);
-  copying->bytes_done += (uint64_t)table->bytes;
+  copying->bytes_done += (uint64_t)unit->bytes;
+  chunks_content_add(&table->content, &content);
   workers_unlock(copying->workers);
   return 0;
 }
 
-static struct take_table *next_table(struct copying *copying)
+static const struct take_unit *next_unit(struct copying *copying)
 {
-  struct take_tables *tables = &copying->take->tables;
-  struct take_table *table = NULL;
+  const struct take_unit *unit = NULL;
   if (workers_stopped(copying->workers))
     return NULL;
   workers_lock(copying->workers);
-  while (!table && copying->next < tables->len) {
-    table = &tables->at[copying->next++];
-    if (!table->has_rows)
-      table = NULL;
-  }
+  if (copying->next < copying->units.len)
+    unit = &copying->units.at[copying->next++];
   workers_unlock(copying->workers);
-  return table;
+  return unit;
 }
 
-static void hand_back(struct copying *copying, const struct take_table *table)
+static void hand_back(struct copying *copying, const struct take_unit *unit)
 {
   workers_lock(copying->workers);
-  copying->handed_back[copying->handed_back_len++] = (size_t)(table - copying->take->tables.at);
+  copying->handed_back[copying->handed_back_len++] = unit;
   workers_wake(copying->workers);
   workers_unlock(copying->workers);
 }
 
-static struct take_table *take_handed_back(struct copying *copying)
+static const struct take_unit *take_handed_back(struct copying *copying)
 {
-  struct take_table *table = NULL;
+  const struct take_unit *unit = NULL;
   workers_lock(copying->workers);
   if (copying->handed_back_len)
-    table = &copying->take->tables.at[copying->handed_back[--copying->handed_back_len]];
+    unit = copying->handed_back[--copying->handed_back_len];
   workers_unlock(copying->workers);
-  return table;
+  return unit;
 }
 
 /* The leader holds ACCESS SHARE already, but a waiting ALTER stands before us in the queue and
@@ -124,26 +103,26 @@ static int work(void *context, struct db_conn *conn, int number, struct err *err
       db_execf(conn, err, "SET TRANSACTION SNAPSHOT %s",
                sql_literal(arena, copying->take->snapshot)) < 0)
     return err_wrap(err, "joining the snapshot");
-  for (struct take_table *table; (table = next_table(copying));) {
+  for (const struct take_unit *unit; (unit = next_unit(copying));) {
     bool locked;
-    if (lock_nowait(conn, table, &locked, err) < 0)
+    if (lock_nowait(conn, unit->table, &locked, err) < 0)
       return -1;
     if (!locked)
-      hand_back(copying, table);
-    else if (copy_table(copying, conn, LEADER_LANE + number, table, err) < 0)
+      hand_back(copying, unit);
+    else if (copy_unit(copying, conn, LEADER_LANE + number, unit, err) < 0)
       return -1;
   }
   return 0;
 }
 
-/* What the leader does meanwhile: tables handed back, keeping its session alive, the progress
+/* What the leader does meanwhile: units handed back, keeping its session alive, the progress
  * line. */
 static int lead(void *context, struct err *err)
 {
   struct copying *copying = context;
   struct db_conn *leader = copying->take->leader;
-  for (struct take_table *table; (table = take_handed_back(copying));) {
-    if (copy_table(copying, leader, LEADER_LANE, table, err) < 0)
+  for (const struct take_unit *unit; (unit = take_handed_back(copying));) {
+    if (copy_unit(copying, leader, LEADER_LANE, unit, err) < 0)
       return -1;
     copying->last_query_ms = clock_monotonic_ms();
   }
@@ -159,14 +138,30 @@ static int lead(void *context, struct err *err)
   return 0;
 }
 
+static void plan(struct copying *copying)
+{
+  struct take *take = copying->take;
+  take_plan_units(take, &copying->units);
+  copying->handed_back =
+      arena_alloc(take->arena, (copying->units.len + 1) * sizeof(*copying->handed_back));
+  copying->objects = arena_alloc(take->arena, (take->tables.len + 1) * sizeof(*copying->objects));
+  for (size_t i = 0; i < take->tables.len; i++) {
+    const struct take_table *table = &take->tables.at[i];
+    struct chunks_object *object = &copying->objects[i];
+    object->archive = take->archive;
+    object->name = table->identity;
+    object->format = table->format;
+    atomic_init(&object->parts, 0);
+    copying->bytes_total += (uint64_t)table->bytes;
+  }
+}
+
 int take_copy(struct take *take, struct err *err)
 {
   CLEANUP(workers_freep) struct workers *workers = workers_new();
   struct copying copying = {
       .take = take, .workers = workers, .last_query_ms = clock_monotonic_ms()};
-  copying.handed_back = arena_alloc(take->arena, (take->tables.len + 1) * sizeof(size_t));
-  for (size_t i = 0; i < take->tables.len; i++)
-    copying.bytes_total += (uint64_t)take->tables.at[i].bytes;
+  plan(&copying);
   const struct workers_job job = {.count = take->options->jobs,
                                   .connect = connect_worker,
                                   .work = work,

@@ -57,33 +57,58 @@ static int refuse_transaction_pooler(const struct take *take, struct err *err)
   return 0;
 }
 
+/* Types whose binary form is the same on every server: built-in ones by their OIDs, arrays of
+ * those, enums (a label), domains over any of them. Not arrays of enums, composites or domains:
+ * they carry OIDs. Nor xml, reg*, types of extensions and users. In order: bool bytea "char" name
+ * int8 int2 int2vector int4 text oid tid xid cid oidvector; json; point lseg path box polygon line;
+ * float4 float8; circle money; macaddr inet cidr macaddr8; bpchar varchar; date time timestamp
+ * timestamptz interval timetz; bit varbit numeric; refcursor uuid; txid_snapshot pg_lsn; tsvector
+ * tsquery jsonb jsonpath; ranges; multiranges; pg_snapshot xid8. */
+#define STABLE_TYPES                                                                               \
+  "'{16,17,18,19,20,21,22,23,25,26,27,28,29,30,114,600,601,602,603,604,628,700,701,718,790,829,"   \
+  "869,650,774,1042,1043,1082,1083,1114,1184,1186,1266,1560,1562,1700,1790,2950,2970,3220,3614,"   \
+  "3615,3802,4072,3904,3906,3908,3910,3912,3926,4451,4532,4533,4534,4535,4536,5038,5069}'"         \
+  "::pg_catalog.oid[]"
+
 /* Roots of partitions are listed too: they are locked, so that nobody attaches or detaches. Hash
  * partitions are loaded through their root, because a hash may depend on OIDs (enums) and on the
- * machine. The relfilenode column is what the snapshot sees, pg_relation_filenode what is there
- * now. Of an extension's tables only the configuration tables count, and of those the rows under
- * its condition: CREATE EXTENSION makes the rest. */
+ * machine; their columns are in its order, so that the content of the root can be compared. The
+ * relfilenode column is what the snapshot sees, pg_relation_filenode what is there now. Of an
+ * extension's tables only the configuration tables count, and of those the rows under its
+ * condition: CREATE EXTENSION makes the rest. */
 static const char tables_query[] =
+    "WITH RECURSIVE stable (oid) AS ("
+    "   SELECT t.oid FROM pg_catalog.pg_type t WHERE t.oid = ANY (" STABLE_TYPES ")"
+    "     OR t.typtype = 'e' OR t.oid IN (SELECT b.typarray FROM pg_catalog.pg_type b"
+    "       WHERE b.oid = ANY (" STABLE_TYPES ") AND b.typarray <> 0)"
+    "   UNION SELECT d.oid FROM stable s JOIN pg_catalog.pg_type d"
+    "     ON d.typbasetype = s.oid AND d.typtype = 'd')"
     "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind = 'r',"
     " c.relfilenode, c.relfilenode = coalesce(pg_catalog.pg_relation_filenode(c.oid), 0),"
     " a.columns, a.names, e.condition,"
-    " CASE WHEN c.relispartition AND EXISTS (SELECT FROM"
-    "     pg_catalog.pg_partition_ancestors(c.oid) AS p (relid)"
-    "     JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h')"
-    "   THEN (SELECT pg_catalog.format('%I.%I', rn.nspname, r.relname)"
-    "     FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace"
-    "     WHERE r.oid = pg_catalog.pg_partition_root(c.oid))"
-    "   ELSE pg_catalog.format('%I.%I', n.nspname, c.relname) END,"
+    " (SELECT pg_catalog.format('%I.%I', rn.nspname, r.relname)"
+    "   FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace"
+    "   WHERE r.oid = target.oid),"
     " c.oid IN (SELECT l.relation FROM pg_catalog.pg_locks l"
     "   WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'"
-    "   AND l.mode = 'AccessShareLock' AND l.granted)"
+    "   AND l.mode = 'AccessShareLock' AND l.granted),"
+    " a.stable AND pg_catalog.getdatabaseencoding() = 'UTF8',"
+    " c.relam = (SELECT m.oid FROM pg_catalog.pg_am m WHERE m.amname = 'heap')"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " LEFT JOIN (SELECT pg_catalog.unnest(extconfig) AS oid,"
     "   pg_catalog.unnest(extcondition) AS condition FROM pg_catalog.pg_extension) e"
     "   ON e.oid = c.oid"
+    " CROSS JOIN LATERAL (SELECT CASE WHEN c.relispartition AND EXISTS (SELECT FROM"
+    "     pg_catalog.pg_partition_ancestors(c.oid) AS p (relid)"
+    "     JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h')"
+    "   THEN pg_catalog.pg_partition_root(c.oid)::pg_catalog.oid ELSE c.oid END AS oid) target"
     " CROSS JOIN LATERAL ("
-    "   SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)"
-    "     AS columns, pg_catalog.json_agg(a.attname ORDER BY a.attnum) AS names"
-    "   FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+    "   SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY r.attnum)"
+    "     AS columns, pg_catalog.json_agg(a.attname ORDER BY r.attnum) AS names,"
+    "     pg_catalog.bool_and(a.atttypid IN (SELECT s.oid FROM stable s)) AS stable"
+    "   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attribute r"
+    "     ON r.attrelid = target.oid AND r.attname = a.attname"
+    "   WHERE a.attrelid = c.oid AND a.attnum > 0"
     "   AND NOT a.attisdropped AND a.attgenerated = '') a"
     " WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'"
     " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
@@ -103,6 +128,8 @@ enum {
   COLUMN_CONDITION,
   COLUMN_LOAD_INTO,
   COLUMN_LOCKED,
+  COLUMN_BINARY,
+  COLUMN_IS_HEAP,
 };
 
 /* ret_stable: every table is locked by us and its file is still the one the snapshot knows. */
@@ -125,6 +152,8 @@ static int read_tables(struct take *take, struct take_tables *ret, bool *ret_sta
     const char *condition = db_value(r, i, COLUMN_CONDITION);
     t->condition = condition && condition[0] ? arena_strdup(take->arena, condition) : NULL;
     t->load_into = arena_strdup(take->arena, db_value(r, i, COLUMN_LOAD_INTO));
+    t->format = db_bool(r, i, COLUMN_BINARY) ? CHUNKS_BINARY : CHUNKS_TEXT;
+    t->is_heap = db_bool(r, i, COLUMN_IS_HEAP);
     stable = stable && db_bool(r, i, COLUMN_SAME_FILE) && db_bool(r, i, COLUMN_LOCKED);
   }
   *ret = tables;
@@ -162,7 +191,9 @@ static int sort_by_size(struct take *take, struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(take->leader, &r, err,
-               "SELECT l.relation, pg_catalog.pg_table_size(l.relation) FROM pg_catalog.pg_locks l"
+               "SELECT l.relation, pg_catalog.pg_table_size(l.relation),"
+               " pg_catalog.pg_relation_size(l.relation)"
+               "   / pg_catalog.current_setting('block_size')::bigint FROM pg_catalog.pg_locks l"
                " WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'"
                " AND l.mode = 'AccessShareLock'",
                NULL) < 0)
@@ -173,8 +204,10 @@ static int sort_by_size(struct take *take, struct err *err)
     const struct take_table key = {.oid = db_oid(r, i, 0)};
     struct take_table *t =
         bsearch(&key, take->tables.at, take->tables.len, sizeof(key), compare_oid);
-    if (t)
-      t->bytes = db_int(r, i, 1);
+    if (!t)
+      continue;
+    t->bytes = db_int(r, i, 1);
+    t->blocks = db_int(r, i, 2);
   }
   qsort(take->tables.at, take->tables.len, sizeof(take->tables.at[0]), compare_bytes);
   return 0;

@@ -114,14 +114,16 @@ static void add_tables(const struct take *take, json_t *extra)
       continue;
     json_t *table = json_object();
     set_string(table, "identity", t->identity);
-    json_object_set_new(table, "rows", json_integer(t->rows));
+    json_object_set_new(table, "rows", json_integer(t->content.rows));
+    set_string(table, "content", arena_printf(take->arena, "%016" PRIx64, t->content.digest));
+    set_string(table, "format", t->format == CHUNKS_BINARY ? "binary" : "text");
     json_object_set_new(table, "columns", t->names ? json_loads(t->names, 0, NULL) : json_array());
     set_string(table, "copy", take_copy_in_sql(take->arena, take, t));
     set_string(table, "load_into", t->load_into);
     set_string(table, "condition", t->condition);
     json_array_append_new(tables, table);
     count++;
-    rows += t->rows;
+    rows += t->content.rows;
   }
   json_object_set_new(extra, "tables", tables);
   json_t *totals = json_object();

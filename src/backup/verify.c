@@ -9,23 +9,11 @@ struct verify {
   const struct archive *archive;
   const char *id;
   struct backup_tables tables;
+  struct map *by_identity; /* of them */
   struct verify_report report;
 };
 
 /* ---- expand ---- */
-
-/* Text COPY: one row a line, line breaks inside values are escaped. */
-static int64_t count_rows(const struct text *raw)
-{
-  int64_t rows = 0;
-  for (const char *p = raw->data, *end = p + raw->len; p < end; rows++) {
-    p = memchr(p, '\n', (size_t)(end - p));
-    if (!p)
-      return -1;
-    p++;
-  }
-  return rows;
-}
 
 static int check_member(struct verify *v, const struct archive_entry *e, struct err *err)
 {
@@ -40,7 +28,9 @@ static int check_member(struct verify *v, const struct archive_entry *e, struct 
   }
   if (strcmp(e->kind, "data") != 0)
     return 0;
-  int64_t rows = count_rows(&raw);
+  /* a member that belongs to no table is named by backup_check_rows */
+  const struct backup_table *table = map_get(v->by_identity, e->object);
+  int64_t rows = chunks_count_rows(table ? table->format : CHUNKS_TEXT, raw.data, raw.len);
   if (rows < 0)
     return err_set(err, ERR_DAMAGED, "member %s (%s, part %d) ends in the middle of a row", e->id,
                    e->object, e->part);
@@ -69,6 +59,9 @@ static int check_sql_members(const struct verify *v, struct err *err)
 
 static int check_members(struct verify *v, struct err *err)
 {
+  v->by_identity = map_new(v->arena);
+  for (size_t i = 0; i < v->tables.len; i++)
+    map_put(v->by_identity, v->tables.at[i].identity, &v->tables.at[i]);
   for (size_t i = 0; i < v->archive->entries.len; i++)
     if (check_member(v, &v->archive->entries.at[i], err) < 0)
       return -1;

@@ -30,7 +30,7 @@ enum {
 
 struct archive_entry {
   const char *id;          /* "000017" */
-  const char *kind;        /* "data", "sql", "text" */
+  const char *kind;        /* "data", "sql", "text", ARCHIVE_WITHDRAWN */
   const char *object;      /* what it belongs to: "public.orders", "pre-data"; text: its name */
   int part;                /* 0, 1, ... within the object */
   uint64_t raw_size, size; /* bytes before and after compression */
@@ -53,11 +53,21 @@ int archive_create(struct place *place, const char *prefix, int level, int lanes
 /* When a lane's segment would grow beyond this, the next one is begun (ARCHIVE_SEGMENT_BYTES
  * unless told); before the first archive_add. */
 void archive_set_segment_bytes(struct archive_writer *w, uint64_t bytes);
-/* Compresses in the calling thread, hashes, appends to the lane's segment. Thread-safe across
- * lanes. kind: "data", "sql". The parts of a (kind, object) must in the end be 0, 1, ... without
- * a gap, in any order. After an error only free is allowed. */
+/* A member made piece by piece: begin, write any number of times, end. Compresses in the calling
+ * thread, hashes, appends to the lane's segment. Thread-safe across lanes; a begin forgets a member
+ * that was not ended. kind: "data", "sql". The parts of a (kind, object) must in the end be
+ * 0, 1, ... without a gap, in any order. After an error only free is allowed. */
+int archive_begin(struct archive_writer *w, int lane, struct err *err);
+int archive_write(struct archive_writer *w, int lane, const void *raw, size_t len, struct err *err);
+int archive_end(struct archive_writer *w, int lane, const char *kind, const char *object, int part,
+                int64_t rows, struct err *err);
+/* The three in one. */
 int archive_add(struct archive_writer *w, int lane, const char *kind, const char *object, int part,
                 int64_t rows, const void *raw, size_t len, struct err *err);
+/* What was added of a data object does not count: its bytes stay in the segments, listed as
+ * ARCHIVE_WITHDRAWN, and its parts may be added again from 0. Once per object. */
+#define ARCHIVE_WITHDRAWN "withdrawn"
+void archive_withdraw(struct archive_writer *w, const char *kind, const char *object);
 /* Adds a member stored as it is (not compressed) under its own name: RECOVER.txt. A name of
  * [A-Za-z0-9._-] that begins with a letter. */
 int archive_add_plain(struct archive_writer *w, int lane, const char *name, const char *bytes,

@@ -10,7 +10,7 @@ static bool plain_name_is_valid(const char *name)
 int archive_member_name(const struct archive_entry *entry, char *name)
 {
   int n = -1;
-  if (strcmp(entry->kind, "data") == 0)
+  if (strcmp(entry->kind, "data") == 0 || strcmp(entry->kind, ARCHIVE_WITHDRAWN) == 0)
     n = snprintf(name, ARCHIVE_NAME_MAX, "%s.copy.zst", entry->id);
   else if (strcmp(entry->kind, "sql") == 0)
     n = snprintf(name, ARCHIVE_NAME_MAX, "%s.sql.zst", entry->id);

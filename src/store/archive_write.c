@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum { PACKED_KEPT_BYTES = 2 * ARCHIVE_CHUNK_BYTES }; /* a huge row's memory is given back */
+
 struct segment {
   int number;
   uint64_t size;
@@ -17,7 +19,9 @@ VEC_TYPE(segments, struct segment);
 struct lane {
   struct tar_writer *tar; /* NULL until the first member, and between two segments */
   int number;
-  struct text packed; /* the compressed chunk; its memory is used again */
+  struct compressor *compressor; /* made with the first member */
+  struct text packed;            /* the compressed chunk; its memory is used again */
+  uint64_t raw_size;             /* of the member that is being written */
 };
 
 struct archive_writer {
@@ -206,24 +210,68 @@ static int done(struct archive_writer *w, int status)
   return status;
 }
 
-int archive_add(struct archive_writer *w, int lane_number, const char *kind, const char *object,
-                int part, int64_t rows, const void *raw, size_t len, struct err *err)
+int archive_begin(struct archive_writer *w, int lane_number, struct err *err)
 {
-  if (check_usable(w, lane_number, len, err) < 0)
+  if (check_usable(w, lane_number, 0, err) < 0)
+    return done(w, -1);
+  struct lane *lane = &w->lanes[lane_number];
+  if (!lane->compressor)
+    lane->compressor = compressor_new(w->level);
+  compressor_reset(lane->compressor);
+  if (lane->packed.cap > PACKED_KEPT_BYTES)
+    text_clear(&lane->packed);
+  text_reset(&lane->packed);
+  lane->raw_size = 0;
+  return 0;
+}
+
+int archive_write(struct archive_writer *w, int lane_number, const void *raw, size_t len,
+                  struct err *err)
+{
+  struct lane *lane = &w->lanes[lane_number];
+  lane->raw_size += len;
+  if (check_usable(w, lane_number, lane->raw_size, err) < 0 ||
+      compressor_add(lane->compressor, raw, len, &lane->packed, err) < 0)
+    return done(w, -1);
+  return 0;
+}
+
+int archive_end(struct archive_writer *w, int lane_number, const char *kind, const char *object,
+                int part, int64_t rows, struct err *err)
+{
+  struct lane *lane = &w->lanes[lane_number];
+  if (check_usable(w, lane_number, lane->raw_size, err) < 0 ||
+      compressor_end(lane->compressor, NULL, 0, &lane->packed, err) < 0)
     return done(w, -1);
   if (strcmp(kind, "text") == 0)
     return done(
         w, err_set(err, ERR_UNEXPECTED, "%s: %s is added by archive_add_plain", w->prefix, object));
-  struct lane *lane = &w->lanes[lane_number];
-  if (store_compress(raw, len, w->level, &lane->packed, err) < 0)
-    return done(w, -1);
   struct archive_entry entry = {.kind = kind,
                                 .object = object,
                                 .part = part,
                                 .rows = rows,
-                                .raw_size = len,
+                                .raw_size = lane->raw_size,
                                 .size = lane->packed.len};
   return done(w, append(w, lane, &entry, lane->packed.data, err));
+}
+
+int archive_add(struct archive_writer *w, int lane, const char *kind, const char *object, int part,
+                int64_t rows, const void *raw, size_t len, struct err *err)
+{
+  if (archive_begin(w, lane, err) < 0 || archive_write(w, lane, raw, len, err) < 0)
+    return -1;
+  return archive_end(w, lane, kind, object, part, rows, err);
+}
+
+void archive_withdraw(struct archive_writer *w, const char *kind, const char *object)
+{
+  pthread_mutex_lock(&w->mutex);
+  for (size_t i = 0; i < w->entries.len; i++) {
+    struct archive_entry *e = &w->entries.at[i];
+    if (strcmp(e->kind, kind) == 0 && strcmp(e->object, object) == 0)
+      e->kind = ARCHIVE_WITHDRAWN;
+  }
+  pthread_mutex_unlock(&w->mutex);
 }
 
 int archive_add_plain(struct archive_writer *w, int lane_number, const char *name,
@@ -388,6 +436,7 @@ void archive_free(struct archive_writer *w)
     return;
   for (int i = 0; i < w->lane_count; i++) {
     tar_writer_free(w->lanes[i].tar);
+    compressor_free(w->lanes[i].compressor);
     text_clear(&w->lanes[i].packed);
   }
   if (!w->committed)

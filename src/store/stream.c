@@ -1,6 +1,7 @@
 #include "store/stream.h"
 
 #include <openssl/evp.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 enum { LEVEL_MIN = 1, LEVEL_MAX = 19, EXPAND_STEP = 1024 * 1024 };
@@ -63,55 +64,103 @@ struct sink *sink_memory(struct text *out)
 
 /* ---- compression ---- */
 
+struct compressor {
+  ZSTD_CCtx *zstd;
+};
+
+struct compressor *compressor_new(int level)
+{
+  struct compressor *c = x_calloc(1, sizeof(*c));
+  c->zstd = ZSTD_createCCtx();
+  if (!c->zstd)
+    die_oom();
+  level = level < LEVEL_MIN ? LEVEL_MIN : level > LEVEL_MAX ? LEVEL_MAX : level;
+  ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, level);
+  ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_checksumFlag, 1);
+  return c;
+}
+
+void compressor_free(struct compressor *c)
+{
+  if (!c)
+    return;
+  ZSTD_freeCCtx(c->zstd);
+  free(c);
+}
+
+void compressor_freep(struct compressor **c)
+{
+  compressor_free(*c);
+  *c = NULL;
+}
+
+void compressor_reset(struct compressor *c)
+{
+  ZSTD_CCtx_reset(c->zstd, ZSTD_reset_session_only);
+}
+
+static int compress(struct compressor *c, const void *bytes, size_t len, ZSTD_EndDirective end,
+                    struct text *out, struct err *err)
+{
+  ZSTD_inBuffer in = {bytes, len, 0};
+  size_t left = 0;
+  do {
+    text_reserve(out, ZSTD_CStreamOutSize());
+    ZSTD_outBuffer room = {out->data + out->len, ZSTD_CStreamOutSize(), 0};
+    left = ZSTD_compressStream2(c->zstd, &room, &in, end);
+    if (ZSTD_isError(left))
+      return err_set(err, ERR_UNEXPECTED, "compressing %zu bytes: %s", len,
+                     ZSTD_getErrorName(left));
+    out->len += room.pos;
+    out->data[out->len] = '\0';
+  } while (end == ZSTD_e_end ? left > 0 : in.pos < in.size);
+  return 0;
+}
+
+int compressor_add(struct compressor *c, const void *bytes, size_t len, struct text *out,
+                   struct err *err)
+{
+  return compress(c, bytes, len, ZSTD_e_continue, out, err);
+}
+
+int compressor_end(struct compressor *c, const void *bytes, size_t len, struct text *out,
+                   struct err *err)
+{
+  return compress(c, bytes, len, ZSTD_e_end, out, err);
+}
+
+int store_compress(const void *bytes, size_t len, int level, struct text *ret, struct err *err)
+{
+  CLEANUP(compressor_freep) struct compressor *c = compressor_new(level);
+  text_reset(ret);
+  return compressor_end(c, bytes, len, ret, err);
+}
+
 struct zstd_sink {
   struct sink sink;
   struct sink *next;
-  ZSTD_CCtx *zstd;
-  void *buffer;
-  size_t buffer_size;
+  struct compressor *compressor;
+  struct text packed; /* on its way to next */
 };
 
-static ZSTD_CCtx *compressor_new(int level)
+static int zstd_pass(struct zstd_sink *s, int rc, struct err *err)
 {
-  ZSTD_CCtx *zstd = ZSTD_createCCtx();
-  if (!zstd)
-    die_oom();
-  level = level < LEVEL_MIN ? LEVEL_MIN : level > LEVEL_MAX ? LEVEL_MAX : level;
-  ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level);
-  ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
-  return zstd;
-}
-
-static void compressor_freep(ZSTD_CCtx **zstd)
-{
-  ZSTD_freeCCtx(*zstd);
-}
-
-static int zstd_push(struct zstd_sink *s, ZSTD_inBuffer *in, ZSTD_EndDirective end, struct err *err)
-{
-  size_t left;
-  do {
-    ZSTD_outBuffer out = {s->buffer, s->buffer_size, 0};
-    left = ZSTD_compressStream2(s->zstd, &out, in, end);
-    if (ZSTD_isError(left))
-      return err_set(err, ERR_UNEXPECTED, "compressing: %s", ZSTD_getErrorName(left));
-    if (out.pos && sink_write(s->next, s->buffer, out.pos, err) < 0)
-      return -1;
-  } while (end == ZSTD_e_end ? left > 0 : in->pos < in->size);
-  return 0;
+  if (rc == 0 && s->packed.len)
+    rc = sink_write(s->next, s->packed.data, s->packed.len, err);
+  text_reset(&s->packed);
+  return rc;
 }
 
 static int zstd_write(struct sink *sink, const void *bytes, size_t len, struct err *err)
 {
-  ZSTD_inBuffer in = {bytes, len, 0};
-  return zstd_push((struct zstd_sink *)sink, &in, ZSTD_e_continue, err);
+  struct zstd_sink *s = (struct zstd_sink *)sink;
+  return zstd_pass(s, compressor_add(s->compressor, bytes, len, &s->packed, err), err);
 }
 
 static int zstd_finish(struct sink *sink, struct err *err)
 {
   struct zstd_sink *s = (struct zstd_sink *)sink;
-  ZSTD_inBuffer in = {"", 0, 0};
-  if (zstd_push(s, &in, ZSTD_e_end, err) < 0)
+  if (zstd_pass(s, compressor_end(s->compressor, NULL, 0, &s->packed, err), err) < 0)
     return -1;
   return sink_finish(s->next, err);
 }
@@ -119,9 +168,9 @@ static int zstd_finish(struct sink *sink, struct err *err)
 static void zstd_free(struct sink *sink)
 {
   struct zstd_sink *s = (struct zstd_sink *)sink;
-  ZSTD_freeCCtx(s->zstd);
+  compressor_free(s->compressor);
+  text_clear(&s->packed);
   sink_free(s->next);
-  free(s->buffer);
   free(s);
 }
 
@@ -130,24 +179,9 @@ struct sink *sink_zstd(struct sink *next, int level)
   struct zstd_sink *s = x_calloc(1, sizeof(*s));
   s->sink = (struct sink){zstd_write, zstd_finish, zstd_free};
   s->next = next;
-  s->zstd = compressor_new(level);
-  s->buffer_size = ZSTD_CStreamOutSize();
-  s->buffer = x_malloc(s->buffer_size);
+  s->compressor = compressor_new(level);
+  s->packed = TEXT_INIT;
   return &s->sink;
-}
-
-int store_compress(const void *bytes, size_t len, int level, struct text *ret, struct err *err)
-{
-  CLEANUP(compressor_freep) ZSTD_CCtx *zstd = compressor_new(level);
-  size_t bound = ZSTD_compressBound(len);
-  text_reset(ret);
-  text_reserve(ret, bound);
-  size_t n = ZSTD_compress2(zstd, ret->data, bound, bytes, len);
-  if (ZSTD_isError(n))
-    return err_set(err, ERR_UNEXPECTED, "compressing %zu bytes: %s", len, ZSTD_getErrorName(n));
-  ret->len = n;
-  ret->data[n] = '\0';
-  return 0;
 }
 
 static void expander_freep(ZSTD_DCtx **zstd)
@@ -241,4 +275,9 @@ void store_sha256(const void *bytes, size_t len, char ret_hex[STORE_SHA256_HEX])
   struct store_hash *hash = store_hash_new();
   store_hash_add(hash, bytes, len);
   store_hash_end(hash, ret_hex);
+}
+
+uint64_t store_digest(const void *bytes, size_t len)
+{
+  return XXH3_64bits(bytes, len);
 }

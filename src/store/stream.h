@@ -30,6 +30,19 @@ void store_hash_add(struct store_hash *hash, const void *bytes, size_t len);
 void store_hash_end(struct store_hash *hash, char ret_hex[STORE_SHA256_HEX]); /* and frees it */
 void store_sha256(const void *bytes, size_t len, char ret_hex[STORE_SHA256_HEX]);
 
+uint64_t store_digest(const void *bytes, size_t len); /* XXH3_64: quick, against accidents only */
+
+/* zstd frames made piece by piece, one after the other; level 1..19. What comes out is appended to
+ * *out: not before a piece of about 128 KiB is full, the rest with compressor_end. */
+struct compressor;
+struct compressor *compressor_new(int level) MUST_CHECK;
+void compressor_free(struct compressor *c); /* NULL is fine */
+void compressor_freep(struct compressor **c);
+void compressor_reset(struct compressor *c); /* forgets a frame that was begun */
+int compressor_add(struct compressor *c, const void *bytes, size_t len, struct text *out,
+                   struct err *err);
+int compressor_end(struct compressor *c, const void *bytes, size_t len, struct text *out,
+                   struct err *err);
 /* One zstd frame; level 1..19. */
 int store_compress(const void *bytes, size_t len, int level, struct text *ret, struct err *err);
 /* Expands one or more frames; more than size_max bytes, or damage, is ERR_DAMAGED. */

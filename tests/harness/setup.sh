@@ -5,7 +5,7 @@
 BELAY_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # to build the program, and a server to try it on
-BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libpq-dev libzstd-dev libarchive-dev libssl-dev libjansson-dev
+BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libpq-dev libzstd-dev libxxhash-dev libarchive-dev libssl-dev libjansson-dev
   libyaml-dev libpg-query-dev libprotobuf-c-dev)
 SERVER_PACKAGES=(postgresql-15)
 # for the tests and checks
