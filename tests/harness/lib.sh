@@ -40,6 +40,20 @@ content() {
   done
   [ -z "$query" ] || sql "$query ORDER BY 1" "${1:-$PGDATABASE}"
 }
+# Exactly what every table and materialized view (in its order of columns) and every sequence holds, in one line each.
+exact_content() {
+  psql -X -q -A -t -v ON_ERROR_STOP=1 -d "${1:-$PGDATABASE}" <<'SQL'
+SELECT format('SELECT %L, count(*), sum(hashtextextended((r.*)::text, 0)) FROM ONLY %s r', c.oid::regclass, c.oid::regclass)
+  FROM pg_class c WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)' AND (relkind = 'r' OR (relkind = 'm' AND
+  relispopulated)) ORDER BY c.oid::regclass::text COLLATE "C" \gexec
+SELECT format('SELECT %L, last_value, is_called FROM %s', c.oid::regclass, c.oid::regclass) FROM pg_class c
+  WHERE relnamespace::regnamespace::text !~ '^pg_' AND relkind = 'S' ORDER BY c.oid::regclass::text COLLATE "C" \gexec
+SQL
+}
+# pg_dump -s -C of a database, with its name written DATABASE and without the keys that change from run to run
+exact_schema() {
+  "${PGBIN}/pg_dump" -s -C -d "$1" | sed -E -e "/^\\\\(un)?restrict /d" -e "s/\\b$1\\b/DATABASE/g"
+}
 # pg_dump -s with the lines inside each CREATE TABLE sorted (canonical column order)
 structure() {
   "${PGBIN}/pg_dump" -s -T _prisma_migrations -d "${1:-$PGDATABASE}" | grep -Ev '^(--|\\(un)?restrict|$)' | awk '

