@@ -92,6 +92,7 @@ struct restore_report {
   int64_t tables, rows, duration_ms;
   struct strings
       missing_roles; /* owners or grantees that do not exist here; their statements were left out */
+  struct strings subscriptions; /* were made, but disabled and not connected */
 };
 /* On failure the half-made database is dropped (or, if that fails, the message names it).
  * ERR_REFUSED before anything is made: the name is taken, the server is older, extensions or

@@ -23,10 +23,19 @@ int restore_connect(const struct restore *restore, struct db_conn **ret_conn, st
   return 0;
 }
 
+void restore_forget_subscriptions(const struct db_target *target, const char *name)
+{
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  if (db_open_other(target, name, application, &conn, &ignored) == 0)
+    catalog_forget_subscriptions(conn, &ignored);
+}
+
 int restore_drop_database(const struct db_target *target, const char *name, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   CLEANUP(db_closep) struct db_conn *conn = NULL;
+  restore_forget_subscriptions(target, name);
   if (backup_open_maintenance(target, application, &conn, err) < 0 ||
       db_execf(conn, err, "DROP DATABASE IF EXISTS %s WITH (FORCE)", sql_ident(arena, name)) < 0)
     return err_wrap(err, "dropping database %s", name);
@@ -212,6 +221,13 @@ int backup_restore(struct arena *arena, const struct restore_options *options,
   *ret = (struct restore_report){.tables = (int64_t)restore.tables.len,
                                  .missing_roles = restore.missing_roles,
                                  .duration_ms = clock_monotonic_ms() - started_ms};
+  for (size_t i = 0; i < restore.post_data.len; i++) {
+    const struct restore_item *item = &restore.post_data.at[i];
+    const struct mark *mark = &item->mark;
+    if (!item->left_out && mark_is_kind(mark, CATALOG_SUBSCRIPTION) &&
+        mark_is_for(mark, CATALOG_FOR_CREATE))
+      vec_push(arena, &ret->subscriptions, mark->object);
+  }
   for (size_t i = 0; i < restore.tables.len; i++)
     ret->rows += restore.tables.at[i].rows;
   return 0;

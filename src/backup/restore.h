@@ -70,5 +70,7 @@ int restore_put_part(const struct restore *restore, struct db_conn *conn,
  * options->tables. */
 int restore_existing(struct restore *restore, struct err *err);
 int restore_analyze(const struct restore *restore, struct err *err);
+/* A database with subscriptions cannot be dropped. What fails here, the DROP will say. */
+void restore_forget_subscriptions(const struct db_target *target, const char *name);
 /* With FORCE; fine if there is none. */
 int restore_drop_database(const struct db_target *target, const char *name, struct err *err);

@@ -47,6 +47,7 @@ int restore_check_name(const struct restore *restore, struct db_conn *conn, stru
   if (is_unfinished(comment)) {
     if (!restore->options->replace_unfinished || db_int(r, 0, 1) > 0)
       return refuse_unfinished(restore, comment, db_int(r, 0, 1), err);
+    restore_forget_subscriptions(restore->options->target, into);
     /* without FORCE: should somebody have come in just now, he stays */
     if (db_execf(conn, err, "DROP DATABASE %s", sql_ident(restore->arena, into)) < 0)
       return err_wrap(err, "dropping what an unfinished restore left");

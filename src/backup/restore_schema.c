@@ -49,7 +49,11 @@ bool restore_names_role(const struct restore_item *item)
 int restore_statement_error(const char *object, const char *sql, struct err *err)
 {
   enum { SHOWN = 200 };
-  if (!err->detail)
+  bool secret = begins(sql, "CREATE SUBSCRIPTION ") || begins(sql, "CREATE USER MAPPING ");
+  if (secret && !err->detail)
+    err_detail(err, "statement: %.*s (the rest holds a secret)",
+               (int)(strcspn(sql, "'") < SHOWN ? strcspn(sql, "'") : SHOWN), sql);
+  else if (!err->detail)
     err_detail(err, "statement: %.*s%s", SHOWN, sql, strlen(sql) > SHOWN ? " ..." : "");
   return err_wrap(err, "restoring %s", object);
 }

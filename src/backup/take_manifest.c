@@ -31,12 +31,24 @@ static const char roles_query[] =
     " OR r.oid IN (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid >= 16384)"
     " OR r.oid IN (SELECT p.proowner FROM pg_catalog.pg_proc p WHERE p.oid >= 16384)"
     " OR r.oid IN (SELECT t.typowner FROM pg_catalog.pg_type t WHERE t.oid >= 16384)"
+    " OR r.oid IN (SELECT w.fdwowner FROM pg_catalog.pg_foreign_data_wrapper w"
+    "   WHERE w.oid >= 16384)"
+    " OR r.oid IN (SELECT s.srvowner FROM pg_catalog.pg_foreign_server s WHERE s.oid >= 16384)"
+    " OR r.oid IN (SELECT s.subowner FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid)"
     " OR r.oid IN (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.oid >= 16384))";
 
-/* Policies name roles in a statement that cannot be left out. */
+/* Policies and user mappings name roles in a statement that cannot be left out. */
 static const char policy_roles_query[] =
     "SELECT coalesce(pg_catalog.json_agg(DISTINCT r.rolname), '[]')"
-    " FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles r ON r.oid = ANY (p.polroles)";
+    " FROM pg_catalog.pg_roles r WHERE EXISTS (SELECT FROM pg_catalog.pg_policy p"
+    "   WHERE r.oid = ANY (p.polroles))"
+    " OR EXISTS (SELECT FROM pg_catalog.pg_user_mappings m WHERE m.umuser = r.oid)";
+
+/* Their rows are on another server and are not in the backup. */
+static const char foreign_tables_query[] =
+    "SELECT coalesce(pg_catalog.json_agg(pg_catalog.format('%I.%I', n.nspname, c.relname)"
+    " ORDER BY n.nspname, c.relname), '[]') FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'f'";
 
 static const char extensions_query[] =
     "SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object("
@@ -168,6 +180,7 @@ static int fill(struct take *take, json_t *extra, struct err *err)
                 err) < 0 ||
       add_query(take, extra, "roles", roles_query, err) < 0 ||
       add_query(take, extra, "roles_required", policy_roles_query, err) < 0 ||
+      add_query(take, extra, "foreign_tables", foreign_tables_query, err) < 0 ||
       add_query(take, extra, "extensions", extensions_query, err) < 0)
     return -1;
   return add_migrations(take, extra, err);

@@ -40,33 +40,12 @@ static int member_end(struct member *m, struct err *err)
   return rc;
 }
 
-/* Rows of an extension that are the user's: tables and sequences are copied, anything else is
- * not. */
-static int covers_configuration(struct take *take, bool *ret_covered, struct err *err)
-{
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(take->leader, &r, err,
-               "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_extension e,"
-               " pg_catalog.unnest(e.extconfig) AS o (oid)"
-               " JOIN pg_catalog.pg_class c ON c.oid = o.oid WHERE c.relkind NOT IN ('r', 'S'))",
-               NULL) < 0)
-    return err_wrap(err, "reading the configuration tables of extensions");
-  *ret_covered = db_bool(r, 0, 0);
-  return 0;
-}
-
 static int refuse_unknown(struct take *take, struct err *err)
 {
-  static const char configuration[] = "configuration data of extension";
   const struct catalog_unknowns *unknown = &take->catalog->unknown;
   CLEANUP(text_clear) struct text names = TEXT_INIT;
   size_t count = 0;
-  bool covered;
-  if (covers_configuration(take, &covered, err) < 0)
-    return -1;
   for (size_t i = 0; i < unknown->len; i++) {
-    if (covered && strcmp(unknown->at[i].kind, configuration) == 0)
-      continue;
     if (count++ < NAMES_MAX)
       text_printf(&names, "%s%s %s", names.len ? ", " : "", unknown->at[i].kind,
                   unknown->at[i].identity);
@@ -111,7 +90,7 @@ static int add_section(struct take *take, const struct catalog_script *script,
 
 int take_schema(struct take *take, struct err *err)
 {
-  static const struct catalog_options options = {0};
+  static const struct catalog_options options = {.secrets = true};
   if (catalog_read(take->arena, take->leader, &options, &take->catalog, err) < 0)
     return err_wrap(err, "reading the schema");
   if (refuse_unknown(take, err) < 0)

@@ -63,14 +63,20 @@ enum catalog_kind {
   CATALOG_TS_DICTIONARY,    /* definition, owner, comment */
   CATALOG_TS_CONFIGURATION, /* definition, mappings (JSON array of "token WITH dictionary, ..."),
                                owner, comment */
-  CATALOG_TABLE,   /* relkind (r, p), persistence, partition_key, partition_of (identity of parent),
+  CATALOG_FOREIGN_WRAPPER,  /* handler, validator, foreign_options, owner, acl, comment */
+  CATALOG_FOREIGN_SERVER,   /* wrapper, type, version, foreign_options, owner, acl, comment */
+  CATALOG_USER_MAPPING,     /* identity "role on server": mapped_role, server, secret_options */
+  CATALOG_TABLE,   /* relkind (r, p, f), server, foreign_options (of foreign tables), persistence,
+                      partition_key, partition_of (identity of parent),
                       partition_bound, inherits (JSON array of identities), of_type, options,
                       toast_options, access_method, tablespace, replica_identity, cluster_on,
-                      row_security, force_row_security, owner, acl, comment */
+                      row_security, force_row_security, trigger_states (JSON array of names
+                      and states: clones that differ from the trigger they were cloned from),
+                      owner, acl, comment */
   CATALOG_COLUMN,  /* child of a table, view or matview: position (among live columns), type,
                       collation, not_null, default, generated ("s", "v" or NULL; expression in
                       default), identity ("a", "d"), identity_options, storage, compression,
-                      statistics, options, inherited ("t"), acl, comment */
+                      statistics, options, foreign_options, inherited ("t"), acl, comment */
   CATALOG_VIEW,    /* definition, options, owner, acl, comment */
   CATALOG_MATVIEW, /* definition, options, access_method, tablespace, owner, acl, comment */
   CATALOG_CONSTRAINT, /* of a table or domain: type (c,p,u,f,x,t), definition
@@ -82,12 +88,17 @@ enum catalog_kind {
                     (JSON), tablespace, comment */
   CATALOG_STATISTICS,  /* extended statistics: definition, target, owner, comment */
   CATALOG_RULE,        /* rewrite rules other than a view's own: definition, enabled, comment */
-  CATALOG_TRIGGER,     /* definition, enabled, comment; clones on partitions are left out */
+  CATALOG_TRIGGER,     /* definition, enabled, comment, constraint_comment; clones on partitions
+                          are left out */
   CATALOG_POLICY,      /* definition (full CREATE POLICY text), comment */
   CATALOG_DEFAULT_ACL, /* pg_default_acl: identity "role in schema for kind"; acl, statements (JSON
                           array of SQL) */
   CATALOG_EVENT_TRIGGER, /* definition (full CREATE text), enabled, owner, comment */
   CATALOG_PUBLICATION,   /* definition (full CREATE text), owner, comment */
+  CATALOG_SUBSCRIPTION,  /* publications (JSON array), conninfo (secret), slot_name,
+                            synchronous_commit, streaming, binary, two_phase, disable_on_error,
+                            password_required, run_as_owner, origin, failover, running (state),
+                            owner, comment; always made disabled */
   CATALOG_KIND_COUNT
 };
 
@@ -95,11 +106,13 @@ enum catalog_kind {
  * row_security, ...); `valid`, `validated` and `index_valid` are "t" or "f". Names of single things
  * (owner, tablespace, schema of an extension, cluster_on) are unquoted, qualified names are
  * identities. An acl is aclitem lines, sorted ("" = nobody has anything). `options` and
- * `toast_options` are ready for WITH (...) and SET (...). replica_identity: "FULL", "NOTHING",
+ * `toast_options` are ready for WITH (...) and SET (...), foreign_options for OPTIONS (...).
+ * replica_identity: "FULL", "NOTHING",
  * "USING INDEX name". Beyond the table above: CONSTRAINT index_comment, index_statistics; DATABASE
  * locale_provider, locale (no owner; in its acl and in GRANTs the owner is pg_database_owner);
  * COMPOSITE attribute_comments; EXTENSION member_privileges; MATVIEW cluster_on, populated (state:
- * not compared, not hashed). */
+ * not compared, not hashed). Any kind: security_labels (JSON array, three strings a label: part or
+ * "", provider, label). */
 struct catalog_property {
   const char *name;
   const char *value; /* NULL = absent */
@@ -149,6 +162,11 @@ struct catalog {
 };
 
 struct catalog_options {
+  /* Read what is secret, too (conninfo of subscriptions with their slot, options of user
+   * mappings): for a backup. A role that may not read it gets ERR_REFUSED with the name of the
+   * object. Else it is left out, and the DDL makes objects without it. Secrets are never hashed,
+   * shown or compared by name. */
+  bool secrets;
   const struct strings
       *ignore_tables; /* identities left out with all their children: the ledger, belay's own */
 };
@@ -164,6 +182,10 @@ const char *catalog_kind_name(enum catalog_kind kind); /* "table", "materialized
 const char *catalog_get(const struct catalog_object *object,
                         const char *property); /* NULL if absent */
 bool catalog_is(const struct catalog_object *object, const char *property, const char *value);
+/* A table whose rows are elsewhere: relkind f. */
+bool catalog_is_foreign(const struct catalog_object *object);
+/* How ALTER TABLE and ALTER EVENT TRIGGER say a state "O", "D", "R", "A": "ENABLE ALWAYS". */
+const char *catalog_enable_words(const char *state);
 /* By address or by identity; NULL if there is none. */
 struct catalog_object *catalog_find(const struct catalog *c, enum catalog_kind kind, uint32_t oid,
                                     int32_t subid);
@@ -251,6 +273,14 @@ char *catalog_owner_sql(struct arena *arena, const struct catalog_object *object
 char *catalog_acl_sql(struct arena *arena, const struct catalog_object *object,
                       const char *from_acl);
 char *catalog_comment_sql(struct arena *arena, const struct catalog_object *object);
+/* From the labels `from` (a value of security_labels, NULL: none) to those of the object. */
+char *catalog_labels_sql(struct arena *arena, const struct catalog_object *object,
+                         const char *from);
+/* Conninfo, passwords: not for messages, logs or files. */
+bool catalog_is_secret(const char *property);
+/* Drops what a copy has as subscriptions, without asking any publisher. A database that has one
+ * cannot be dropped. */
+int catalog_forget_subscriptions(struct db_conn *conn, struct err *err);
 /* Objects sorted so that each comes after what it depends on (stable, kind order first). */
 int catalog_sort(struct arena *arena, struct catalog_object *const *objects, size_t count,
                  struct catalog_objects *ret, struct err *err);

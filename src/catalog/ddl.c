@@ -71,7 +71,7 @@ static size_t add_node(struct ddl *d, const struct catalog_object *o, enum part 
 static bool has_rest(const struct catalog_object *table)
 {
   return catalog_get(table, "replica_identity") || catalog_get(table, "row_security") ||
-         catalog_get(table, "force_row_security");
+         catalog_get(table, "force_row_security") || catalog_get(table, "trigger_states");
 }
 
 static size_t add_extra(struct ddl *d, const struct catalog_object *o)
@@ -176,6 +176,16 @@ static void need_refreshes(struct ddl *d, const struct catalog_object *matview)
   }
 }
 
+/* Servers that do not know ONLY there switch the triggers of all partitions below. */
+static void need_states_above(struct ddl *d, const struct catalog_object *table)
+{
+  const char *above = catalog_get(table, "partition_of");
+  const struct catalog_object *parent =
+      above ? catalog_find_name(d->catalog, CATALOG_TABLE, above) : NULL;
+  if (parent)
+    need(d, place_of(d, table)->extra, place_of(d, parent)->extra);
+}
+
 static void add_edges(struct ddl *d)
 {
   const struct catalog *c = d->catalog;
@@ -200,6 +210,8 @@ static void add_edges(struct ddl *d)
       need_check_order(d, o, o->parent);
     if (o->kind == CATALOG_MATVIEW)
       need_refreshes(d, o);
+    if (o->kind == CATALOG_TABLE)
+      need_states_above(d, o);
   }
 }
 

@@ -10,7 +10,7 @@ static bool object_counts(const struct catalog_object *o, int flags)
 
 static bool property_counts(const struct catalog_object *o, const char *name, int flags)
 {
-  if (catalog_is_state(name))
+  if (catalog_is_state(name) || catalog_is_secret(name))
     return false;
   if ((flags & CATALOG_IGNORE_OWNER) && (strcmp(name, "owner") == 0 || strcmp(name, "acl") == 0))
     return false;

@@ -41,6 +41,9 @@ struct catalog_kind_ops {
   enum catalog_section section;
   int rank; /* order within the section among objects that do not need each other */
   const char *(*query)(struct arena *arena, int server_major);
+  /* Instead of `query` when secrets are wanted; NULL: it has none. */
+  const char *(*secret_query)(struct arena *arena, int server_major);
+  const char *unreadable_query; /* what this role may not read, "subscription s", one a row */
   /* How statements name it after sql_name; NULL: its identity. */
   char *(*reference)(struct arena *arena, const struct catalog_object *object);
   /* Writes CREATE, owner, acl and comment. */
@@ -77,6 +80,9 @@ struct catalog_kind_ops {
   X(CATALOG_TS_TEMPLATE, catalog_ts_template_ops)                                                  \
   X(CATALOG_TS_DICTIONARY, catalog_ts_dictionary_ops)                                              \
   X(CATALOG_TS_CONFIGURATION, catalog_ts_configuration_ops)                                        \
+  X(CATALOG_FOREIGN_WRAPPER, catalog_foreign_wrapper_ops)                                          \
+  X(CATALOG_FOREIGN_SERVER, catalog_foreign_server_ops)                                            \
+  X(CATALOG_USER_MAPPING, catalog_user_mapping_ops)                                                \
   X(CATALOG_TABLE, catalog_table_ops)                                                              \
   X(CATALOG_COLUMN, catalog_column_ops)                                                            \
   X(CATALOG_VIEW, catalog_view_ops)                                                                \
@@ -89,7 +95,8 @@ struct catalog_kind_ops {
   X(CATALOG_POLICY, catalog_policy_ops)                                                            \
   X(CATALOG_DEFAULT_ACL, catalog_default_acl_ops)                                                  \
   X(CATALOG_EVENT_TRIGGER, catalog_event_trigger_ops)                                              \
-  X(CATALOG_PUBLICATION, catalog_publication_ops)
+  X(CATALOG_PUBLICATION, catalog_publication_ops)                                                  \
+  X(CATALOG_SUBSCRIPTION, catalog_subscription_ops)
 
 #define X(kind, ops) extern const struct catalog_kind_ops ops;
 CATALOG_KINDS(X)
@@ -140,6 +147,10 @@ struct catalog_object *catalog_resolve(const struct catalog *c,
 /* Follows aliases to the end. */
 struct catalog_address catalog_alias_end(const struct catalog_aliases *aliases,
                                          struct catalog_address address);
+/* Gives each object its property "security_labels". */
+int catalog_read_labels(struct arena *arena, struct db_conn *conn, struct catalog *c,
+                        const struct catalog_aliases *aliases,
+                        const struct catalog_addresses *ignored, struct err *err);
 int catalog_read_depends(struct arena *arena, struct db_conn *conn, struct catalog *c,
                          const struct catalog_aliases *aliases, struct err *err);
 /* `ignored`: addresses of objects left out on purpose, sorted. */
@@ -173,12 +184,19 @@ int catalog_write_object(struct catalog_writer *w, const struct catalog_object *
                          struct err *err);
 void catalog_write_owner(struct catalog_writer *w, const struct catalog_object *object);
 void catalog_write_acl(struct catalog_writer *w, const struct catalog_object *object);
+/* With the security labels. */
 void catalog_write_comment(struct catalog_writer *w, const struct catalog_object *object);
+void catalog_write_labels(struct catalog_writer *w, const struct catalog_object *object);
+/* Statements without semicolon that bring the labels `from` (NULL: none) to the object's. */
+struct strings catalog_label_statements(struct arena *arena, const struct catalog_object *object,
+                                        const char *from);
 /* How GRANT and COMMENT name it: "TABLE public.orders", "TRIGGER t ON public.orders". */
 char *catalog_reference(struct arena *arena, const struct catalog_object *object);
 /* "name ON schema.table" */
 char *catalog_reference_on(struct arena *arena, const struct catalog_object *object);
 char *catalog_qualified(struct arena *arena, const struct catalog_object *object);
+/* " OPTIONS (...)" or "" */
+char *catalog_foreign_options(struct arena *arena, const char *options);
 /* $belay$ ... $belay$ with a tag that is not in the text */
 char *catalog_dollar_quote(struct arena *arena, const char *body);
 /* Runs a statement that names the current database as %1$I and its owner as %2$I, without knowing
@@ -238,6 +256,10 @@ void catalog_write_refresh(struct catalog_writer *w, const struct catalog_object
   "(SELECT string_agg('" prefix "' || quote_ident(split_part(o, '=', 1)) || '=' ||"                \
   " quote_literal(substr(o, strpos(o, '=') + 1)), ', ' ORDER BY o COLLATE \"C\") FROM unnest("     \
   options ") o WHERE split_part(o, '=', 1) <> 'pg_attver')"
+/* Options of foreign objects, ready for OPTIONS (...); sorted. */
+#define Q_FOREIGN_OPTIONS(options)                                                                 \
+  "(SELECT string_agg(quote_ident(o.option_name) || ' ' || quote_literal(o.option_value), ', '"    \
+  " ORDER BY o.option_name COLLATE \"C\") FROM pg_options_to_table(" options ") o)"
 /* A boolean that is 't' or absent. */
 #define Q_FLAG(condition) "CASE WHEN " condition " THEN 't' END"
 #define Q_BOOL(condition) "CASE WHEN " condition " THEN 't' ELSE 'f' END"

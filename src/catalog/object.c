@@ -231,7 +231,16 @@ void catalog_set(struct arena *arena, struct catalog_object *o, const char *prop
 
 bool catalog_is_state(const char *property)
 {
-  return strcmp(property, "populated") == 0;
+  static const char *const state[] = {"populated", "running", "slot_name", "synchronous_commit"};
+  for (size_t i = 0; i < COUNT_OF(state); i++)
+    if (strcmp(property, state[i]) == 0)
+      return true;
+  return false;
+}
+
+bool catalog_is_secret(const char *property)
+{
+  return strcmp(property, "conninfo") == 0 || strcmp(property, "secret_options") == 0;
 }
 
 struct strings catalog_json_strings(struct arena *arena, const char *json)

@@ -17,6 +17,7 @@ struct reader {
   VEC(struct catalog_address) parents; /* of objects[i]; oid 0 = none */
   VEC(uint32_t) owned_by;              /* of objects[i]: table that owns the sequence; 0 = none */
   struct catalog_addresses ignored;
+  bool secrets;
 };
 
 /* Takes the columns that are known by name; false: a property. */
@@ -104,11 +105,28 @@ static void read_row(struct reader *rd, enum catalog_kind kind, const struct db_
     catalog_ops(kind)->finish(rd->arena, o);
 }
 
+/* A secret that this role may not read would be lost in silence. */
+static int check_readable(struct reader *rd, const struct catalog_kind_ops *ops, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(rd->conn, &r, err, ops->unreadable_query, NULL) < 0)
+    return err_wrap(err, "reading the catalog: %s", ops->name);
+  if (db_rows(r) == 0)
+    return 0;
+  err_set(err, ERR_REFUSED, "%s cannot be read whole: this role may not see its %s",
+          db_value(r, 0, 0), ops->kind == CATALOG_SUBSCRIPTION ? "connection string" : "options");
+  return err_hint(err, "Connect as a superuser, or drop the %s.", ops->name);
+}
+
 static int read_kind(struct reader *rd, enum catalog_kind kind, struct err *err)
 {
   const struct catalog_kind_ops *ops = catalog_ops(kind);
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(rd->conn, &r, err, ops->query(rd->arena, db_server_major(rd->conn)), NULL) < 0)
+  bool secret = rd->secrets && ops->secret_query;
+  if (secret && check_readable(rd, ops, err) < 0)
+    return -1;
+  const char *sql = (secret ? ops->secret_query : ops->query)(rd->arena, db_server_major(rd->conn));
+  if (db_query(rd->conn, &r, err, sql, NULL) < 0)
     return err_wrap(err, "reading the catalog: %s", ops->name);
   const char **names = arena_alloc(rd->arena, ((size_t)db_columns(r) + 1) * sizeof(*names));
   for (int i = 0; i < db_columns(r); i++)
@@ -235,7 +253,8 @@ static int read_all(struct reader *rd, const struct catalog_options *options, st
   struct catalog_aliases aliases;
   if (catalog_read_aliases(rd->arena, rd->conn, &aliases, err) < 0)
     return -1;
-  if (catalog_read_depends(rd->arena, rd->conn, rd->catalog, &aliases, err) < 0)
+  if (catalog_read_depends(rd->arena, rd->conn, rd->catalog, &aliases, err) < 0 ||
+      catalog_read_labels(rd->arena, rd->conn, rd->catalog, &aliases, &rd->ignored, err) < 0)
     return -1;
   return catalog_read_unknown(rd->arena, rd->conn, rd->catalog, &aliases, &rd->ignored, err);
 }
@@ -275,7 +294,10 @@ static int read_in_transaction(struct reader *rd, const struct catalog_options *
 int catalog_read(struct arena *arena, struct db_conn *conn, const struct catalog_options *options,
                  struct catalog **ret_catalog, struct err *err)
 {
-  struct reader rd = {.arena = arena, .conn = conn, .catalog = ARENA_NEW(arena, struct catalog)};
+  struct reader rd = {.arena = arena,
+                      .conn = conn,
+                      .catalog = ARENA_NEW(arena, struct catalog),
+                      .secrets = options && options->secrets};
   rd.catalog->server_version = db_server_version(conn);
   bool own = db_transaction_status(conn) != 'T';
   if (own && db_exec(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err) < 0)

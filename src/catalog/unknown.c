@@ -60,27 +60,15 @@ static const char of_the_user[] =
 
 /* What has no address of its own, or one that not everybody may read. */
 static const char others_query[] =
-    "SELECT 'subscription' AS kind, quote_ident(s.subname) AS identity FROM pg_subscription s"
-    " WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " UNION ALL SELECT 'user mapping', format('%s on %I', quote_ident(usename), srvname)"
-    " FROM pg_user_mappings"
-    " UNION ALL SELECT 'configuration data of extension', quote_ident(extname) FROM pg_extension"
-    " WHERE cardinality(extconfig) > 0"
-    " UNION ALL SELECT 'security label', pg_describe_object(classoid, objoid, objsubid)"
-    " FROM pg_seclabel"
-    " UNION ALL SELECT 'security label', 'database' FROM pg_shseclabel WHERE classoid ="
-    " 'pg_database'::regclass AND objoid = (SELECT oid FROM pg_database WHERE datname ="
-    " current_database())"
-    /* a clone of a trigger that was switched on or off on one partition alone */
-    " UNION ALL SELECT 'state of trigger on partition', format('%I.%I.%I', n.nspname, c.relname,"
-    " t.tgname) FROM pg_trigger t JOIN pg_trigger p ON p.oid = t.tgparentid JOIN pg_class c"
-    " ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE t.tgenabled <> p.tgenabled AND NOT p.tgisinternal"
-    /* comments on what is part of something else: constraint triggers, columns of indexes */
+    /* rows of an extension that are the user's: backups hold those of tables and sequences */
+    "SELECT 'configuration data of extension' AS kind, quote_ident(x.extname) AS identity"
+    " FROM pg_extension x WHERE EXISTS (SELECT FROM unnest(x.extconfig) AS o (oid) JOIN pg_class c"
+    " ON c.oid = o.oid WHERE c.relkind NOT IN ('r', 'S'))"
+    /* comments on what is part of something else */
     " UNION ALL SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid)"
     " FROM pg_description d JOIN pg_constraint k ON d.classoid = 'pg_constraint'::regclass"
     " AND k.oid = d.objoid JOIN pg_namespace n ON n.oid = k.connamespace"
-    " WHERE (k.contype = 't' OR (k.contype = 'n' AND k.contypid = 0)) AND " Q_USER_SCHEMA
+    " WHERE k.contype = 'n' AND k.contypid = 0 AND " Q_USER_SCHEMA
     /* types that the server makes of others */
     " UNION ALL SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid)"
     " FROM pg_description d JOIN pg_depend i ON i.classid = d.classoid AND i.objid = d.objoid"

@@ -67,7 +67,9 @@ char *catalog_reference_on(struct arena *arena, const struct catalog_object *o)
 char *catalog_reference(struct arena *arena, const struct catalog_object *o)
 {
   const struct catalog_kind_ops *ops = catalog_ops(o->kind);
-  const char *sql_name = o->kind == CATALOG_FUNCTION ? catalog_get(o, "routine") : ops->sql_name;
+  const char *sql_name = o->kind == CATALOG_FUNCTION ? catalog_get(o, "routine")
+                         : catalog_is_foreign(o)     ? "FOREIGN TABLE"
+                                                     : ops->sql_name;
   if (!sql_name)
     return NULL;
   return arena_printf(arena, "%s %s", sql_name,
@@ -145,6 +147,19 @@ void catalog_write_comment(struct catalog_writer *w, const struct catalog_object
 {
   if (catalog_get(o, "comment"))
     catalog_write_for(w, CATALOG_FOR_COMMENT, "%s", comment_statement(w->arena, o));
+  catalog_write_labels(w, o);
+}
+
+void catalog_write_labels(struct catalog_writer *w, const struct catalog_object *o)
+{
+  struct strings labels = catalog_label_statements(w->arena, o, NULL);
+  for (size_t i = 0; i < labels.len; i++)
+    catalog_write_for(w, CATALOG_FOR_LABEL, "%s", labels.at[i]);
+}
+
+char *catalog_foreign_options(struct arena *arena, const char *options)
+{
+  return options ? arena_printf(arena, " OPTIONS (%s)", options) : arena_strdup(arena, "");
 }
 
 int catalog_create_by_definition(struct catalog_writer *w, const struct catalog_object *o,

@@ -91,6 +91,10 @@ static void report(const struct cli *cli, const struct backup_info *info, const 
   for (size_t i = 0; i < r->missing_roles.len; i++)
     log_warning("role %s does not exist here: its ownership and privileges were left out",
                 r->missing_roles.at[i]);
+  for (size_t i = 0; i < r->subscriptions.len; i++)
+    log_warning("subscription %s was made disabled: enable it when its publisher shall send here, "
+                "with ALTER SUBSCRIPTION ... ENABLE and ... REFRESH PUBLICATION",
+                r->subscriptions.at[i]);
   if (cli->options.json) {
     struct jw w = jw_begin(&out);
     jw_object(&w);

@@ -124,6 +124,7 @@ static void after_data(struct altering *w)
                get(w, "statistics") ? get(w, "statistics") : "-1");
   if (round_changed(c, "options"))
     alter_options(w->r, phase, w->only, catalog_get(c->after, "options"), get(w, "options"));
+  alter_foreign_options(w->r, c, w->only);
 }
 
 static void alter_view_column(struct round *r, const struct catalog_change *c,

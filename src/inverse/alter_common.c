@@ -16,6 +16,9 @@ void alter_common(struct round *r, const struct catalog_change *c, enum inverse_
   if (round_changed(c, "acl") && !owner)
     round_emit_script(r, phase, round_note(r, goal, "had other privileges"),
                       catalog_acl_sql(r->arena, goal, catalog_get(c->after, "acl")));
+  if (round_changed(c, "security_labels"))
+    round_emit_script(r, phase, round_note(r, goal, "had other security labels"),
+                      catalog_labels_sql(r->arena, goal, catalog_get(c->after, "security_labels")));
   if (round_changed(c, "comment"))
     round_emit_script(r, phase, round_note(r, goal, "had another comment"),
                       catalog_comment_sql(r->arena, goal));
@@ -65,26 +68,18 @@ void alter_options(struct round *r, enum inverse_phase phase, const char *alter,
     round_emit(r, phase, NULL, "%s SET (%s)", alter, goal);
 }
 
-static const char *enable_words(const char *enabled)
-{
-  switch (enabled ? enabled[0] : 'O') {
-  case 'D':
-    return "DISABLE";
-  case 'R':
-    return "ENABLE REPLICA";
-  case 'A':
-    return "ENABLE ALWAYS";
-  default:
-    return "ENABLE";
-  }
-}
-
 void alter_trigger(struct round *r, const struct catalog_change *c, enum inverse_phase phase)
 {
   const struct catalog_object *goal = c->before;
-  if (phase != INVERSE_AFTER_DATA || !round_changed(c, "enabled"))
+  if (phase != INVERSE_AFTER_DATA)
     return;
-  const char *words = enable_words(catalog_get(goal, "enabled"));
+  if (round_changed(c, "constraint_comment"))
+    round_emit(r, phase, NULL, "COMMENT ON CONSTRAINT %s ON %s IS %s",
+               sql_ident(r->arena, goal->name), round_table_of(goal),
+               sql_literal(r->arena, catalog_get(goal, "constraint_comment")));
+  if (!round_changed(c, "enabled"))
+    return;
+  const char *words = catalog_enable_words(catalog_get(goal, "enabled"));
   const char *note = round_note(r, goal, "was switched");
   if (goal->kind == CATALOG_EVENT_TRIGGER)
     round_emit(r, phase, note, "ALTER EVENT TRIGGER %s %s", goal->identity, words);

@@ -52,6 +52,47 @@ static void index_marks(struct round *r, const struct catalog_change *c, const c
     round_emit(r, phase, NULL, "%s REPLICA IDENTITY %s", alter, replica ? replica : "DEFAULT");
 }
 
+/* Of the trigger that a clone on this table comes from. */
+static const char *state_above(struct round *r, const struct catalog_object *table,
+                               const char *trigger)
+{
+  const struct catalog_object *found = NULL;
+  const char *above = catalog_get(table, "partition_of");
+  while (above && !found) {
+    const struct catalog_object *t = catalog_find_name(r->from, CATALOG_TABLE, above);
+    if (!t)
+      break;
+    found = catalog_find_name(r->from, CATALOG_TRIGGER,
+                              arena_printf(r->arena, "%s.%s", above, sql_ident(r->arena, trigger)));
+    above = catalog_get(t, "partition_of");
+  }
+  return found ? catalog_get(found, "enabled") : NULL;
+}
+
+static const char *state_in(const struct strings *states, const char *trigger)
+{
+  for (size_t i = 0; i + 1 < states->len; i += 2)
+    if (strcmp(states->at[i], trigger) == 0)
+      return states->at[i + 1];
+  return NULL;
+}
+
+static void back_to_trigger_states(struct round *r, const struct catalog_change *c)
+{
+  struct strings lists[] = {round_json_strings(r->arena, catalog_get(c->after, "trigger_states")),
+                            round_json_strings(r->arena, catalog_get(c->before, "trigger_states"))};
+  for (size_t k = 0; k < COUNT_OF(lists); k++)
+    for (size_t i = 0; i + 1 < lists[k].len; i += 2) {
+      const char *trigger = lists[k].at[i], *goal = state_in(&lists[1], trigger);
+      const char *above = state_above(r, c->after, trigger);
+      bool twice = k == 0 && goal;
+      if (above && !twice)
+        round_emit(r, INVERSE_AFTER_DATA, round_note(r, c->before, "had a trigger switched"),
+                   "ALTER TABLE ONLY %s %s TRIGGER %s", c->before->identity,
+                   catalog_enable_words(goal ? goal : above), sql_ident(r->arena, trigger));
+    }
+}
+
 static void after_data(struct round *r, const struct catalog_change *c, const char *alter)
 {
   const enum inverse_phase phase = INVERSE_AFTER_DATA;
@@ -68,6 +109,9 @@ static void after_data(struct round *r, const struct catalog_change *c, const ch
   if (round_changed(c, "force_row_security"))
     round_emit(r, phase, NULL, "%s %s ROW LEVEL SECURITY", alter,
                catalog_get(c->before, "force_row_security") ? "FORCE" : "NO FORCE");
+  if (round_changed(c, "trigger_states"))
+    back_to_trigger_states(r, c);
+  alter_foreign_options(r, c, alter);
 }
 
 void alter_table(struct round *r, const struct catalog_change *c, enum inverse_phase phase)

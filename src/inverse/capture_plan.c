@@ -243,7 +243,7 @@ static void plan_dropped_partitions(struct planner *p, const struct fate *f)
   const struct catalog *before = p->inverse->before;
   for (size_t i = 0; i < before->object_count; i++) {
     const struct catalog_object *t = before->objects[i];
-    if (t->kind == CATALOG_TABLE && t != f->table && !is_partitioned(t) &&
+    if (t->kind == CATALOG_TABLE && t != f->table && !is_partitioned(t) && !catalog_is_foreign(t) &&
         root_of(before, t) == f->table &&
         !catalog_find(p->inverse->after, CATALOG_TABLE, t->oid, 0))
       plan_dropped(p, t);
@@ -304,10 +304,49 @@ static void plan_changed(struct planner *p, struct capture_table *t, const struc
     refuse_key(p, t, "its changed rows could not be told apart");
 }
 
+static const struct catalog_object *foreign_partition(const struct planner *p,
+                                                      const struct catalog_object *root)
+{
+  const struct catalog *c = p->inverse->before;
+  for (size_t i = 0; i < c->object_count; i++)
+    if (c->objects[i]->kind == CATALOG_TABLE && catalog_is_foreign(c->objects[i]) &&
+        root_of(c, c->objects[i]) == root)
+      return c->objects[i];
+  return NULL;
+}
+
+/* Rows of foreign tables are on another server: they stay when the table is dropped, and cannot
+ * be captured when they are written. */
+static void plan_foreign(struct planner *p, const struct fate *f)
+{
+  if (f->after && (f->written || f->rewritten))
+    refuse(p, arena_printf(p->arena,
+                           "rows of the foreign table %s are written: they are on another server "
+                           "and cannot be captured",
+                           f->table->identity));
+}
+
+/* Rows of a partition tree are copied by way of its root. */
+static bool refuse_foreign_partition(struct planner *p, const struct fate *f)
+{
+  const struct catalog_object *partition = foreign_partition(p, f->table);
+  if (partition)
+    refuse(p, arena_printf(p->arena,
+                           "%s has the foreign table %s as a partition: its own rows cannot be "
+                           "captured apart from those",
+                           f->table->identity, partition->identity));
+  return partition != NULL;
+}
+
 static void plan_table(struct planner *p, const struct fate *f)
 {
+  if (catalog_is_foreign(f->table)) {
+    plan_foreign(p, f);
+    return;
+  }
   if (!f->after) {
-    plan_dropped(p, f->table);
+    if (!refuse_foreign_partition(p, f))
+      plan_dropped(p, f->table);
     return;
   }
   struct capture_table t = {.before = f->table->identity,
@@ -317,6 +356,8 @@ static void plan_table(struct planner *p, const struct fate *f)
   struct strings doomed = doomed_columns(p, f->table, &retyped);
   bool rows = f->rewritten || (f->written && (f->exclusive || doomed.len > 0)) ||
               (retyped && retype_needs_rows(p, f->table));
+  if ((rows || doomed.len > 0 || f->written) && refuse_foreign_partition(p, f))
+    return;
   if (is_partitioned(f->table) && !rows)
     plan_dropped_partitions(p, f);
   if (rows)

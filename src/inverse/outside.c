@@ -121,6 +121,8 @@ static const char *never_by_text(const struct words *w, const char *text)
     return "dblink";
   if (runs_code && (mentions(text, "lo_export", false) || mentions(text, "lo_import", false)))
     return "file of the server";
+  if (runs_code && mentions(text, "subscription", false))
+    return "subscription";
   if (runs_code && strcasestr(text, "alter system"))
     return "ALTER SYSTEM";
   return NULL;

@@ -306,15 +306,17 @@ int inverse_prove(struct arena *arena, struct shadow *shadow,
                   struct inverse **ret_inverse, struct err *err)
 {
   struct inverse *inverse = ARENA_NEW(arena, struct inverse);
+  struct catalog_options options = catalog_options ? *catalog_options : (struct catalog_options){0};
   struct catalog *before, *after;
   enum sql_shape shape;
   size_t first, last;
+  options.secrets = true; /* what the migration itself sets: those of the target are not here */
   inverse->name = arena_strdup(arena, script->name);
   inverse->verdict = INVERSE_NONE;
   if (sql_script_shape(script, &shape, &first, &last, err) < 0 ||
-      catalog_read(arena, shadow_conn(shadow), catalog_options, &before, err) < 0 ||
+      catalog_read(arena, shadow_conn(shadow), &options, &before, err) < 0 ||
       shadow_run(arena, shadow, script, &inverse->effects, &inverse->outside, err) < 0 ||
-      catalog_read(arena, shadow_conn(shadow), catalog_options, &after, err) < 0)
+      catalog_read(arena, shadow_conn(shadow), &options, &after, err) < 0)
     return -1;
   inverse->bare = shape == SQL_SHAPE_BARE;
   inverse->before = before;
@@ -323,7 +325,7 @@ int inverse_prove(struct arena *arena, struct shadow *shadow,
   catalog_fingerprint(after, 0, inverse->fingerprint_after);
   struct proof p = {.arena = arena,
                     .conn = shadow_conn(shadow),
-                    .options = catalog_options,
+                    .options = &options,
                     .to = before,
                     .refusals = &inverse->refusals,
                     .state = {.after = after, .replace = map_new(arena)}};

@@ -75,6 +75,11 @@ static void alter_one(struct round *r, const struct catalog_change *c, enum inve
   case CATALOG_DOMAIN:
   case CATALOG_COMPOSITE:
     return alter_type(r, c, phase);
+  case CATALOG_FOREIGN_WRAPPER:
+  case CATALOG_FOREIGN_SERVER:
+  case CATALOG_USER_MAPPING:
+  case CATALOG_SUBSCRIPTION:
+    return alter_foreign(r, c, phase);
   default:
     return alter_other(r, c, phase);
   }

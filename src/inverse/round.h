@@ -125,6 +125,11 @@ void alter_view(struct round *r, const struct catalog_change *c, enum inverse_ph
 void alter_routine(struct round *r, const struct catalog_change *c, enum inverse_phase phase);
 void alter_sequence(struct round *r, const struct catalog_change *c, enum inverse_phase phase);
 void alter_type(struct round *r, const struct catalog_change *c, enum inverse_phase phase);
+void alter_foreign(struct round *r, const struct catalog_change *c, enum inverse_phase phase);
+/* Brings a list "name 'value', ..." back by OPTIONS (...). `alter`: "ALTER SERVER s". */
+void alter_foreign_options(struct round *r, const struct catalog_change *c, const char *alter);
+/* What holds a secret and is gone is refused by name: then true. */
+bool round_refuses_secret(struct round *r, const struct catalog_object *o);
 void alter_other(struct round *r, const struct catalog_change *c, enum inverse_phase phase);
 /* Owner, then (when the owner is right) privileges, and comment. */
 void alter_common(struct round *r, const struct catalog_change *c, enum inverse_phase phase);

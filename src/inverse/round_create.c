@@ -107,7 +107,7 @@ void round_creates(struct round *r, enum inverse_phase phase)
   for (size_t i = 0; i < sorted.len && !r->failed; i++) {
     const struct catalog_object *o = sorted.at[i];
     bool waits = waits_for_data(&w, o, 0);
-    if (comes_along(&w, o) || (phase == INVERSE_BEFORE_DATA && waits))
+    if (comes_along(&w, o) || (phase == INVERSE_BEFORE_DATA && waits) || round_refuses_secret(r, o))
       continue;
     if (o->kind == CATALOG_COLUMN)
       emit_column(r, o, waits);

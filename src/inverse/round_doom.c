@@ -130,6 +130,9 @@ bool round_must_replace(const struct round *r, const struct catalog_change *c)
            (round_changed(c, "index_valid") && must_be_valid(c));
   case CATALOG_INDEX:
     return round_changed(c, "definition") || (round_changed(c, "valid") && must_be_valid(c));
+  case CATALOG_FOREIGN_SERVER: /* neither can be altered */
+    return round_changed(c, "type") || round_changed(c, "wrapper") ||
+           (round_changed(c, "version") && !catalog_get(c->before, "version"));
   case CATALOG_FUNCTION:
     return round_changed(c, "result") || round_changed(c, "arguments") ||
            round_changed(c, "routine");
@@ -145,6 +148,10 @@ bool round_must_replace(const struct round *r, const struct catalog_change *c)
 bool round_can_be_made_again(const struct catalog_object *o)
 {
   switch (o->kind) {
+  case CATALOG_TABLE:
+    return catalog_is_foreign(o);
+  case CATALOG_FOREIGN_WRAPPER:
+  case CATALOG_FOREIGN_SERVER:
   case CATALOG_LANGUAGE:
   case CATALOG_ACCESS_METHOD:
   case CATALOG_FUNCTION:

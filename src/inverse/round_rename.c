@@ -82,6 +82,8 @@ static char *alter_reference(struct round *r, const struct catalog_object *o, co
       [CATALOG_SCHEMA] = "SCHEMA",
       [CATALOG_EVENT_TRIGGER] = "EVENT TRIGGER",
       [CATALOG_PUBLICATION] = "PUBLICATION",
+      [CATALOG_FOREIGN_WRAPPER] = "FOREIGN DATA WRAPPER",
+      [CATALOG_FOREIGN_SERVER] = "SERVER",
       [CATALOG_TRIGGER] = "TRIGGER",
       [CATALOG_RULE] = "RULE",
       [CATALOG_POLICY] = "POLICY",

@@ -237,6 +237,8 @@ void shadow_close(struct shadow *s)
   if (!s)
     return;
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  if (!s->server && s->conn)
+    catalog_forget_subscriptions(s->conn, &ignored);
   db_close(s->conn);
   if (!s->server && s->database && s->admin)
     db_execf(s->admin, &ignored, "DROP DATABASE IF EXISTS %s WITH (FORCE)",

@@ -15,21 +15,7 @@ static const struct known_gap gaps[] = {
      " text)",
      "function of access method",
      "function 1 (bigint, pg_catalog.text) of pg_catalog.integer_ops USING btree"},
-    {"CREATE FOREIGN DATA WRAPPER wrap", "foreign-data wrapper", "wrap"},
-    {"CREATE FOREIGN DATA WRAPPER w2; CREATE SERVER srv FOREIGN DATA WRAPPER w2", "server", "srv"},
-    {"CREATE FOREIGN DATA WRAPPER w3; CREATE SERVER s3 FOREIGN DATA WRAPPER w3; CREATE USER "
-     "MAPPING FOR PUBLIC SERVER s3",
-     "user mapping", "public on s3"},
-    {"CREATE FOREIGN DATA WRAPPER w4; CREATE SERVER s4 FOREIGN DATA WRAPPER w4; CREATE FOREIGN "
-     "TABLE app.far (a integer) SERVER s4",
-     "foreign table", "app.far"},
-    {"CREATE SUBSCRIPTION \"Sub\" CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false)",
-     "subscription", "\"Sub\""},
     {"SELECT lo_create(424242)", "large object", "424242"},
-    {"CREATE TABLE app.parts (a integer) PARTITION BY LIST (a); CREATE TABLE app.part_1 PARTITION "
-     "OF app.parts DEFAULT; CREATE TRIGGER tr BEFORE INSERT ON app.parts FOR EACH ROW EXECUTE "
-     "FUNCTION suppress_redundant_updates_trigger(); ALTER TABLE app.part_1 DISABLE TRIGGER tr",
-     "state of trigger on partition", "app.part_1.tr"},
 };
 
 static void test_gaps(void **state)

@@ -79,7 +79,21 @@ static const char base_schema[] =
     "CREATE TRIGGER open_orders_in INSTEAD OF INSERT ON open_orders FOR EACH ROW"
     " EXECUTE FUNCTION into_view();"
     "CREATE RULE big_orders_del AS ON DELETE TO big_orders DO INSTEAD NOTHING;"
-    "CREATE PUBLICATION feed FOR TABLE notes;";
+    "CREATE PUBLICATION feed FOR TABLE notes;"
+    "CREATE FOREIGN DATA WRAPPER wrap OPTIONS (a 'it''s', \"B\" 'x'); CREATE SERVER srv TYPE 't'"
+    " VERSION '1' FOREIGN DATA WRAPPER wrap OPTIONS (host 'h', port '1'); CREATE SERVER bare"
+    " FOREIGN DATA WRAPPER wrap; CREATE USER MAPPING FOR app_owner SERVER srv;"
+    "COMMENT ON SERVER srv IS 'far'; GRANT USAGE ON FOREIGN SERVER srv TO app_reader;"
+    "CREATE FOREIGN TABLE far (id integer OPTIONS (n 'i') NOT NULL, what text DEFAULT 'w' CHECK"
+    " (what <> '')) SERVER srv OPTIONS (t 'far', \"X\" E'a\\\\b'); GRANT SELECT ON far TO "
+    "app_reader;"
+    "CREATE VIEW far_view AS SELECT id FROM far;"
+    "CREATE FOREIGN TABLE animals_far (wings integer) INHERITS (animals) SERVER bare;"
+    "CREATE TABLE halves (id integer, at date) PARTITION BY RANGE (at);"
+    "CREATE TABLE halves_near PARTITION OF halves DEFAULT; CREATE FOREIGN TABLE halves_far"
+    " PARTITION OF halves FOR VALUES FROM ('2020-01-01') TO ('2021-01-01') SERVER bare;"
+    "CREATE TRIGGER events_note AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION touch();"
+    "ALTER TABLE events_2025 DISABLE TRIGGER events_note;";
 
 struct inverse_case {
   const char *name, *sql;
@@ -462,4 +476,42 @@ static const struct inverse_case inverse_cases[] = {
     {"rows only",
      "INSERT INTO notes (id) VALUES ('00000000-0000-0000-0000-000000000001'); DELETE FROM notes;",
      EXACT},
+    {"drop foreign table", "DROP FOREIGN TABLE far CASCADE;", EXACT},
+    {"drop foreign partition and child",
+     "DROP FOREIGN TABLE halves_far; ALTER FOREIGN TABLE animals_far NO INHERIT animals;", EXACT},
+    {"add foreign objects",
+     "CREATE FOREIGN DATA WRAPPER w2; CREATE SERVER s2 FOREIGN DATA WRAPPER w2; CREATE USER MAPPING"
+     " FOR PUBLIC SERVER s2 OPTIONS (password 'x'); CREATE FOREIGN TABLE f2 (a int) SERVER s2;",
+     EXACT},
+    {"change foreign objects",
+     "ALTER FOREIGN DATA WRAPPER wrap OPTIONS (SET a 'b', DROP \"B\", ADD c 'd, e''f');"
+     "ALTER SERVER srv VERSION '2' OPTIONS (SET host 'x', ADD dbname 'y', DROP port);"
+     "ALTER FOREIGN TABLE far OPTIONS (DROP t, SET \"X\" 'z'); ALTER FOREIGN TABLE far ALTER COLUMN"
+     " id OPTIONS (SET n 'j', ADD m 'k'); ALTER FOREIGN TABLE far ALTER COLUMN what SET DEFAULT"
+     " 'q', ALTER COLUMN id DROP NOT NULL, ADD COLUMN more text; COMMENT ON SERVER srv IS NULL;"
+     "REVOKE ALL ON FOREIGN SERVER srv FROM app_reader; ALTER FOREIGN TABLE far DROP CONSTRAINT"
+     " far_what_check;",
+     EXACT},
+    {"rename foreign objects",
+     "ALTER SERVER srv RENAME TO s; ALTER FOREIGN DATA WRAPPER wrap RENAME TO w; ALTER FOREIGN "
+     "TABLE"
+     " far RENAME TO wide; ALTER FOREIGN TABLE wide RENAME COLUMN id TO key;",
+     EXACT},
+    {"foreign table on another server",
+     "DROP FOREIGN TABLE animals_far; CREATE FOREIGN TABLE animals_far (wings integer) INHERITS"
+     " (animals) SERVER srv;",
+     EXACT},
+    {"foreign column type", "DROP VIEW far_view; ALTER FOREIGN TABLE far ALTER id TYPE text;",
+     EXACT},
+    {"drop server without mapping", "DROP SERVER bare CASCADE;", EXACT},
+    {"drop server with mapping", "DROP SERVER srv CASCADE;", NONE},
+    {"drop user mapping", "DROP USER MAPPING FOR app_owner SERVER srv;", NONE},
+    {"change user mapping", "ALTER USER MAPPING FOR app_owner SERVER srv OPTIONS (password 'x');",
+     NONE},
+    {"trigger of one partition",
+     "ALTER TABLE events_2025 ENABLE TRIGGER events_note; ALTER TABLE events_2026 ENABLE ALWAYS"
+     " TRIGGER events_note;",
+     EXACT},
+    {"drop partition with a switched trigger", "DROP TABLE events_2025;", EXACT},
+    {"drop trigger that one partition has switched", "DROP TRIGGER events_note ON events;", EXACT},
 };

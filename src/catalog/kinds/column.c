@@ -17,11 +17,12 @@ static const char *query(struct arena *arena, int server_major)
       " NOT NULL THEN format('SEQUENCE NAME %%I.%%I START WITH %%s INCREMENT BY %%s MINVALUE %%s"
       " MAXVALUE %%s CACHE %%s', sn.nspname, sc.relname, s.seqstart, s.seqincrement, s.seqmin,"
       " s.seqmax, s.seqcache) || CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END END AS"
-      " identity_options, CASE WHEN c.relkind IN ('r', 'p', 'm') AND a.attstorage <>"
+      " identity_options, CASE WHEN c.relkind IN ('r', 'p', 'm', 'f') AND a.attstorage <>"
       " t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN"
       " 'x' THEN 'EXTENDED' WHEN 'm' THEN 'MAIN' END END AS storage, %s AS compression,"
       " nullif(a.attstattarget, -1) AS statistics, " Q_OPTIONS("a.attoptions", "") " AS options,"
-      " " Q_FLAG("NOT a.attislocal") " AS inherited, CASE WHEN cardinality(a.attacl) > 0 THEN "
+      " " Q_FOREIGN_OPTIONS("a.attfdwoptions") " AS foreign_options, " Q_FLAG("NOT a.attislocal")
+      " AS inherited, CASE WHEN cardinality(a.attacl) > 0 THEN "
       Q_ACL_TEXT("a.attacl") " END AS acl, '' AS default_acl, d.description AS comment FROM"
       " pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid ="
       " c.relnamespace JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef f ON f.adrelid"
@@ -31,7 +32,8 @@ static const char *query(struct arena *arena, int server_major)
       " s.seqrelid = i.objid LEFT JOIN pg_class sc ON sc.oid = s.seqrelid LEFT JOIN pg_namespace"
       " sn ON sn.oid = sc.relnamespace LEFT JOIN pg_description d ON d.classoid ="
       " 'pg_class'::regclass AND d.objoid = a.attrelid AND d.objsubid = a.attnum WHERE a.attnum"
-      " > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relpersistence <>"
+      " > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND"
+      " c.relpersistence <>"
       " 't' AND " Q_USER_SCHEMA " AND" Q_NOT_MEMBER("pg_class", "c.oid"),
       server_major >= 14 ? "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END"
       : "NULL");
@@ -103,7 +105,8 @@ void catalog_column_settings(struct catalog_writer *w, const struct catalog_obje
   } settings[] = {{"storage", "SET STORAGE %s", true},
                   {"compression", "SET COMPRESSION %s", true},
                   {"statistics", "SET STATISTICS %s", false},
-                  {"options", "SET (%s)", false}};
+                  {"options", "SET (%s)", false},
+                  {"foreign_options", "OPTIONS (%s)", false}};
   for (size_t i = 0; i < COUNT_OF(settings); i++) {
     const char *value = catalog_get(column, settings[i].property);
     if (!value || (settings[i].inherits && inherited_from &&

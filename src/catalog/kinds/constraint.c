@@ -35,7 +35,7 @@ static const char *query(struct arena *arena, int server_major)
          " pg_description di ON di.classoid = 'pg_class'::regclass AND di.objoid = i.oid AND"
          " di.objsubid = 0" Q_COMMENT_JOIN("pg_constraint", "k.oid") " WHERE k.contype IN ('c',"
          " 'p', 'u', 'f', 'x') AND " Q_USER_SCHEMA " AND NOT (k.contype = 'f' AND k.conparentid"
-         " <> 0) AND (c.oid IS NULL OR (c.relkind IN ('r', 'p') AND c.relpersistence <> 't'))"
+         " <> 0) AND (c.oid IS NULL OR (c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'))"
          " AND (c.oid IS NULL OR" Q_NOT_MEMBER("pg_class", "c.oid") ") AND (t.oid IS NULL OR"
          Q_NOT_MEMBER("pg_type", "t.oid") ")";
 }

@@ -116,8 +116,7 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   struct strings acl = catalog_acl_statements(w->arena, o, NULL, catalog_get(o, "acl"));
   for (size_t i = 0; i < acl.len; i++)
     catalog_write_for(w, CATALOG_FOR_PRIVILEGES, "%s", acl.at[i]);
-  if (catalog_get(o, "comment"))
-    catalog_write_comment(w, o);
+  catalog_write_comment(w, o);
   return 0;
 }
 

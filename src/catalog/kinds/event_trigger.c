@@ -24,9 +24,7 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   const char *enabled = catalog_get(o, "enabled");
   if (strcmp(enabled, "O") != 0)
     catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER EVENT TRIGGER %s %s", o->identity,
-                      *enabled == 'D'   ? "DISABLE"
-                      : *enabled == 'R' ? "ENABLE REPLICA"
-                                        : "ENABLE ALWAYS");
+                      catalog_enable_words(enabled));
   catalog_write_owner(w, o);
   catalog_write_comment(w, o);
   return 0;

@@ -18,6 +18,15 @@
   MEMBER("pg_class", "rel", "CASE m.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END",            \
          "format('%I.%I', n.nspname, m.relname)",                                                  \
          "CASE m.relkind WHEN 'S' THEN 's' ELSE 'r' END")
+/* Without a schema. */
+#define BARE_MEMBER(class, prefix, word, type)                                                     \
+  " SELECT " word ", quote_ident(m." prefix "name), m." prefix "acl, coalesce(i.initprivs,"        \
+  " acldefault(" type ", m." prefix "owner)) FROM " class " m JOIN pg_depend e ON e.classid = '"   \
+  class "'::regclass AND e.objid = m.oid AND e.objsubid = 0 AND e.deptype = 'e' AND e.refobjid ="  \
+  " x.oid LEFT JOIN pg_init_privs i ON i.classoid = e.classid AND i.objoid = m.oid AND"            \
+  " i.objsubid = 0 WHERE m." prefix "acl IS NOT NULL "
+#define WRAPPERS BARE_MEMBER("pg_foreign_data_wrapper", "fdw", "'FOREIGN DATA WRAPPER'", "'F'")
+#define SERVERS BARE_MEMBER("pg_foreign_server", "srv", "'FOREIGN SERVER'", "'S'")
 #define TYPES MEMBER("pg_type", "typ", "'TYPE'", "format('%I.%I', n.nspname, m.typname)", "'T'")
 
 /* member_privileges: four strings a member whose privileges were changed since: "FUNCTION",
@@ -32,7 +41,8 @@ static const char *query(struct arena *arena, int server_major)
          " (SELECT json_agg(v.x ORDER BY t.reference COLLATE \"C\", v.n) FROM"
          " (SELECT word, reference, coalesce(" Q_ACL_TEXT("given") ", '') AS given,"
          " coalesce(" Q_ACL_TEXT("acl") ", '') AS acl"
-         " FROM (" FUNCTIONS " UNION ALL" RELATIONS " UNION ALL" TYPES ") members) t,"
+         " FROM (" FUNCTIONS " UNION ALL" RELATIONS " UNION ALL" TYPES " UNION ALL"
+         WRAPPERS " UNION ALL" SERVERS ") members) t,"
          " unnest(ARRAY[t.word, t.reference, t.given, t.acl]) WITH ORDINALITY v(x, n)"
          " WHERE t.given <> t.acl)::text AS member_privileges"
          " FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace"
@@ -68,6 +78,7 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
       sql_literal(w->arena, comment));
   catalog_write_for(w, CATALOG_FOR_COMMENT, "DO %s", catalog_dollar_quote(w->arena, body));
   write_member_privileges(w, o);
+  catalog_write_labels(w, o);
   return 0;
 }
 

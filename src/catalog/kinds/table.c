@@ -1,6 +1,16 @@
 #include "catalog/kinds/table.h"
 
 /* clang-format off */
+/* Of the triggers that a partition has from above those that are switched otherwise than the one
+ * that they were cloned from in the end. */
+#define TRIGGER_STATES                                                                             \
+  "(SELECT json_agg(v.x ORDER BY t.tgname, v.n)::text FROM pg_trigger t, unnest(ARRAY["            \
+  "t.tgname::text, t.tgenabled::text]) WITH ORDINALITY v(x, n) WHERE t.tgrelid = c.oid AND"        \
+  " t.tgparentid <> 0 AND t.tgenabled <> (WITH RECURSIVE up AS (SELECT p.tgparentid, p.tgenabled," \
+  " p.tgisinternal FROM pg_trigger p WHERE p.oid = t.tgparentid UNION ALL SELECT p.tgparentid,"    \
+  " p.tgenabled, p.tgisinternal FROM up JOIN pg_trigger p ON p.oid = up.tgparentid) SELECT"        \
+  " up.tgenabled FROM up WHERE up.tgparentid = 0 AND NOT up.tgisinternal))"
+
 static const char *query(struct arena *arena, int server_major)
 {
   UNUSED(arena);
@@ -21,17 +31,22 @@ static const char *query(struct arena *arena, int server_major)
          " AS of_type, " Q_OPTIONS("c.reloptions", "") " AS options, (SELECT "
          Q_OPTIONS("t.reloptions", "toast.") " FROM pg_class t WHERE t.oid = c.reltoastrelid) AS"
          " toast_options, CASE WHEN m.amname <> 'heap' OR c.relkind = 'p' THEN m.amname END AS"
-         " access_method, s.spcname AS tablespace, CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN"
-         " 'n' THEN 'NOTHING' WHEN 'i' THEN coalesce((SELECT 'USING INDEX ' ||"
+         " access_method, s.spcname AS tablespace, CASE WHEN c.relkind = 'f' THEN NULL WHEN"
+         " c.relreplident = 'f' THEN 'FULL' WHEN c.relreplident = 'n' THEN 'NOTHING' WHEN"
+         " c.relreplident = 'i' THEN coalesce((SELECT 'USING INDEX ' ||"
          " quote_ident(i.relname) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE"
          " x.indrelid = c.oid AND x.indisreplident), 'NOTHING') END AS replica_identity, (SELECT"
          " i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid ="
          " c.oid AND x.indisclustered) AS cluster_on, " Q_FLAG("c.relrowsecurity") " AS"
-         " row_security, " Q_FLAG("c.relforcerowsecurity") " AS force_row_security,"
+         " row_security, " Q_FLAG("c.relforcerowsecurity") " AS force_row_security, CASE"
+         " WHEN c.relispartition THEN " TRIGGER_STATES " END AS trigger_states, (SELECT"
+         " quote_ident(fs.srvname) FROM pg_foreign_server fs WHERE fs.oid = ft.ftserver) AS server,"
+         " " Q_FOREIGN_OPTIONS("ft.ftoptions") " AS foreign_options,"
          Q_OWNER("c.relowner") Q_ACL("c.relacl", "r", "c.relowner") "d.description AS comment"
          " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am m ON"
-         " m.oid = c.relam LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace"
-         Q_COMMENT_JOIN("pg_class", "c.oid") " WHERE c.relkind IN ('r', 'p') AND"
+         " m.oid = c.relam LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace LEFT JOIN"
+         " pg_foreign_table ft ON ft.ftrelid = c.oid"
+         Q_COMMENT_JOIN("pg_class", "c.oid") " WHERE c.relkind IN ('r', 'p', 'f') AND"
          " c.relpersistence <> 't' AND " Q_USER_SCHEMA " AND" Q_NOT_MEMBER("pg_class", "c.oid");
 }
 /* clang-format on */
@@ -60,6 +75,11 @@ static bool is_partition(const struct catalog_object *table)
 static bool comes_by_inheritance(const struct catalog_object *column)
 {
   return catalog_get(column, "inherited") && !is_partition(column->parent);
+}
+
+bool catalog_is_foreign(const struct catalog_object *table)
+{
+  return catalog_is(table, "relkind", "f");
 }
 
 static bool same(const char *a, const char *b)
@@ -141,12 +161,18 @@ static void write_create(struct catalog_writer *w, const struct catalog_object *
                          const struct catalog_objects *columns)
 {
   CLEANUP(text_clear) struct text sql = TEXT_INIT;
-  text_printf(&sql, "CREATE %sTABLE %s", catalog_is(o, "persistence", "u") ? "UNLOGGED " : "",
+  text_printf(&sql, "CREATE %sTABLE %s",
+              catalog_is_foreign(o)               ? "FOREIGN "
+              : catalog_is(o, "persistence", "u") ? "UNLOGGED "
+                                                  : "",
               o->identity);
   if (catalog_get(o, "of_type"))
     text_printf(&sql, " OF %s", catalog_get(o, "of_type"));
   column_list(w, o, columns, &sql);
   inherits_clause(w, o, &sql);
+  if (catalog_is_foreign(o))
+    text_printf(&sql, "\nSERVER %s%s", catalog_get(o, "server"),
+                catalog_foreign_options(w->arena, catalog_get(o, "foreign_options")));
   if (catalog_get(o, "partition_key"))
     text_printf(&sql, "\nPARTITION BY %s", catalog_get(o, "partition_key"));
   if (catalog_get(o, "access_method"))
@@ -204,7 +230,18 @@ void catalog_write_table_rest(struct catalog_writer *w, const struct catalog_obj
   if (catalog_get(o, "force_row_security"))
     catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE ONLY %s FORCE ROW LEVEL SECURITY",
                       o->identity);
+  struct strings triggers = catalog_json_strings(w->arena, catalog_get(o, "trigger_states"));
+  for (size_t i = 0; i + 1 < triggers.len; i += 2)
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE ONLY %s %s TRIGGER %s", o->identity,
+                      catalog_enable_words(triggers.at[i + 1]),
+                      sql_ident(w->arena, triggers.at[i]));
   w->section = section;
+}
+
+static char *drop(struct arena *arena, const struct catalog_object *o)
+{
+  return arena_printf(arena, "DROP %sTABLE %s", catalog_is_foreign(o) ? "FOREIGN " : "",
+                      o->identity);
 }
 
 const struct catalog_kind_ops catalog_table_ops = {
@@ -215,4 +252,5 @@ const struct catalog_kind_ops catalog_table_ops = {
     .section = CATALOG_PRE_DATA,
     .query = query,
     .create = create,
+    .drop = drop,
 };
