@@ -93,7 +93,20 @@ static const char base_schema[] =
     "CREATE TABLE halves_near PARTITION OF halves DEFAULT; CREATE FOREIGN TABLE halves_far"
     " PARTITION OF halves FOR VALUES FROM ('2020-01-01') TO ('2021-01-01') SERVER bare;"
     "CREATE TRIGGER events_note AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION touch();"
-    "ALTER TABLE events_2025 DISABLE TRIGGER events_note;";
+    "ALTER TABLE events_2025 DISABLE TRIGGER events_note;"
+    "CREATE AGGREGATE longest(text) (SFUNC = text_larger, STYPE = text);"
+    "CREATE VIEW longest_notes AS SELECT longest(a) FROM notes;"
+    "CREATE TYPE span AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi);"
+    "CREATE OPERATOR === (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text, COMMUTATOR = ===,"
+    " RESTRICT = eqsel); CREATE VIEW same_notes AS SELECT id FROM notes WHERE a === b;"
+    "CREATE OPERATOR FAMILY strange USING btree;"
+    "CREATE COLLATION own (LOCALE = 'C'); CREATE COLLATION audit.own (LOCALE = 'POSIX');"
+    "ALTER TABLE animals ALTER COLUMN name TYPE text COLLATE own;"
+    "CREATE TEXT SEARCH DICTIONARY plain_words (TEMPLATE = simple);"
+    "CREATE TEXT SEARCH CONFIGURATION words (PARSER = \"default\");"
+    "ALTER TEXT SEARCH CONFIGURATION words ADD MAPPING FOR word WITH plain_words, simple;"
+    "ALTER TEXT SEARCH CONFIGURATION words ADD MAPPING FOR int WITH simple;"
+    "CREATE INDEX notes_words ON notes USING gin (to_tsvector('words', a));";
 
 struct inverse_case {
   const char *name, *sql;
@@ -514,4 +527,72 @@ static const struct inverse_case inverse_cases[] = {
      EXACT},
     {"drop partition with a switched trigger", "DROP TABLE events_2025;", EXACT},
     {"drop trigger that one partition has switched", "DROP TRIGGER events_note ON events;", EXACT},
+    {"new aggregate", "CREATE AGGREGATE sum_up(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');",
+     EXACT},
+    {"drop aggregate", "DROP AGGREGATE longest(text) CASCADE;", EXACT},
+    {"rename aggregate", "ALTER AGGREGATE longest(text) RENAME TO longer;", EXACT},
+    {"move aggregate", "ALTER AGGREGATE longest(text) SET SCHEMA audit;", EXACT},
+    {"owner of aggregate",
+     "ALTER AGGREGATE longest(text) OWNER TO app_owner; REVOKE EXECUTE ON FUNCTION longest(text)"
+     " FROM PUBLIC; COMMENT ON AGGREGATE longest(text) IS 'x';",
+     EXACT},
+    {"replace aggregate",
+     "CREATE OR REPLACE AGGREGATE longest(text) (SFUNC = text_smaller, STYPE = text);", EXACT},
+    {"drop range type", "DROP TYPE span;", EXACT},
+    {"new range type", "CREATE TYPE r AS RANGE (SUBTYPE = text); CREATE TABLE t (r r);", EXACT},
+    {"rename range type", "ALTER TYPE span RENAME TO reach; ALTER TYPE reach SET SCHEMA audit;",
+     EXACT},
+    {"change range type", "DROP TYPE span; CREATE TYPE span AS RANGE (SUBTYPE = numeric);", EXACT},
+    {"new base type",
+     "CREATE TYPE b; CREATE FUNCTION b_in(cstring) RETURNS b LANGUAGE internal IMMUTABLE STRICT AS"
+     " 'textin'; CREATE FUNCTION b_out(b) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS"
+     " 'textout'; CREATE TYPE b (INPUT = b_in, OUTPUT = b_out);",
+     NONE},
+    {"new shell type", "CREATE TYPE b;", EXACT},
+    {"new operator",
+     "CREATE OPERATOR @+@ (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int, COMMUTATOR = @+@);",
+     EXACT},
+    {"drop operator", "DROP OPERATOR === (text, text) CASCADE;", EXACT},
+    {"change operator", "ALTER OPERATOR === (text, text) SET (RESTRICT = NONE);", EXACT},
+    {"new operator class",
+     "CREATE OPERATOR CLASS backwards FOR TYPE int USING btree AS OPERATOR 1 >, OPERATOR 2 >=,"
+     " OPERATOR 3 =, OPERATOR 4 <=, OPERATOR 5 <, FUNCTION 1 btint4cmp(int, int);"
+     "CREATE INDEX notes_backwards ON notes ((length(a)) backwards);",
+     EXACT},
+    {"grow operator family",
+     "ALTER OPERATOR FAMILY strange USING btree ADD FUNCTION 1 (int, bigint) btint48cmp(int,"
+     " bigint);",
+     EXACT},
+    {"grow the server's own operator family",
+     "ALTER OPERATOR FAMILY integer_ops USING hash ADD OPERATOR 1 ===(text, text);", NONE},
+    {"drop operator family", "DROP OPERATOR FAMILY strange USING btree;", EXACT},
+    {"new cast", "CREATE CAST (int AS box) WITH INOUT; COMMENT ON CAST (int AS box) IS 'x';",
+     EXACT},
+    {"new collation",
+     "CREATE COLLATION plain (LOCALE = 'C'); ALTER TABLE events_loose ALTER COLUMN what TYPE text "
+     "COLLATE"
+     " plain;",
+     EXACT},
+    {"drop collation", "DROP COLLATION audit.own;", EXACT},
+    {"change a collation in use",
+     "ALTER TABLE animals ALTER COLUMN name TYPE text; DROP COLLATION own; CREATE COLLATION own"
+     " (LOCALE = 'POSIX'); ALTER TABLE animals ALTER COLUMN name TYPE text COLLATE own;",
+     NONE},
+    {"rename collation", "ALTER COLLATION own RENAME TO mine;", EXACT},
+    {"new conversion", "CREATE CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;",
+     EXACT},
+    {"new access method", "CREATE ACCESS METHOD mine TYPE TABLE HANDLER heap_tableam_handler;",
+     EXACT},
+    {"drop text search configuration", "DROP TEXT SEARCH CONFIGURATION words CASCADE;", EXACT},
+    {"other mappings",
+     "ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR word WITH english_stem;"
+     "ALTER TEXT SEARCH CONFIGURATION words DROP MAPPING FOR int; ALTER TEXT SEARCH CONFIGURATION"
+     " words ADD MAPPING FOR email WITH simple;",
+     EXACT},
+    {"dictionary under a configuration",
+     "ALTER TEXT SEARCH DICTIONARY plain_words (STOPWORDS = english);", EXACT},
+    {"transform",
+     "CREATE TRANSFORM FOR varchar LANGUAGE sql (FROM SQL WITH FUNCTION "
+     "varchar_support(internal));",
+     EXACT},
 };
