@@ -15,14 +15,25 @@
 
 enum { BACKUP_JOBS_MAX = 16 };
 
+/* Only the rows of some tables; the schema and the values of the sequences are whole. Partitions go
+ * with their root, inheritance children only if they are named themselves. A foreign key from a
+ * table in the backup to one that is not is written NOT VALID; where the server knows no such key
+ * (of partitioned tables before 18) the referenced table is taken along. */
+struct backup_scope {
+  const char *kind;        /* "tables" or "pending": for the manifest */
+  struct strings patterns; /* backup/pattern.h; ERR_USAGE if one matches nothing */
+  struct strings tables;   /* identities; they need not exist */
+};
+
 struct backup_options {
   const struct db_target *target;
   struct place *place;
-  int jobs;                /* 1..BACKUP_JOBS_MAX */
-  int level;               /* zstd level */
-  int64_t lock_timeout_ms; /* for the ACCESS SHARE locks */
-  const char *run_id;      /* the run that takes it, NULL for a plain backup */
-  const char *reason;      /* free text for the manifest: "before 20260101_x" */
+  int jobs;                         /* 1..BACKUP_JOBS_MAX */
+  int level;                        /* zstd level */
+  int64_t lock_timeout_ms;          /* for the ACCESS SHARE locks */
+  const char *run_id;               /* the run that takes it, NULL for a plain backup */
+  const struct backup_scope *scope; /* NULL: everything */
+  const char *reason;               /* free text for the manifest: "before 20260101_x" */
 };
 
 struct backup_info {
@@ -31,7 +42,11 @@ struct backup_info {
   int64_t tables, rows;
   uint64_t raw_bytes, bytes;
   int64_t duration_ms;
-  bool pinned;        /* it stays whatever the rules of retention say */
+  const char *scope;        /* of a scoped backup: "tables", "pending"; NULL: it is whole */
+  struct strings left_out;  /* scoped: "public.big (about 1000 rows)" */
+  struct strings not_valid; /* scoped: foreign keys that are NOT VALID in it */
+  struct strings widened;   /* scoped: why it holds more than was asked for */
+  bool pinned;              /* it stays whatever the rules of retention say */
   bool damaged;       /* the manifest cannot be trusted: only id, prefix and damage are filled in */
   const char *damage; /* what is wrong with it */
 };
@@ -48,9 +63,9 @@ int backup_take(struct arena *arena, const struct backup_options *options,
  * all databases. */
 int backup_list(struct arena *arena, struct place *place, const char *database_prefix,
                 struct backup_infos *ret, struct err *err);
-/* `which`: an id, a unique beginning of one, or "latest"; before_us: only those taken at or
- * before it (INT64_MAX: any). database_prefix as for backup_list; NULL: looked for under every
- * database of the store. None or several: ERR_USAGE; a damaged one: ERR_DAMAGED. */
+/* `which`: an id, a unique beginning of one, or "latest", the newest whole one; before_us: only
+ * those taken at or before it (INT64_MAX: any). database_prefix as for backup_list; NULL: looked
+ * for under every database of the store. None or several: ERR_USAGE; a damaged one: ERR_DAMAGED. */
 int backup_find(struct arena *arena, struct place *place, const char *database_prefix,
                 const char *which, int64_t before_us, struct backup_info *ret_info,
                 struct err *err);

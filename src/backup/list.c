@@ -99,7 +99,7 @@ static int find_latest(struct arena *arena, const struct backup_infos *infos, in
   const struct backup_info *latest = NULL;
   for (size_t i = 0; i < infos->len; i++) {
     const struct backup_info *info = &infos->at[i];
-    if (!taken_before(arena, info, before_us))
+    if (info->scope || !taken_before(arena, info, before_us))
       continue;
     if (latest && strcmp(fs_dirname(arena, latest->prefix), fs_dirname(arena, info->prefix)) != 0) {
       err_set(err, ERR_USAGE, "the store holds backups of more than one database");
@@ -147,7 +147,8 @@ int backup_find(struct arena *arena, struct place *place, const char *database_p
               : find_named(arena, &infos, which, before_us, &found, err)) < 0)
     return -1;
   if (!found) {
-    err_set(err, ERR_USAGE, "%s holds no backup \"%s\"%s%s%s", place_name(place), which,
+    err_set(err, ERR_USAGE, "%s holds no %s \"%s\"%s%s%s", place_name(place),
+            latest && infos.len ? "whole backup, so no" : "backup", which,
             database_prefix ? " under " : "", database_prefix ? database_prefix : "",
             before_us == INT64_MAX ? "" : " taken early enough");
     return err_hint(err, "See belay list backups.");

@@ -12,6 +12,57 @@ static int damaged(const struct archive *archive, const char *what, struct err *
   return err_set(err, ERR_DAMAGED, "%s/manifest.json: %s", archive->prefix, what);
 }
 
+static int read_strings(struct arena *arena, const struct archive *archive, const json_t *object,
+                        const char *key, struct strings *ret, struct err *err)
+{
+  const json_t *list = json_object_get(object, key);
+  struct strings strings = {0};
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *s = json_string_value(json_array_get(list, i));
+    if (!s)
+      return damaged(archive, arena_printf(arena, "an item of \"%s\" is not a string", key), err);
+    vec_push(arena, &strings, arena_strdup(arena, s));
+  }
+  if (!json_is_array(list))
+    return damaged(archive, arena_printf(arena, "the list \"%s\" is missing", key), err);
+  *ret = strings;
+  return 0;
+}
+
+static int read_left_out(struct arena *arena, const struct archive *archive, const json_t *list,
+                         struct strings *ret, struct err *err)
+{
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *item = json_array_get(list, i), *rows = json_object_get(item, "rows_estimate");
+    const char *table = json_string_value(json_object_get(item, "table"));
+    if (!table)
+      return damaged(archive, "a table that is left out has no name", err);
+    vec_push(arena, ret,
+             json_is_integer(rows) ? arena_printf(arena, "%s (about %" PRId64 " rows)", table,
+                                                  (int64_t)json_integer_value(rows))
+                                   : arena_strdup(arena, table));
+  }
+  if (ret->len == 0)
+    return damaged(archive, "a scope that leaves nothing out", err);
+  return 0;
+}
+
+/* Older manifests have no scope: they are whole. */
+static int read_scope(struct arena *arena, const struct archive *archive, struct backup_info *info,
+                      struct err *err)
+{
+  const json_t *scope = json_object_get(archive->manifest, "scope");
+  if (!scope || json_is_null(scope))
+    return 0;
+  info->scope = arena_strdup(arena, json_string_value(json_object_get(scope, "kind")));
+  if (!info->scope)
+    return damaged(archive, "a scope without a kind", err);
+  if (read_left_out(arena, archive, json_object_get(scope, "left_out"), &info->left_out, err) < 0 ||
+      read_strings(arena, archive, scope, "not_valid", &info->not_valid, err) < 0)
+    return -1;
+  return read_strings(arena, archive, scope, "widened", &info->widened, err);
+}
+
 int backup_read_info(struct arena *arena, const struct archive *archive,
                      struct backup_info *ret_info, struct err *err)
 {
@@ -42,6 +93,8 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
     info.raw_bytes += archive->entries.at[i].raw_size;
     info.bytes += archive->entries.at[i].size;
   }
+  if (read_scope(arena, archive, &info, err) < 0)
+    return -1;
   *ret_info = info;
   return 0;
 }
@@ -122,18 +175,7 @@ char *backup_content_sql(struct arena *arena, const struct archive *archive,
 int backup_read_strings(struct arena *arena, const struct archive *archive, const char *key,
                         struct strings *ret, struct err *err)
 {
-  const json_t *list = json_object_get(archive->manifest, key);
-  struct strings strings = {0};
-  for (size_t i = 0; i < json_array_size(list); i++) {
-    const char *s = json_string_value(json_array_get(list, i));
-    if (!s)
-      return damaged(archive, arena_printf(arena, "an item of \"%s\" is not a string", key), err);
-    vec_push(arena, &strings, arena_strdup(arena, s));
-  }
-  if (!json_is_array(list))
-    return damaged(archive, arena_printf(arena, "the list \"%s\" is missing", key), err);
-  *ret = strings;
-  return 0;
+  return read_strings(arena, archive, archive->manifest, key, ret, err);
 }
 
 struct sum {

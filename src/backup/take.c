@@ -84,7 +84,7 @@ int backup_take(struct arena *arena, const struct backup_options *options,
     err_clear(err);
     (void)interrupt_check(err);
   }
-  if (rc < 0 && !backup_keeps_code(err->code))
+  if (rc < 0 && !backup_keeps_code(err->code) && err->code != ERR_USAGE)
     err_recode(err, ERR_BACKUP);
   return rc < 0 ? err_wrap(err, "backup of %s", options->target->shown) : 0;
 }

@@ -4,6 +4,7 @@
  *   take_leader.c  the leader's session: tables learned, locked, snapshot, checked again
  *   take_units.c   what is copied by one COPY: a table, or a range of its blocks
  *   take_copy.c    the workers
+ *   take_scope.c   a scoped backup: which tables keep their rows
  *   take_schema.c  SQL members: pre-data, post-data, sequences
  *   take_manifest.c what the manifest says about the database
  */
@@ -22,7 +23,8 @@ struct take_table {
   const char *condition; /* of an extension's configuration table: "WHERE ..."; else NULL */
   const char
       *load_into; /* where restore puts the rows: the table, or the root of hash partitions */
-  bool has_rows;  /* false for partition roots */
+  bool has_rows;  /* false for partition roots, and for what a scope leaves out */
+  bool left_out;  /* by the scope */
   bool is_heap;   /* its rows lie in numbered blocks */
   enum chunks_format format;
   uint32_t relfilenode;
@@ -30,6 +32,12 @@ struct take_table {
   struct chunks_content content; /* after the copy */
 };
 VEC_TYPE(take_tables, struct take_table);
+
+struct take_left_out {
+  const char *identity;
+  int64_t rows_estimate; /* -1: not known */
+};
+VEC_TYPE(take_left_outs, struct take_left_out);
 
 struct take {
   struct arena *arena;
@@ -45,6 +53,10 @@ struct take {
   const char *encoding; /* of the database; COPY data travels in it */
   int64_t created_us;
   struct catalog *catalog;
+  /* a scoped backup's */
+  struct take_left_outs left_out;
+  struct strings not_valid; /* foreign keys that refer to rows which are not there */
+  struct strings widened;   /* tables taken along, and why */
 };
 
 /* take_leader.c */
@@ -66,6 +78,9 @@ void take_plan_units(struct take *take, struct take_units *ret);
 char *take_copy_out_sql(struct arena *arena, const struct take *take, const struct take_unit *unit);
 char *take_copy_in_sql(struct arena *arena, const struct take *take,
                        const struct take_table *table);
+
+/* take_scope.c: after the catalog was read, before the schema is written. */
+int take_scope(struct take *take, struct err *err);
 
 /* take_copy.c: fills in the content of each table. Lane 0 is the leader's, 1.. are the workers'. */
 int take_copy(struct take *take, struct err *err);

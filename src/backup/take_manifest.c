@@ -145,6 +145,40 @@ static void add_tables(const struct take *take, json_t *extra)
   json_object_set_new(extra, "totals", totals);
 }
 
+static json_t *string_list(const struct strings *strings)
+{
+  json_t *list = json_array();
+  for (size_t i = 0; i < strings->len; i++)
+    json_array_append_new(list, json_string(strings->at[i]));
+  return list;
+}
+
+/* What the backup does not hold. A scope that leaves nothing out is none. */
+static void add_scope(const struct take *take, json_t *extra)
+{
+  json_t *scope = json_object(), *left_out = json_array();
+  if (take->left_out.len == 0) {
+    json_decref(scope);
+    json_decref(left_out);
+    json_object_set_new(extra, "scope", json_null());
+    return;
+  }
+  set_string(scope, "kind", take->options->scope->kind);
+  json_object_set_new(scope, "patterns", string_list(&take->options->scope->patterns));
+  json_object_set_new(scope, "left_out", left_out);
+  for (size_t i = 0; i < take->left_out.len; i++) {
+    const struct take_left_out *left = &take->left_out.at[i];
+    json_t *item = json_object();
+    set_string(item, "table", left->identity);
+    json_object_set_new(item, "rows_estimate",
+                        left->rows_estimate < 0 ? json_null() : json_integer(left->rows_estimate));
+    json_array_append_new(left_out, item);
+  }
+  json_object_set_new(scope, "not_valid", string_list(&take->not_valid));
+  json_object_set_new(scope, "widened", string_list(&take->widened));
+  json_object_set_new(extra, "scope", scope);
+}
+
 static void add_own(const struct take *take, json_t *extra)
 {
   int64_t finished_us = clock_wall_us();
@@ -173,6 +207,7 @@ static void add_own(const struct take *take, json_t *extra)
 static int fill(struct take *take, json_t *extra, struct err *err)
 {
   add_own(take, extra);
+  add_scope(take, extra);
   add_tables(take, extra);
   if (add_locale(take, extra, err) < 0 ||
       add_query(take, extra, "server_version",

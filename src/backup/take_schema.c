@@ -93,7 +93,7 @@ int take_schema(struct take *take, struct err *err)
   static const struct catalog_options options = {.secrets = true};
   if (catalog_read(take->arena, take->leader, &options, &take->catalog, err) < 0)
     return err_wrap(err, "reading the schema");
-  if (refuse_unknown(take, err) < 0)
+  if (refuse_unknown(take, err) < 0 || take_scope(take, err) < 0)
     return -1;
   struct catalog_script script = {0};
   if (catalog_ddl(take->arena, take->catalog, CATALOG_ALL, &script, err) < 0)

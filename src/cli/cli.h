@@ -12,7 +12,7 @@
 struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
   const char *format, *fail_on, *against, *stdin_path, *output, *plan, *into, *level, *before,
-      *on_conflict, *keep_within, *confirm;
+      *on_conflict, *keep_within, *confirm, *scope;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged;
@@ -69,6 +69,11 @@ const struct cli_command *cli_find(const char *name);
 const char *cli_suggest(const char *name); /* nearest command name, or NULL */
 
 /* helpers for commands */
+/* backup_scope.c: what --table and --scope ask for (NULL: everything), and what a scoped backup
+ * does not hold. */
+int cli_backup_scope(struct cli *cli, const struct run_env *env, const struct backup_scope **ret,
+                     struct err *err);
+void cli_warn_scoped(const struct backup_info *info);
 int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err);
 /* The backup that an argument and --before name. */
 int cli_find_backup(struct cli *cli, const struct run_env *env, const char *which,

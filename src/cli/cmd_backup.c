@@ -17,10 +17,13 @@ int cmd_backup(struct cli *cli, struct err *err)
       .level = env.policy.backup.level,
       .lock_timeout_ms = env.policy.apply.lock_timeout_ms,
   };
+  int rc = cli_backup_scope(cli, &env, &options.scope, err);
   log_info("backing up %s (from %s) to %s", env.target.shown, env.target.source,
            place_name(env.place));
-  int rc = backup_take(cli->arena, &options, &info, err);
+  if (rc == 0)
+    rc = backup_take(cli->arena, &options, &info, err);
   if (rc == 0) {
+    cli_warn_scoped(&info);
     CLEANUP(text_clear) struct text out = TEXT_INIT;
     log_info("%" PRId64 " table%s, %" PRId64 " rows, %" PRIu64 " KiB in %s", info.tables,
              info.tables == 1 ? "" : "s", info.rows, info.bytes >> 10,

@@ -70,6 +70,21 @@ int cmd_list(struct cli *cli, struct err *err)
   return rc;
 }
 
+static void show_scope(const struct backup_info *info, struct text *out)
+{
+  const struct {
+    const char *title;
+    const struct strings *list;
+  } lists[] = {
+      {"left out", &info->left_out}, {"not valid", &info->not_valid}, {"note", &info->widened}};
+  if (info->scope)
+    text_printf(out, "  scope        %s: the rows of %zu table%s are not in it\n", info->scope,
+                info->left_out.len, info->left_out.len == 1 ? "" : "s");
+  for (size_t i = 0; i < COUNT_OF(lists); i++)
+    for (size_t k = 0; k < lists[i].list->len; k++)
+      text_printf(out, "  %-12s %s\n", lists[i].title, lists[i].list->at[k]);
+}
+
 static void show_backup(struct cli *cli, const struct backup_info *info, struct text *out)
 {
   if (cli->options.json) {
@@ -88,6 +103,7 @@ static void show_backup(struct cli *cli, const struct backup_info *info, struct 
     text_printf(out, "  run          %s\n", info->run_id);
   if (info->reason)
     text_printf(out, "  reason       %s\n", info->reason);
+  show_scope(info, out);
   text_printf(out, "restore it with: belay restore %s --into NEWDB\n", info->id);
 }
 

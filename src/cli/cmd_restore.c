@@ -126,6 +126,7 @@ int cmd_restore(struct cli *cli, struct err *err)
     rc = cli_find_backup(cli, &env, cli->arg_count ? cli->args[0] : "latest", &info, err);
   if (rc == 0) {
     struct restore_options options = options_of(cli, &env, &info);
+    cli_warn_scoped(&info);
     log_info("restoring backup %s of %s (%s) into the %s database %s", info.id, info.database,
              info.created_at, options.existing ? "existing" : "new", options.into);
     rc = backup_restore(cli->arena, &options, &result, err);

@@ -33,8 +33,16 @@ const struct cli_command cli_commands[] = {
      "its ledger row, and\n"
      "captures what it destroys. With CMD it wraps that command; it gets the database as "
      "DATABASE_URL."},
-    {"backup", "backup", "take a consistent copy of the database; prints its id", "", 0, 0, false,
-     cmd_backup, NULL},
+    {"backup", "backup [--table PATTERN]...",
+     "take a consistent copy of the database; prints its id", "table scope", 0, 0, false,
+     cmd_backup,
+     "With --table or --scope pending the backup holds the rows of some tables only, and the whole "
+     "schema. It says which\n"
+     "tables it leaves out, and is never the latest one. Partitions go with their root, "
+     "inheritance "
+     "children only if they\n"
+     "are named. Where it cannot be known what a pending migration endangers, the backup holds "
+     "everything."},
     {"restore", "restore ID|latest --into NEWDB | --table PATTERN --confirm DB",
      "bring a backup back as a new database, or tables of it; never touches what exists",
      "into before table confirm schema-only data-only no-owner map-role map-tablespace"

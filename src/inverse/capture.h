@@ -56,6 +56,14 @@ struct capture_plan {
 /* From a proven inverse. Tables that the migration creates are not in it. */
 void capture_plan(struct arena *arena, const struct inverse *inverse,
                   struct capture_plan *ret_plan);
+/* The tables (of partitions: the root) of the state before, some of whose rows or values the
+ * migration destroys or changes, or may: rows that follow others by their foreign keys count. */
+struct capture_danger {
+  const char *table;
+  bool written; /* by statements on rows: triggers fire */
+};
+VEC_TYPE(capture_danger_vec, struct capture_danger);
+struct capture_danger_vec capture_dangers(struct arena *arena, const struct inverse *inverse);
 /* For the rollback of the same migration: what its inverse destroys, and the rows that are
  * written back. */
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,

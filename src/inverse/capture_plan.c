@@ -238,16 +238,18 @@ static void plan_dropped(struct planner *p, const struct catalog_object *table)
 }
 
 /* Partitions that vanish while their root stays. */
-static void plan_dropped_partitions(struct planner *p, const struct fate *f)
+static struct catalog_objects dropped_partitions(const struct planner *p, const struct fate *f)
 {
+  struct catalog_objects dropped = {0};
   const struct catalog *before = p->inverse->before;
-  for (size_t i = 0; i < before->object_count; i++) {
-    const struct catalog_object *t = before->objects[i];
+  for (size_t i = 0; is_partitioned(f->table) && i < before->object_count; i++) {
+    struct catalog_object *t = before->objects[i];
     if (t->kind == CATALOG_TABLE && t != f->table && !is_partitioned(t) && !catalog_is_foreign(t) &&
         root_of(before, t) == f->table &&
         !catalog_find(p->inverse->after, CATALOG_TABLE, t->oid, 0))
-      plan_dropped(p, t);
+      vec_push(p->arena, &dropped, t);
   }
+  return dropped;
 }
 
 static void refuse_key(struct planner *p, const struct capture_table *t, const char *what)
@@ -358,8 +360,9 @@ static void plan_table(struct planner *p, const struct fate *f)
               (retyped && retype_needs_rows(p, f->table));
   if ((rows || doomed.len > 0 || f->written) && refuse_foreign_partition(p, f))
     return;
-  if (is_partitioned(f->table) && !rows)
-    plan_dropped_partitions(p, f);
+  struct catalog_objects dropped = dropped_partitions(p, f);
+  for (size_t i = 0; !rows && i < dropped.len; i++)
+    plan_dropped(p, dropped.at[i]);
   if (rows)
     plan_rows(p, &t, f, retyped || doomed.len > 0);
   else if (doomed.len > 0)
@@ -368,14 +371,35 @@ static void plan_table(struct planner *p, const struct fate *f)
     plan_changed(p, &t, f);
 }
 
-void capture_plan(struct arena *arena, const struct inverse *inverse, struct capture_plan *ret_plan)
+static struct planner planner_new(struct arena *arena, const struct inverse *inverse,
+                                  struct capture_plan *plan)
 {
-  struct capture_plan plan = {0};
   struct planner p = {
-      .arena = arena, .inverse = inverse, .by_identity = map_new(arena), .plan = &plan};
+      .arena = arena, .inverse = inverse, .by_identity = map_new(arena), .plan = plan};
   collect_fates(&p);
   while (spread_cascades(&p))
     ;
+  return p;
+}
+
+struct capture_danger_vec capture_dangers(struct arena *arena, const struct inverse *inverse)
+{
+  struct planner p = planner_new(arena, inverse, NULL);
+  struct capture_danger_vec dangers = {0};
+  for (size_t i = 0; i < p.fates.len; i++) {
+    const struct fate *f = p.fates.at[i];
+    bool retyped = false;
+    if (!f->after || f->written || f->rewritten || doomed_columns(&p, f->table, &retyped).len ||
+        retyped || dropped_partitions(&p, f).len)
+      vec_push(arena, &dangers, ((struct capture_danger){f->table->identity, f->written}));
+  }
+  return dangers;
+}
+
+void capture_plan(struct arena *arena, const struct inverse *inverse, struct capture_plan *ret_plan)
+{
+  struct capture_plan plan = {0};
+  struct planner p = planner_new(arena, inverse, &plan);
   for (size_t i = 0; i < p.fates.len; i++)
     plan_table(&p, p.fates.at[i]);
   *ret_plan = plan;

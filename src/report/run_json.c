@@ -244,5 +244,11 @@ void report_backup_json(struct jw *w, const struct backup_info *b)
   jw_key_int(w, "bytes", (int64_t)b->bytes);
   jw_key_int(w, "duration_ms", b->duration_ms);
   jw_key_bool(w, "pinned", b->pinned);
+  jw_key_string(w, "scope", b->scope);
+  if (b->scope) {
+    strings(w, "left_out", &b->left_out);
+    strings(w, "not_valid", &b->not_valid);
+    strings(w, "widened", &b->widened);
+  }
   jw_end(w);
 }

@@ -160,10 +160,10 @@ void report_backups_text(struct arena *arena, const struct backup_infos *backups
     if (b->damaged)
       continue;
     shown++;
-    text_printf(out, "%s  %s  %" PRId64 " tables  %" PRId64 " rows  %" PRIu64 " KiB  %s  %s%s\n",
+    text_printf(out, "%s  %s  %" PRId64 " tables  %" PRId64 " rows  %" PRIu64 " KiB  %s  %s%s%s\n",
                 b->id, b->database, b->tables, b->rows, b->bytes >> 10,
                 clock_duration(arena, b->duration_ms), b->reason ? b->reason : "",
-                b->pinned ? "  pinned" : "");
+                b->scope ? "  scoped" : "", b->pinned ? "  pinned" : "");
   }
   if (shown == 0)
     text_puts(out, "no backups\n");

@@ -31,6 +31,7 @@ struct config {            /* belay.yaml; every field may be NULL or empty */
                             failures never fail a run */
 };
 
+enum backup_extent { BACKUP_FULL, BACKUP_PENDING };
 enum on_failure { ON_FAILURE_ROLLBACK, ON_FAILURE_STOP };
 
 struct policy {
@@ -44,9 +45,10 @@ struct policy {
     struct strings allow; /* allow: [name of a migration or object whose refusal is accepted] */
   } inverse;
   struct {
-    bool required; /* backup: required: true */
-    int jobs;      /* jobs: 2 */
-    int level;     /* level: 1 */
+    bool required;            /* backup: required: true */
+    int jobs;                 /* jobs: 2 */
+    int level;                /* level: 1 */
+    enum backup_extent scope; /* scope: full | pending */
   } backup;
   struct {
     int64_t lock_timeout_ms;      /* apply: lock_timeout: 2s */

@@ -4,6 +4,7 @@
 #include "run/journal.h"
 #include "run/record.h"
 #include "run/run.h"
+#include "run/scope.h"
 
 struct run_file {
   const struct migration *migration;
@@ -62,6 +63,11 @@ bool run_captures(const struct run *run, const struct run_file *file);
 /* apply's two ways */
 int run_apply_native(struct run *run, struct err *err);
 int run_apply_command(struct run *run, struct err *err);
+
+/* Runs the pending migrations on a shadow, with their proofs, and judges nothing. */
+int run_prove_pending(struct run *run, struct err *err);
+/* What they endanger, after that or after stage inverse. */
+void run_scope(struct run *run, struct run_scope *ret);
 
 /* ---- shared helpers ---- */
 int run_open_target(struct run *run,

@@ -32,6 +32,9 @@ static const struct table_choice verdict_choices[] = {{"exact", INVERSE_EXACT},
                                                       {"none", INVERSE_NONE},
                                                       {0}};
 
+static const struct table_choice extent_choices[] = {
+    {"full", BACKUP_FULL}, {"pending", BACKUP_PENDING}, {0}};
+
 static const struct table_choice failure_choices[] = {
     {"rollback", ON_FAILURE_ROLLBACK}, {"stop", ON_FAILURE_STOP}, {0}};
 
@@ -80,6 +83,7 @@ static const struct table_key policy_keys[] = {
     {.path = "inverse.allow", .type = TABLE_STRINGS, AT(inverse.allow)},
     {.path = "backup.required", .type = TABLE_BOOL, AT(backup.required)},
     {.path = "backup.jobs", .type = TABLE_INT, AT(backup.jobs), .min = 1, .max = 64},
+    {.path = "backup.scope", .type = TABLE_ENUM, AT(backup.scope), .choices = extent_choices},
     {.path = "backup.level", .type = TABLE_INT, AT(backup.level), .min = 1, .max = 19},
     /* 0 would wait for ever: the queue behind the waiter is the outage */
     {.path = "apply.lock_timeout",

@@ -192,17 +192,22 @@ static int check_plan_file(struct run *run, struct err *err)
   return differs ? -1 : 0;
 }
 
+static int prove_file(struct run *run, struct run_file *file, struct err *err)
+{
+  if (interrupt_check(err) < 0 || inverse_prove(run->arena, run->shadow, &run->catalog_options,
+                                                file->script, &file->inverse, err) < 0)
+    return -1;
+  file->inverse->name = file->migration->name;
+  capture_plan(run->arena, file->inverse, &file->capture);
+  return 0;
+}
+
 static int prove_all(struct run *run, struct err *err)
 {
   for (size_t i = 0; i < run->files.len; i++) {
     struct run_file *file = &run->files.at[i];
-    if (interrupt_check(err) < 0)
+    if (prove_file(run, file, err) < 0)
       return -1;
-    if (inverse_prove(run->arena, run->shadow, &run->catalog_options, file->script, &file->inverse,
-                      err) < 0)
-      return -1;
-    file->inverse->name = file->migration->name;
-    capture_plan(run->arena, file->inverse, &file->capture);
     if (save_inverse(run, i, err) < 0 || judge(run, file, err) < 0 ||
         check_budget(run, file, err) < 0 || check_ownership(run, file, err) < 0)
       return -1;
@@ -222,26 +227,41 @@ static const char *describe(const struct run *run)
   return arena_printf(run->arena, "proven on a %s: %s", shadow_where(run->shadow), t.data);
 }
 
-int run_stage_inverse(struct run *run, const char **summary, struct err *err)
+static int open_shadow(struct run *run, struct err *err)
 {
-  if (run->files.len == 0) {
-    *summary = "no pending SQL is known to belay: the way back is the backup";
-    return run_write_plan(run, err) < 0 ? -1 : RUN_SKIP;
-  }
   struct shadow_options options = {
       .target = &run->env->target,
       .server_major = db_server_major(run->conn),
       .url = run->env->shadow_url,
       .allow_on_target = run->env->policy.inverse.shadow_on_target,
   };
-  if (shadow_open(run->arena, &options, run->catalog, &run->catalog_options, &run->shadow, err) <
-      0) {
-    if (interrupt_pending()) { /* our signal reached its programs as well: their words mislead */
-      err_clear(err);
-      (void)interrupt_check(err);
-    }
-    return err_wrap(err, "shadow database");
+  if (shadow_open(run->arena, &options, run->catalog, &run->catalog_options, &run->shadow, err) ==
+      0)
+    return 0;
+  if (interrupt_pending()) { /* our signal reached its programs as well: their words mislead */
+    err_clear(err);
+    (void)interrupt_check(err);
   }
+  return err_wrap(err, "shadow database");
+}
+
+int run_prove_pending(struct run *run, struct err *err)
+{
+  int rc = open_shadow(run, err);
+  for (size_t i = 0; rc == 0 && i < run->files.len; i++)
+    rc = prove_file(run, &run->files.at[i], err);
+  shadow_closep(&run->shadow);
+  return rc;
+}
+
+int run_stage_inverse(struct run *run, const char **summary, struct err *err)
+{
+  if (run->files.len == 0) {
+    *summary = "no pending SQL is known to belay: the way back is the backup";
+    return run_write_plan(run, err) < 0 ? -1 : RUN_SKIP;
+  }
+  if (open_shadow(run, err) < 0)
+    return -1;
   int rc = prove_all(run, err);
   if (rc == 0)
     *summary = describe(run);
