@@ -27,8 +27,8 @@
 /* In the order in which objects of equal dependency rank are created. */
 enum catalog_kind {
   CATALOG_DATABASE,  /* settings (ALTER DATABASE / ROLE IN DATABASE SET, one "role=name value" a
-                        line), comment, acl, owner, encoding, collate, ctype. Name-free: identity is
-                        "database" */
+                        line), comment, acl, owner, encoding, collate, ctype, system_privileges (on
+                        what initdb made: kinds/system.h). Name-free: identity is "database" */
   CATALOG_SCHEMA,    /* owner, acl, comment */
   CATALOG_EXTENSION, /* schema, version, comment */
   /* Where nothing else is said, definition is the full CREATE text. */

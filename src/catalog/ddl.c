@@ -4,7 +4,7 @@
 #include "catalog/model.h"
 
 enum part { PART_MAIN, PART_STUB, PART_DEFAULT, PART_OWNED_BY, PART_REST, PART_REFRESH };
-enum { RANK_FOREIGN_KEY = 1, RANK_REST = 3, RANK_REFRESH = 8 };
+enum { RANK_DOMAIN_CHECK = -1, RANK_FOREIGN_KEY = 1, RANK_REST = 3, RANK_REFRESH = 8 };
 
 struct node {
   const struct catalog_object *object;
@@ -96,6 +96,17 @@ static size_t add_extra(struct ddl *d, const struct catalog_object *o)
   }
 }
 
+/* A domain can get no CHECK any more once a column is of an array or composite of it: as soon as
+ * what the CHECK calls is there, before tables. */
+static int rank_of(const struct catalog_object *o)
+{
+  if (o->kind != CATALOG_CONSTRAINT)
+    return catalog_ops(o->kind)->rank;
+  if (o->parent && o->parent->kind == CATALOG_DOMAIN)
+    return RANK_DOMAIN_CHECK;
+  return catalog_is(o, "type", "f") ? RANK_FOREIGN_KEY : catalog_ops(o->kind)->rank;
+}
+
 static void add_nodes(struct ddl *d)
 {
   const struct catalog *c = d->catalog;
@@ -104,11 +115,9 @@ static void add_nodes(struct ddl *d)
     const struct catalog_object *o = c->objects[i];
     struct place *p = &d->places[i];
     p->object = o;
-    int rank = catalog_is(o, "type", "f") && o->kind == CATALOG_CONSTRAINT
-                   ? RANK_FOREIGN_KEY
-                   : catalog_ops(o->kind)->rank;
-    p->main =
-        o->kind == CATALOG_COLUMN ? NONE : add_node(d, o, PART_MAIN, catalog_section_of(o), rank);
+    p->main = o->kind == CATALOG_COLUMN
+                  ? NONE
+                  : add_node(d, o, PART_MAIN, catalog_section_of(o), rank_of(o));
     p->extra = add_extra(d, o);
   }
   qsort(d->places, c->object_count, sizeof(*d->places), compare_place);

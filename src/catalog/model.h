@@ -119,8 +119,12 @@ void catalog_build_index(struct arena *arena, struct catalog *c);
 struct catalog_object *catalog_at(const struct catalog *c, struct catalog_address address);
 void catalog_set(struct arena *arena, struct catalog_object *object, const char *property,
                  const char *value);
-/* Properties that say how the data is, not what the schema is. */
+/* Properties that say how the data is, or in which order something was written, not what the
+ * schema is. */
 bool catalog_is_state(const char *property);
+/* The property as the server has it: "acl_written" if there is one, else the sorted "acl". */
+const char *catalog_get_written(struct arena *arena, const struct catalog_object *object,
+                                const char *property);
 /* A JSON array of strings, as properties hold it. NULL gives none. */
 struct strings catalog_json_strings(struct arena *arena, const char *json);
 /* The text that the server gives for an expression once it has read its own text back
@@ -203,12 +207,15 @@ char *catalog_dollar_quote(struct arena *arena, const char *body);
  * either. */
 char *catalog_for_database(struct arena *arena, const char *statement_format);
 char *catalog_escape_percent(struct arena *arena, const char *s);
-/* Statements without semicolon that bring privileges from one acl text to another. */
+/* Statements without semicolon that bring privileges from one acl text to another, or give a new
+ * object its own, in the order and by the roles by which they were granted. */
+struct strings catalog_acl_statements_new(struct arena *arena, const struct catalog_object *object);
 struct strings catalog_acl_statements(struct arena *arena, const struct catalog_object *object,
                                       const char *from, const char *to);
-/* The same for what `name` ("FUNCTION public.f(text)") stands for. */
-struct strings catalog_acl_statements_on(struct arena *arena, const char *name, const char *from,
-                                         const char *to);
+/* The same for what `name` ("FUNCTION public.f(text)") stands for, or for a column (quoted; "":
+ * none) of it. */
+struct strings catalog_acl_statements_on(struct arena *arena, const char *name, const char *column,
+                                         const char *from, const char *to);
 /* PRE_DATA or POST_DATA by nature: CHECKs of validated rows are PRE_DATA, other constraints
  * POST_DATA. */
 enum catalog_section catalog_section_of(const struct catalog_object *object);
@@ -243,19 +250,24 @@ void catalog_write_refresh(struct catalog_writer *w, const struct catalog_object
 #define Q_OWNER(column) " pg_get_userbyid(" column ") AS owner, "
 #define Q_ACL_TEXT(acl)                                                                            \
   "(SELECT string_agg(i::text, E'\\n' ORDER BY i::text COLLATE \"C\") FROM unnest(" acl ") i)"
-/* acl: NULL when it is the default. default_acl: what the default stands for. */
+#define Q_ACL_WRITTEN(acl)                                                                         \
+  "(SELECT string_agg(i::text, E'\\n' ORDER BY n) FROM unnest(" acl ") WITH ORDINALITY w(i, n))"
+/* acl: NULL when it is the default. default_acl: what the default stands for. acl_written: in the
+ * order in which they were granted, which matters where one grant rests on another. */
 #define Q_ACL(acl, type, owner)                                                                    \
   " CASE WHEN " acl " IS NULL OR " Q_ACL_TEXT(acl) " IS NOT DISTINCT FROM "                        \
   Q_ACL_TEXT("acldefault('" type "', " owner ")") " THEN NULL ELSE coalesce(" Q_ACL_TEXT(acl) ","  \
   " '') END AS acl, coalesce(" Q_ACL_TEXT("acldefault('" type "', " owner ")") ", '') AS"          \
-  " default_acl, "
+  " default_acl, " Q_ACL_WRITTEN(acl) " AS acl_written, "
 /* Storage parameters, ready for WITH (...) and SET (...); sorted. pg_attver is none: minors of
  * November 2026 and later stamp it on every column, ignore SET and RESET of it, and their pg_dump
  * leaves it out. It differs between any two databases. */
-#define Q_OPTIONS(options, prefix)                                                                 \
+#define Q_OPTIONS_BY(options, prefix, order)                                                       \
   "(SELECT string_agg('" prefix "' || quote_ident(split_part(o, '=', 1)) || '=' ||"                \
-  " quote_literal(substr(o, strpos(o, '=') + 1)), ', ' ORDER BY o COLLATE \"C\") FROM unnest("     \
-  options ") o WHERE split_part(o, '=', 1) <> 'pg_attver')"
+  " quote_literal(substr(o, strpos(o, '=') + 1)), ', ' ORDER BY " order ") FROM unnest(" options   \
+  ") WITH ORDINALITY w(o, n) WHERE split_part(o, '=', 1) <> 'pg_attver')"
+#define Q_OPTIONS(options, prefix) Q_OPTIONS_BY(options, prefix, "o COLLATE \"C\"")
+#define Q_OPTIONS_WRITTEN(options, prefix) Q_OPTIONS_BY(options, prefix, "n")
 /* Options of foreign objects, ready for OPTIONS (...); sorted. */
 #define Q_FOREIGN_OPTIONS(options)                                                                 \
   "(SELECT string_agg(quote_ident(o.option_name) || ' ' || quote_literal(o.option_value), ', '"    \

@@ -232,15 +232,24 @@ void catalog_set(struct arena *arena, struct catalog_object *o, const char *prop
 bool catalog_is_state(const char *property)
 {
   static const char *const state[] = {"populated", "running", "slot_name", "synchronous_commit"};
+  static const char written[] = "_written";
+  size_t len = strlen(property), end = sizeof(written) - 1;
   for (size_t i = 0; i < COUNT_OF(state); i++)
     if (strcmp(property, state[i]) == 0)
       return true;
-  return false;
+  return len > end && strcmp(property + len - end, written) == 0;
 }
 
 bool catalog_is_secret(const char *property)
 {
   return strcmp(property, "conninfo") == 0 || strcmp(property, "secret_options") == 0;
+}
+
+const char *catalog_get_written(struct arena *arena, const struct catalog_object *o,
+                                const char *property)
+{
+  const char *written = catalog_get(o, arena_printf(arena, "%s_written", property));
+  return written && *written ? written : catalog_get(o, property);
 }
 
 struct strings catalog_json_strings(struct arena *arena, const char *json)

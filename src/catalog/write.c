@@ -138,7 +138,7 @@ void catalog_write_acl(struct catalog_writer *w, const struct catalog_object *o)
 {
   if (!catalog_get(o, "acl"))
     return;
-  struct strings statements = catalog_acl_statements(w->arena, o, NULL, catalog_get(o, "acl"));
+  struct strings statements = catalog_acl_statements_new(w->arena, o);
   for (size_t i = 0; i < statements.len; i++)
     catalog_write_for(w, CATALOG_FOR_PRIVILEGES, "%s", statements.at[i]);
 }

@@ -124,6 +124,12 @@ static void test_rich(void **state)
   round_trip("rich.sql", "source_a", "target_a");
 }
 
+static void test_odd(void **state)
+{
+  UNUSED(state);
+  round_trip("odd.sql", "source_o", "target_o");
+}
+
 static void test_exotic(void **state)
 {
   UNUSED(state);
@@ -179,10 +185,10 @@ static void test_circle(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_rich),         cmocka_unit_test(test_exotic),
-      cmocka_unit_test(test_extensions),   cmocka_unit_test(test_bare),
-      cmocka_unit_test(test_new_database), cmocka_unit_test(test_circle),
-      cmocka_unit_test(test_foreign),
+      cmocka_unit_test(test_rich),   cmocka_unit_test(test_odd),
+      cmocka_unit_test(test_exotic), cmocka_unit_test(test_extensions),
+      cmocka_unit_test(test_bare),   cmocka_unit_test(test_new_database),
+      cmocka_unit_test(test_circle), cmocka_unit_test(test_foreign),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

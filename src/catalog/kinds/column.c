@@ -20,10 +20,12 @@ static const char *query(struct arena *arena, int server_major)
       " identity_options, CASE WHEN c.relkind IN ('r', 'p', 'm', 'f') AND a.attstorage <>"
       " t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN"
       " 'x' THEN 'EXTENDED' WHEN 'm' THEN 'MAIN' END END AS storage, %s AS compression,"
-      " nullif(a.attstattarget, -1) AS statistics, " Q_OPTIONS("a.attoptions", "") " AS options,"
-      " " Q_FOREIGN_OPTIONS("a.attfdwoptions") " AS foreign_options, " Q_FLAG("NOT a.attislocal")
-      " AS inherited, CASE WHEN cardinality(a.attacl) > 0 THEN "
-      Q_ACL_TEXT("a.attacl") " END AS acl, '' AS default_acl, d.description AS comment FROM"
+      " nullif(a.attstattarget, -1) AS statistics, " Q_OPTIONS("a.attoptions", "") " AS options, "
+      Q_OPTIONS_WRITTEN("a.attoptions", "") " AS options_written, "
+      Q_FOREIGN_OPTIONS("a.attfdwoptions") " AS foreign_options, " Q_FLAG("NOT a.attislocal")
+      " AS inherited, CASE WHEN cardinality(a.attacl) > 0 THEN " Q_ACL_TEXT("a.attacl") " END AS"
+      " acl, " Q_ACL_WRITTEN("a.attacl") " AS acl_written, '' AS default_acl, d.description AS"
+      " comment FROM"
       " pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid ="
       " c.relnamespace JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef f ON f.adrelid"
       " = a.attrelid AND f.adnum = a.attnum LEFT JOIN pg_depend i ON a.attidentity <> '' AND"
@@ -108,7 +110,7 @@ void catalog_column_settings(struct catalog_writer *w, const struct catalog_obje
                   {"options", "SET (%s)", false},
                   {"foreign_options", "OPTIONS (%s)", false}};
   for (size_t i = 0; i < COUNT_OF(settings); i++) {
-    const char *value = catalog_get(column, settings[i].property);
+    const char *value = catalog_get_written(w->arena, column, settings[i].property);
     if (!value || (settings[i].inherits && inherited_from &&
                    catalog_is(inherited_from, settings[i].property, value)))
       continue;

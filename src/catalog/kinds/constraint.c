@@ -20,10 +20,8 @@ static const char *query(struct arena *arena, int server_major)
          " 'u', 'x') THEN nullif(concat_ws(' ', CASE WHEN k.contype <> 'x' THEN 'WITH (' || "
          Q_OPTIONS("i.reloptions", "") " || ')' END, 'USING INDEX TABLESPACE ' ||"
          " quote_ident(s.spcname)), '') END AS index_options, " Q_FLAG("NOT k.conislocal") " AS"
-         " inherited, CASE WHEN k.contype IN ('p', 'u', 'x') THEN (SELECT format('%I.%I.%I',"
-         " n.nspname, pc.relname, pk.conname) FROM pg_constraint pk JOIN pg_class pc ON pc.oid ="
-         " pk.conrelid JOIN pg_namespace n ON n.oid = pc.relnamespace WHERE pk.oid ="
-         " k.conparentid) END AS partition_parent, CASE WHEN x.indisvalid THEN 't' WHEN NOT"
+         " inherited, CASE WHEN k.contype IN ('p', 'u', 'x') THEN " Q_PARENT_INDEX("k.conindid")
+         " END AS partition_parent, CASE WHEN x.indisvalid THEN 't' WHEN NOT"
          " x.indisvalid THEN 'f' END AS index_valid, CASE WHEN x.indexrelid IS NOT NULL THEN "
          Q_INDEX_STATISTICS "END AS index_statistics, pg_relation_filenode(i.oid) AS"
          " relfilenode, CASE WHEN i.relkind = 'i' THEN pg_relation_size(i.oid) END AS bytes,"

@@ -1,4 +1,4 @@
-#include "catalog/model.h"
+#include "catalog/kinds/system.h"
 
 /* The name and the owner are left out: a shadow or a restored copy has its own. In the acl the
  * owner is written as pg_database_owner, the role that stands for the owner of the current
@@ -18,7 +18,8 @@ static const char *query(struct arena *arena, int server_major)
       arena,
       "SELECT" Q_CLASS("pg_database") "db.oid, 'database' AS name, 'database' AS identity,"
       " pg_encoding_to_char(db.encoding) AS encoding, db.datcollate AS collate, db.datctype AS"
-      " ctype, %s (SELECT string_agg(coalesce(quote_ident(r.rolname), '') || '=' ||"
+      " ctype, %s %s AS system_privileges, (SELECT"
+      " string_agg(coalesce(quote_ident(r.rolname), '') || '=' ||"
       " split_part(v, '=', 1) || ' ' || substr(v, strpos(v, '=') + 1), E'\\n' ORDER BY r.rolname"
       " COLLATE \"C\" NULLS FIRST, v COLLATE \"C\") FROM pg_db_role_setting s LEFT JOIN pg_roles"
       " r ON r.oid = s.setrole, unnest(s.setconfig) v WHERE s.setdatabase = db.oid) AS settings,"
@@ -29,7 +30,8 @@ static const char *query(struct arena *arena, int server_major)
       " = current_database()",
       server_major >= 17   ? "db.datlocprovider AS locale_provider, db.datlocale AS locale,"
       : server_major >= 15 ? "db.datlocprovider AS locale_provider, db.daticulocale AS locale,"
-      : "'c' AS locale_provider, NULL AS locale,");
+      : "'c' AS locale_provider, NULL AS locale,",
+      catalog_system_privileges);
 }
 /* clang-format on */
 
@@ -117,6 +119,7 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   for (size_t i = 0; i < acl.len; i++)
     catalog_write_for(w, CATALOG_FOR_PRIVILEGES, "%s", acl.at[i]);
   catalog_write_comment(w, o);
+  catalog_write_system_privileges(w, o);
   return 0;
 }
 

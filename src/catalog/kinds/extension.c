@@ -54,8 +54,9 @@ static void write_member_privileges(struct catalog_writer *w, const struct catal
 {
   struct strings s = catalog_json_strings(w->arena, catalog_get(o, "member_privileges"));
   for (size_t i = 0; i + 3 < s.len; i += 4) {
-    struct strings statements = catalog_acl_statements_on(
-        w->arena, arena_printf(w->arena, "%s %s", s.at[i], s.at[i + 1]), s.at[i + 2], s.at[i + 3]);
+    struct strings statements =
+        catalog_acl_statements_on(w->arena, arena_printf(w->arena, "%s %s", s.at[i], s.at[i + 1]),
+                                  "", s.at[i + 2], s.at[i + 3]);
     for (size_t k = 0; k < statements.len; k++)
       catalog_write_for(w, CATALOG_FOR_PRIVILEGES, "%s", statements.at[k]);
   }

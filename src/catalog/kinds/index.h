@@ -4,6 +4,13 @@
 #include "catalog/model.h"
 
 /* clang-format off */
+/* Identity of the index or constraint of the partitioned table that an index is attached to. */
+#define Q_PARENT_INDEX(oid)                                                                        \
+  "(SELECT format('%I.%I.%I', pn.nspname, pt.relname, coalesce(pk.conname, pi.relname)) FROM"      \
+  " pg_inherits h JOIN pg_class pi ON pi.oid = h.inhparent JOIN pg_index px ON px.indexrelid ="    \
+  " pi.oid JOIN pg_class pt ON pt.oid = px.indrelid JOIN pg_namespace pn ON pn.oid ="              \
+  " pt.relnamespace LEFT JOIN pg_constraint pk ON pk.conindid = pi.oid AND pk.contype IN ('p',"    \
+  " 'u', 'x') WHERE h.inhrelid = " oid ")"
 /* {"column number": target} of the index i */
 #define Q_INDEX_STATISTICS                                                                         \
   "(SELECT json_object_agg(a.attnum, a.attstattarget ORDER BY a.attnum)::text FROM pg_attribute"   \

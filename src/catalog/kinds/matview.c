@@ -11,7 +11,11 @@ static const char *query(struct arena *arena, int server_major)
          " pg_total_relation_size(c.oid) AS bytes, rtrim(pg_get_viewdef(c.oid), ';') AS"
          " definition, nullif(concat_ws(', ', " Q_OPTIONS("c.reloptions", "") ", (SELECT "
          Q_OPTIONS("t.reloptions", "toast.") " FROM pg_class t WHERE t.oid = c.reltoastrelid)),"
-         " '') AS options, nullif(m.amname, 'heap') AS access_method, s.spcname AS tablespace,"
+         " '') AS options, nullif(concat_ws(', ', " Q_OPTIONS_WRITTEN("c.reloptions", "")
+         ", (SELECT "
+         Q_OPTIONS_WRITTEN("t.reloptions", "toast.") " FROM pg_class t WHERE t.oid ="
+         " c.reltoastrelid)), '') AS options_written, nullif(m.amname, 'heap') AS"
+         " access_method, s.spcname AS tablespace,"
          " (SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE"
          " x.indrelid = c.oid AND x.indisclustered) AS cluster_on, " Q_FLAG("c.relispopulated")
          " AS populated," Q_OWNER("c.relowner") Q_ACL("c.relacl", "r", "c.relowner")
@@ -30,7 +34,7 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   if (catalog_get(o, "access_method"))
     text_printf(&sql, " USING %s", sql_ident(w->arena, catalog_get(o, "access_method")));
   if (catalog_get(o, "options"))
-    text_printf(&sql, " WITH (%s)", catalog_get(o, "options"));
+    text_printf(&sql, " WITH (%s)", catalog_get_written(w->arena, o, "options"));
   if (catalog_get(o, "tablespace"))
     text_printf(&sql, " TABLESPACE %s", sql_ident(w->arena, catalog_get(o, "tablespace")));
   text_printf(&sql, " AS\n%s\nWITH NO DATA", catalog_get(o, "definition"));

@@ -24,6 +24,17 @@ static const char *query(struct arena *arena, int server_major)
 }
 /* clang-format on */
 
+/* The sequence of an identity column is made as its table is, but can be altered. */
+static void write_persistence(struct catalog_writer *w, const struct catalog_object *o)
+{
+  const char *persistence = catalog_get(o, "persistence");
+  const struct catalog_object *column =
+      catalog_find_name(w->catalog, CATALOG_COLUMN, catalog_get(o, "owned_by"));
+  if (column && column->parent && !catalog_is(column->parent, "persistence", persistence))
+    catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER SEQUENCE %s SET %s", o->identity,
+                      *persistence == 'u' ? "UNLOGGED" : "LOGGED");
+}
+
 static int create(struct catalog_writer *w, const struct catalog_object *o, struct err *err)
 {
   UNUSED(err);
@@ -36,6 +47,8 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
         catalog_get(o, "start"), catalog_get(o, "increment"), catalog_get(o, "min"),
         catalog_get(o, "max"), catalog_get(o, "cache"), catalog_get(o, "cycle") ? " CYCLE" : "");
     catalog_write_owner(w, o);
+  } else {
+    write_persistence(w, o);
   }
   catalog_write_acl(w, o);
   catalog_write_comment(w, o);

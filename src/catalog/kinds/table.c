@@ -30,7 +30,10 @@ static const char *query(struct arena *arena, int server_major)
          " END AS inherits, CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END"
          " AS of_type, " Q_OPTIONS("c.reloptions", "") " AS options, (SELECT "
          Q_OPTIONS("t.reloptions", "toast.") " FROM pg_class t WHERE t.oid = c.reltoastrelid) AS"
-         " toast_options, CASE WHEN m.amname <> 'heap' OR c.relkind = 'p' THEN m.amname END AS"
+         " toast_options, " Q_OPTIONS_WRITTEN("c.reloptions", "") " AS options_written, (SELECT "
+         Q_OPTIONS_WRITTEN("t.reloptions", "toast.") " FROM pg_class t WHERE t.oid ="
+         " c.reltoastrelid) AS toast_options_written, CASE WHEN m.amname <> 'heap' OR c.relkind ="
+         " 'p' THEN m.amname END AS"
          " access_method, s.spcname AS tablespace, CASE WHEN c.relkind = 'f' THEN NULL WHEN"
          " c.relreplident = 'f' THEN 'FULL' WHEN c.relreplident = 'n' THEN 'NOTHING' WHEN"
          " c.relreplident = 'i' THEN coalesce((SELECT 'USING INDEX ' ||"
@@ -177,7 +180,8 @@ static void write_create(struct catalog_writer *w, const struct catalog_object *
     text_printf(&sql, "\nPARTITION BY %s", catalog_get(o, "partition_key"));
   if (catalog_get(o, "access_method"))
     text_printf(&sql, "\nUSING %s", sql_ident(w->arena, catalog_get(o, "access_method")));
-  const char *options = catalog_get(o, "options"), *toast = catalog_get(o, "toast_options");
+  const char *options = catalog_get_written(w->arena, o, "options");
+  const char *toast = catalog_get_written(w->arena, o, "toast_options");
   if (options || toast)
     text_printf(&sql, "\nWITH (%s%s%s)", options ? options : "", options && toast ? ", " : "",
                 toast ? toast : "");

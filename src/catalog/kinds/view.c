@@ -7,7 +7,8 @@ static const char *query(struct arena *arena, int server_major)
   UNUSED(server_major);
   return "SELECT" Q_CLASS("pg_class") "c.oid, n.nspname AS schema, c.relname AS name,"
          " format('%I.%I', n.nspname, c.relname) AS identity, rtrim(pg_get_viewdef(c.oid), ';')"
-         " AS definition, " Q_OPTIONS("c.reloptions", "") " AS options," Q_OWNER("c.relowner")
+         " AS definition, " Q_OPTIONS("c.reloptions", "") " AS options, "
+         Q_OPTIONS_WRITTEN("c.reloptions", "") " AS options_written," Q_OWNER("c.relowner")
          Q_ACL("c.relacl", "r", "c.relowner") "d.description AS comment FROM pg_class c JOIN"
          " pg_namespace n ON n.oid = c.relnamespace" Q_COMMENT_JOIN("pg_class", "c.oid") " WHERE"
          " c.relkind = 'v' AND c.relpersistence <> 't' AND " Q_USER_SCHEMA " AND"
@@ -18,7 +19,7 @@ static const char *query(struct arena *arena, int server_major)
 static int create(struct catalog_writer *w, const struct catalog_object *o, struct err *err)
 {
   UNUSED(err);
-  const char *options = catalog_get(o, "options");
+  const char *options = catalog_get_written(w->arena, o, "options");
   catalog_writef(w, "CREATE %sVIEW %s%s%s%s AS\n%s", w->replace ? "OR REPLACE " : "", o->identity,
                  options ? " WITH (" : "", options ? options : "", options ? ")" : "",
                  catalog_get(o, "definition"));
