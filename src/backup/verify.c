@@ -1,6 +1,7 @@
 #include "backup/manifest.h"
 #include "backup/restore.h"
 #include "base/interrupt.h"
+#include "sql/quote.h"
 #include "sql/script.h"
 
 struct verify {
@@ -78,6 +79,7 @@ static int check_table_rows(struct verify *v, struct db_conn *conn, size_t index
 {
   const struct backup_table *t = &v->tables.at[index];
   CLEANUP(db_result_clear) struct db_result *r = NULL;
+  CLEANUP(text_clear) struct text leaves = TEXT_INIT; /* other partitions are loaded directly */
   int64_t expected = 0;
   for (size_t i = 0; i < v->tables.len; i++) {
     if (strcmp(v->tables.at[i].load_into, t->load_into) != 0)
@@ -85,11 +87,16 @@ static int check_table_rows(struct verify *v, struct db_conn *conn, size_t index
     if (i < index)
       return 0; /* done already */
     expected += v->tables.at[i].rows;
+    text_printf(&leaves, "%s%s::pg_catalog.regclass", leaves.len ? ", " : "WHERE tableoid IN (",
+                sql_literal(v->arena, v->tables.at[i].identity));
   }
+  text_putc(&leaves, ')');
   bool root = strcmp(t->load_into, t->identity) != 0;
-  const char *sql =
-      arena_printf(v->arena, "SELECT pg_catalog.count(*) FROM %s%s %s", root ? "" : "ONLY ",
-                   t->load_into, t->condition ? t->condition : "");
+  const char *sql = arena_printf(v->arena, "SELECT pg_catalog.count(*) FROM %s%s %s",
+                                 root ? "" : "ONLY ", t->load_into,
+                                 root           ? leaves.data
+                                 : t->condition ? t->condition
+                                                : "");
   if (db_query(conn, &r, err, sql, NULL) < 0)
     return err_wrap(err, "counting the rows of %s", t->load_into);
   if (db_int(r, 0, 0) == expected)
