@@ -43,7 +43,9 @@ struct catalog_kind_ops {
   const char *(*query)(struct arena *arena, int server_major);
   /* Instead of `query` when secrets are wanted; NULL: it has none. */
   const char *(*secret_query)(struct arena *arena, int server_major);
-  const char *unreadable_query; /* what this role may not read, "subscription s", one a row */
+  /* All that hold a secret, "subscription s", and whether this role may read it. Without any the
+   * plain query will do: the secret one is refused to roles that may not read. */
+  const char *readable_query;
   /* How statements name it after sql_name; NULL: its identity. */
   char *(*reference)(struct arena *arena, const struct catalog_object *object);
   /* Writes CREATE, owner, acl and comment. */

@@ -106,15 +106,21 @@ static void read_row(struct reader *rd, enum catalog_kind kind, const struct db_
 }
 
 /* A secret that this role may not read would be lost in silence. */
-static int check_readable(struct reader *rd, const struct catalog_kind_ops *ops, struct err *err)
+static int check_readable(struct reader *rd, const struct catalog_kind_ops *ops, bool *ret_any,
+                          struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(rd->conn, &r, err, ops->unreadable_query, NULL) < 0)
+  if (db_query(rd->conn, &r, err, ops->readable_query, NULL) < 0)
     return err_wrap(err, "reading the catalog: %s", ops->name);
-  if (db_rows(r) == 0)
+  int hidden = 0;
+  while (hidden < db_rows(r) && db_bool(r, hidden, 1))
+    hidden++;
+  *ret_any = db_rows(r) > 0;
+  if (hidden == db_rows(r))
     return 0;
   err_set(err, ERR_REFUSED, "%s cannot be read whole: this role may not see its %s",
-          db_value(r, 0, 0), ops->kind == CATALOG_SUBSCRIPTION ? "connection string" : "options");
+          db_value(r, hidden, 0),
+          ops->kind == CATALOG_SUBSCRIPTION ? "connection string" : "options");
   return err_hint(err, "Connect as a superuser, or drop the %s.", ops->name);
 }
 
@@ -123,7 +129,7 @@ static int read_kind(struct reader *rd, enum catalog_kind kind, struct err *err)
   const struct catalog_kind_ops *ops = catalog_ops(kind);
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   bool secret = rd->secrets && ops->secret_query;
-  if (secret && check_readable(rd, ops, err) < 0)
+  if (secret && check_readable(rd, ops, &secret, err) < 0)
     return -1;
   const char *sql = (secret ? ops->secret_query : ops->query)(rd->arena, db_server_major(rd->conn));
   if (db_query(rd->conn, &r, err, sql, NULL) < 0)

@@ -120,9 +120,8 @@ const struct catalog_kind_ops catalog_subscription_ops = {
     .rank = 5,
     .query = query,
     .secret_query = secret_query,
-    .unreadable_query =
-        "SELECT 'subscription ' || quote_ident(s.subname) FROM pg_subscription s "
-        "WHERE" OF_THIS_DATABASE " AND NOT has_column_privilege('pg_catalog.pg_subscription',"
-        " 'subconninfo', 'SELECT') ORDER BY 1",
+    .readable_query = "SELECT 'subscription ' || quote_ident(s.subname),"
+                      " has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT')"
+                      " FROM pg_subscription s WHERE" OF_THIS_DATABASE " ORDER BY 1",
     .create = create,
 };

@@ -51,8 +51,8 @@ const struct catalog_kind_ops catalog_user_mapping_ops = {
     .section = CATALOG_PRE_DATA,
     .query = query,
     .secret_query = secret_query,
-    .unreadable_query = "SELECT format('user mapping %s on %I', " MAPPED
-                        ", m.srvname)" FROM_MAPPINGS "WHERE NOT " MAY_READ " ORDER BY 1",
+    .readable_query = "SELECT format('user mapping %s on %I', " MAPPED
+                      ", m.srvname), " MAY_READ FROM_MAPPINGS "ORDER BY 1",
     .reference = reference,
     .create = create,
 };
