@@ -72,8 +72,6 @@ static const struct option {
     {"level", 0, "LEVEL", "hash, expand or restore", FIELD(level), OPTION_TEXT, false},
     {"on-conflict", 0, "WHAT", "rows changed since: keep (default), restore or abort",
      FIELD(on_conflict), OPTION_TEXT, false},
-    {"table", 0, "PATTERN", "only these tables: psql's patterns; may be given several times",
-     FIELD(tables), OPTION_LIST, false},
     {"scope", 0, "SCOPE", "full, or pending: only the rows that the pending migrations endanger",
      FIELD(scope), OPTION_TEXT, false},
     {"keep-last", 0, "N", "keep the newest N", FIELD(keep_last), OPTION_NUMBER, false},
