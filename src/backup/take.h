@@ -5,6 +5,7 @@
  *   take_units.c   what is copied by one COPY: a table, or a range of its blocks
  *   take_copy.c    the workers
  *   take_scope.c   a scoped backup: which tables keep their rows
+ *   take_large.c   rows too large for the server to send
  *   take_schema.c  SQL members: pre-data, post-data, sequences
  *   take_manifest.c what the manifest says about the database
  */
@@ -27,6 +28,7 @@ struct take_table {
   bool left_out;  /* by the scope */
   bool is_heap;   /* its rows lie in numbered blocks */
   enum chunks_format format;
+  bool sendable; /* in binary, by this server to any server: more types than make it the default */
   uint32_t relfilenode;
   int64_t bytes, blocks;         /* with TOAST; of the heap alone */
   struct chunks_content content; /* after the copy */
@@ -62,6 +64,10 @@ struct take {
 /* take_leader.c */
 enum { TAKE_TRIES_MAX = 5, TAKE_LOCK_BATCH = 100 };
 int take_connect(const struct take *take, struct db_conn **ret_conn, struct err *err);
+/* On a standby: ERR_BACKUP naming unlogged tables whose rows are wanted. */
+int take_refuse_unlogged(struct take *take, struct err *err);
+/* Adds a hint to the error of a statement that a standby cancelled. Returns -1. */
+int take_explain_conflict(const struct take *take, struct err *err);
 /* Leaves the leader in its transaction, with snapshot, locks and the tables known. */
 int take_begin(struct take *take, struct err *err);
 
@@ -76,11 +82,18 @@ VEC_TYPE(take_units, struct take_unit);
 void take_plan_units(struct take *take, struct take_units *ret);
 /* COPY statements: of a unit, and of a table's part on its way back. */
 char *take_copy_out_sql(struct arena *arena, const struct take *take, const struct take_unit *unit);
+const char *take_where(struct arena *arena, const struct take_unit *unit); /* "": all rows */
 char *take_copy_in_sql(struct arena *arena, const struct take *take,
                        const struct take_table *table);
 
 /* take_scope.c: after the catalog was read, before the schema is written. */
 int take_scope(struct take *take, struct err *err);
+
+/* take_large.c: rows that do not fit into a message of the server. */
+bool take_row_is_too_large(const struct err *err);
+/* Replaces the server's error by one that names the row: the one after those that arrived. */
+int take_refuse_large(const struct take *take, struct db_conn *conn, const struct take_unit *unit,
+                      int64_t arrived, struct err *err);
 
 /* take_copy.c: fills in the content of each table. Lane 0 is the leader's, 1.. are the workers'. */
 int take_copy(struct take *take, struct err *err);

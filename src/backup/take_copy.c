@@ -7,7 +7,7 @@
 #include "base/term.h"
 #include "sql/quote.h"
 
-enum { LEADER_LANE = 0, KEEPALIVE_MS = 60000 };
+enum { LEADER_LANE = 0, KEEPALIVE_MS = 60000, SAVEPOINT_BYTES = 1024 * 1024 };
 
 /* Everything below `workers` is shared between the threads, under its lock. */
 struct copying {
@@ -19,23 +19,58 @@ struct copying {
   size_t next;                          /* index of the next unit that nobody has */
   const struct take_unit **handed_back; /* whose table a worker could not lock: the leader's work */
   size_t handed_back_len;
+  bool *too_large; /* of a table: to be copied again, in binary */
   uint64_t bytes_done, bytes_total;
 };
+
+/* A table that was begun as text and holds a row too large for it is copied again in binary, after
+ * the others. */
+static int meet_too_large(struct copying *copying, struct db_conn *conn,
+                          const struct take_unit *unit, int64_t arrived, struct err *err)
+{
+  struct take_table *table = unit->table;
+  struct err failed = ERR_INIT;
+  if (db_exec(conn, "ROLLBACK TO SAVEPOINT belay", &failed) < 0) {
+    err_clear(&failed);
+    return -1;
+  }
+  if (table->format == CHUNKS_BINARY || !table->sendable)
+    return take_refuse_large(copying->take, conn, unit, arrived, err);
+  err_clear(err);
+  workers_lock(copying->workers);
+  copying->too_large[table - copying->take->tables.at] = true;
+  workers_unlock(copying->workers);
+  return db_exec(conn, "RELEASE SAVEPOINT belay", err);
+}
+
+static void count(struct copying *copying, const struct take_unit *unit,
+                  const struct chunks_content *content)
+{
+  workers_lock(copying->workers);
+  copying->bytes_done += (uint64_t)unit->bytes;
+  chunks_content_add(&unit->table->content, content);
+  workers_unlock(copying->workers);
+}
 
 static int copy_unit(struct copying *copying, struct db_conn *conn, int lane,
                      const struct take_unit *unit, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   const char *sql = take_copy_out_sql(arena, copying->take, unit);
-  struct take_table *table = unit->table;
-  struct chunks_object *object = &copying->objects[table - copying->take->tables.at];
+  struct chunks_object *object = &copying->objects[unit->table - copying->take->tables.at];
   struct chunks_content content;
-  if (chunks_copy(conn, sql, object, lane, unit->first_block == 0, &content, err) < 0)
+  /* compression makes a value 250 times smaller at most: less holds none too large */
+  bool may_fail = unit->bytes >= SAVEPOINT_BYTES;
+  if (may_fail && db_exec(conn, "SAVEPOINT belay", err) < 0)
     return -1;
-  workers_lock(copying->workers);
-  copying->bytes_done += (uint64_t)unit->bytes;
-  chunks_content_add(&table->content, &content);
-  workers_unlock(copying->workers);
+  if (chunks_copy(conn, sql, object, lane, unit->first_block == 0, &content, err) < 0) {
+    if (may_fail && take_row_is_too_large(err))
+      return meet_too_large(copying, conn, unit, content.rows, err);
+    return take_explain_conflict(copying->take, err);
+  }
+  if (may_fail && db_exec(conn, "RELEASE SAVEPOINT belay", err) < 0)
+    return -1;
+  count(copying, unit, &content);
   return 0;
 }
 
@@ -45,8 +80,11 @@ static const struct take_unit *next_unit(struct copying *copying)
   if (workers_stopped(copying->workers))
     return NULL;
   workers_lock(copying->workers);
-  if (copying->next < copying->units.len)
+  while (!unit && copying->next < copying->units.len) {
     unit = &copying->units.at[copying->next++];
+    if (copying->too_large[unit->table - copying->take->tables.at])
+      unit = NULL;
+  }
   workers_unlock(copying->workers);
   return unit;
 }
@@ -138,37 +176,79 @@ static int lead(void *context, struct err *err)
   return 0;
 }
 
+static void begin_object(struct copying *copying, size_t index)
+{
+  const struct take_table *table = &copying->take->tables.at[index];
+  struct chunks_object *object = &copying->objects[index];
+  object->archive = copying->take->archive;
+  object->name = table->identity;
+  object->format = table->format;
+  atomic_init(&object->parts, 0);
+}
+
 static void plan(struct copying *copying)
 {
   struct take *take = copying->take;
+  size_t count = take->tables.len;
   take_plan_units(take, &copying->units);
   copying->handed_back =
       arena_alloc(take->arena, (copying->units.len + 1) * sizeof(*copying->handed_back));
-  copying->objects = arena_alloc(take->arena, (take->tables.len + 1) * sizeof(*copying->objects));
-  for (size_t i = 0; i < take->tables.len; i++) {
-    const struct take_table *table = &take->tables.at[i];
-    struct chunks_object *object = &copying->objects[i];
-    object->archive = take->archive;
-    object->name = table->identity;
-    object->format = table->format;
-    atomic_init(&object->parts, 0);
-    copying->bytes_total += (uint64_t)table->bytes;
+  copying->objects = arena_alloc(take->arena, (count + 1) * sizeof(*copying->objects));
+  copying->too_large = arena_alloc(take->arena, (count + 1) * sizeof(*copying->too_large));
+  for (size_t i = 0; i < count; i++) {
+    begin_object(copying, i);
+    copying->too_large[i] = false;
+    copying->bytes_total += (uint64_t)take->tables.at[i].bytes;
   }
+}
+
+/* What was copied of them as text does not count. false: there are none. */
+static bool plan_again(struct copying *copying)
+{
+  struct take *take = copying->take;
+  size_t kept = 0;
+  for (size_t i = 0; i < copying->units.len; i++) {
+    const struct take_unit unit = copying->units.at[i];
+    if (copying->too_large[unit.table - take->tables.at])
+      copying->units.at[kept++] = unit;
+  }
+  copying->units.len = kept;
+  copying->next = 0;
+  for (size_t i = 0; i < take->tables.len; i++) {
+    struct take_table *table = &take->tables.at[i];
+    if (!copying->too_large[i])
+      continue;
+    copying->too_large[i] = false;
+    archive_withdraw(take->archive, "data", table->identity);
+    table->format = CHUNKS_BINARY;
+    table->content = (struct chunks_content){0};
+    begin_object(copying, i);
+  }
+  return kept > 0;
+}
+
+static int run(struct copying *copying, struct err *err)
+{
+  CLEANUP(workers_freep) struct workers *workers = workers_new();
+  const struct workers_job job = {.count = copying->take->options->jobs,
+                                  .connect = connect_worker,
+                                  .work = work,
+                                  .tick = lead,
+                                  .context = copying};
+  copying->workers = workers;
+  return workers_run(workers, &job, err);
 }
 
 int take_copy(struct take *take, struct err *err)
 {
-  CLEANUP(workers_freep) struct workers *workers = workers_new();
-  struct copying copying = {
-      .take = take, .workers = workers, .last_query_ms = clock_monotonic_ms()};
+  struct copying copying = {.take = take, .last_query_ms = clock_monotonic_ms()};
+  if (take_refuse_unlogged(take, err) < 0)
+    return -1;
   plan(&copying);
-  const struct workers_job job = {.count = take->options->jobs,
-                                  .connect = connect_worker,
-                                  .work = work,
-                                  .tick = lead,
-                                  .context = &copying};
   db_cancel_on_signal(take->leader, true);
-  int rc = workers_run(workers, &job, err);
+  int rc = run(&copying, err);
+  if (rc == 0 && plan_again(&copying))
+    rc = run(&copying, err);
   db_cancel_on_signal(take->leader, false);
   term_progress_clear();
   return rc;

@@ -93,7 +93,7 @@ static const char tables_query[] =
     "   WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'"
     "   AND l.mode = 'AccessShareLock' AND l.granted),"
     " a.stable AND pg_catalog.getdatabaseencoding() = 'UTF8',"
-    " c.relam = (SELECT m.oid FROM pg_catalog.pg_am m WHERE m.amname = 'heap')"
+    " c.relam = (SELECT m.oid FROM pg_catalog.pg_am m WHERE m.amname = 'heap'), a.sendable"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " LEFT JOIN (SELECT pg_catalog.unnest(extconfig) AS oid,"
     "   pg_catalog.unnest(extcondition) AS condition FROM pg_catalog.pg_extension) e"
@@ -105,7 +105,13 @@ static const char tables_query[] =
     " CROSS JOIN LATERAL ("
     "   SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY r.attnum)"
     "     AS columns, pg_catalog.json_agg(a.attname ORDER BY r.attnum) AS names,"
-    "     pg_catalog.bool_and(a.atttypid IN (SELECT s.oid FROM stable s)) AS stable"
+    "     pg_catalog.bool_and(a.atttypid IN (SELECT s.oid FROM stable s)) AS stable,"
+    /* also enum arrays, whose OIDs array_recv leaves alone, and base types of extensions */
+    "     pg_catalog.bool_and(a.atttypid IN (SELECT s.oid FROM stable s) OR EXISTS ("
+    "       SELECT FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type i"
+    "         ON i.oid = t.typelem AND t.typcategory = 'A'"
+    "       WHERE t.oid = a.atttypid AND coalesce(i.oid, t.oid) >= 16384"
+    "       AND coalesce(i.typtype, t.typtype) IN ('b', 'e'))) AS sendable"
     "   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attribute r"
     "     ON r.attrelid = target.oid AND r.attname = a.attname"
     "   WHERE a.attrelid = c.oid AND a.attnum > 0"
@@ -130,6 +136,7 @@ enum {
   COLUMN_LOCKED,
   COLUMN_BINARY,
   COLUMN_IS_HEAP,
+  COLUMN_SENDABLE,
 };
 
 /* ret_stable: every table is locked by us and its file is still the one the snapshot knows. */
@@ -154,6 +161,7 @@ static int read_tables(struct take *take, struct take_tables *ret, bool *ret_sta
     t->load_into = arena_strdup(take->arena, db_value(r, i, COLUMN_LOAD_INTO));
     t->format = db_bool(r, i, COLUMN_BINARY) ? CHUNKS_BINARY : CHUNKS_TEXT;
     t->is_heap = db_bool(r, i, COLUMN_IS_HEAP);
+    t->sendable = db_bool(r, i, COLUMN_SENDABLE);
     stable = stable && db_bool(r, i, COLUMN_SAME_FILE) && db_bool(r, i, COLUMN_LOCKED);
   }
   *ret = tables;
@@ -305,6 +313,44 @@ static int try_begin(struct take *take, bool *ret_stable, struct err *err)
     return -1;
   *ret_stable = stable && same_tables(&learned, &take->tables);
   return 0;
+}
+
+/* The rows of an unlogged table are not on a standby, and nothing says how many there would be. */
+int take_refuse_unlogged(struct take *take, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  CLEANUP(text_clear) struct text names = TEXT_INIT;
+  if (!take->standby)
+    return 0;
+  if (db_query(take->leader, &r, err,
+               "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relpersistence = 'u'"
+               " AND c.relkind = 'r'",
+               NULL) < 0)
+    return err_wrap(err, "looking for unlogged tables");
+  for (size_t t = 0; t < take->tables.len; t++)
+    for (int i = 0; i < db_rows(r); i++)
+      if (take->tables.at[t].has_rows && db_oid(r, i, 0) == take->tables.at[t].oid)
+        text_printf(&names, "%s%s", names.len ? ", " : "", take->tables.at[t].identity);
+  if (!names.len)
+    return 0;
+  err_set(err, ERR_BACKUP, "a standby does not hold the rows of unlogged tables: %s", names.data);
+  return err_hint(err, "Back the primary up, or make these tables logged there: ALTER TABLE ... SET"
+                       " LOGGED.");
+}
+
+int take_explain_conflict(const struct take *take, struct err *err)
+{
+  const char *message = err->message ? err->message : "", *detail = err->detail ? err->detail : "";
+  bool conflict = err_sqlstate_is(err, "40001") || err_sqlstate_is(err, "57014") ||
+                  err_sqlstate_is(err, "40P01") || err_sqlstate_is(err, "57P01") ||
+                  err->code == ERR_CONNECT;
+  if (take->standby && conflict &&
+      (strstr(message, "conflict with recovery") || strstr(detail, "conflict with recovery")))
+    err_hint(err, "The standby cancelled the backup so that it could go on replaying the primary's"
+                  " changes. Set hot_standby_feedback = on there, or raise"
+                  " max_standby_streaming_delay (max_standby_archive_delay), or back the primary"
+                  " up.");
+  return -1;
 }
 
 int take_begin(struct take *take, struct err *err)

@@ -2,9 +2,20 @@
 
 #include "sql/quote.h"
 
-/* Of a table's heap and TOAST. Small enough that workers end together and that a table dominating
- * the database keeps them all busy. */
-enum { UNIT_BYTES = 64 * 1024 * 1024, TID_RANGE_SCAN_MAJOR = 14 };
+/* Of a table's heap and TOAST, and how many for each worker: small enough that the workers end
+ * together and that a table dominating the database keeps them all busy. */
+#define UNIT_BYTES_MIN (8 * 1024 * 1024)
+#define UNIT_BYTES_MAX (64 * 1024 * 1024)
+enum { UNITS_PER_WORKER = 4, TID_RANGE_SCAN_MAJOR = 14 };
+
+static int64_t unit_bytes(const struct take *take)
+{
+  int64_t bytes = 0;
+  for (size_t i = 0; i < take->tables.len; i++)
+    bytes += take->tables.at[i].bytes;
+  bytes /= take->options->jobs * UNITS_PER_WORKER;
+  return bytes < UNIT_BYTES_MIN ? UNIT_BYTES_MIN : bytes > UNIT_BYTES_MAX ? UNIT_BYTES_MAX : bytes;
+}
 
 /* Without TID range scans a range would read the whole table. */
 static bool can_split(const struct take *take, const struct take_table *table)
@@ -14,9 +25,10 @@ static bool can_split(const struct take *take, const struct take_table *table)
 }
 
 /* The last range has no end: rows that the snapshot sees may lie behind the blocks counted. */
-static void add_units(struct take *take, struct take_table *table, struct take_units *units)
+static void add_units(struct take *take, struct take_table *table, int64_t bytes,
+                      struct take_units *units)
 {
-  int64_t count = can_split(take, table) ? table->bytes / UNIT_BYTES : 1;
+  int64_t count = can_split(take, table) ? table->bytes / bytes : 1;
   count = count > table->blocks ? table->blocks : count;
   count = count < 1 ? 1 : count;
   for (int64_t i = 0; i < count; i++) {
@@ -42,9 +54,10 @@ static int by_bytes(const void *a, const void *b)
 void take_plan_units(struct take *take, struct take_units *ret)
 {
   struct take_units units = {0};
+  int64_t bytes = unit_bytes(take);
   for (size_t i = 0; i < take->tables.len; i++)
     if (take->tables.at[i].has_rows)
-      add_units(take, &take->tables.at[i], &units);
+      add_units(take, &take->tables.at[i], bytes, &units);
   if (units.len)
     qsort(units.at, units.len, sizeof(units.at[0]), by_bytes);
   *ret = units;
@@ -58,8 +71,12 @@ static const char *copy_options(struct arena *arena, const struct take *take,
   return arena_printf(arena, "(ENCODING %s)", sql_literal(arena, take->encoding));
 }
 
-static const char *range(struct arena *arena, const struct take_unit *unit)
+const char *take_where(struct arena *arena, const struct take_unit *unit)
 {
+  if (unit->table->condition)
+    return unit->table->condition;
+  if (!unit->first_block && !unit->end_block)
+    return "";
   if (!unit->first_block)
     return arena_printf(arena, "WHERE ctid < '(%" PRId64 ",0)'", unit->end_block);
   if (!unit->end_block)
@@ -75,10 +92,8 @@ char *take_copy_out_sql(struct arena *arena, const struct take *take, const stru
 {
   const struct take_table *table = unit->table;
   const char *columns = table->columns, *options = copy_options(arena, take, table);
-  const char *where = table->condition;
-  if (!where && (unit->first_block || unit->end_block))
-    where = range(arena, unit);
-  if (where)
+  const char *where = take_where(arena, unit);
+  if (where[0])
     return arena_printf(arena, "COPY (SELECT %s FROM ONLY %s %s) TO STDOUT WITH %s",
                         columns ? columns : "", table->identity, where, options);
   return arena_printf(arena, "COPY %s %s%s%s TO STDOUT WITH %s", table->identity,

@@ -47,8 +47,10 @@ void term_progress(const char *what, uint64_t done, uint64_t total, const char *
   int64_t left_s = done && total > done
                        ? (int64_t)((double)elapsed / (double)done * (double)(total - done) / 1000.0)
                        : 0;
-  fprintf(stderr, "\r\033[K%s: %" PRIu64 "/%" PRIu64 " %s, about %" PRId64 " s left", what, done,
-          total, unit, left_s);
+  fprintf(stderr, "\r\033[K%s: %" PRIu64 "/%" PRIu64 " %s, %" PRIu64 " %s/s", what, done, total,
+          unit, done * 1000 / (uint64_t)elapsed, unit);
+  if (left_s)
+    fprintf(stderr, ", about %" PRId64 ":%02" PRId64 " left", left_s / 60, left_s % 60);
   fflush(stderr);
   progress_shown = true;
 }

@@ -238,6 +238,39 @@ static void a_backup_is_found_by_the_beginning_of_its_id(void **state)
         "beginning of several");
 }
 
+static void make_it_older(json_t *manifest)
+{
+  size_t i;
+  json_t *table;
+  json_array_foreach(json_object_get(manifest, "tables"), i, table)
+  {
+    json_object_del(table, "format");
+    json_object_del(table, "content");
+  }
+}
+
+static void call_it_binary(json_t *manifest)
+{
+  json_t *table = json_array_get(json_object_get(manifest, "tables"), 0);
+  json_object_set_new(table, "format", json_string("binary"));
+}
+
+/* The first belay wrote text only, and neither format nor content. */
+static void a_text_backup_without_formats_restores(void **state)
+{
+  struct fixture *f = *state;
+  run_sql(f, "source",
+          "CREATE TYPE pair AS (a int, b text);"
+          "CREATE TABLE pairs AS SELECT (i, 'x\t' || i)::pair AS p FROM generate_series(1, 500) i");
+  struct backup_info info = take(f, 1);
+  rewrite(f, &info, make_it_older);
+  ok(f, verify(f, &info, BACKUP_EXPAND));
+  restore_into(f, &info, "again");
+  assert_string_equal(value_of(f, "again", "SELECT count(DISTINCT (p).b) FROM pairs"), "500");
+  rewrite(f, &info, call_it_binary);
+  fails(f, verify(f, &info, BACKUP_EXPAND), ERR_DAMAGED, "ends in the middle of a row");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -246,6 +279,7 @@ int main(void)
       WITH_SERVER(a_changed_manifest_is_caught),
       WITH_SERVER(a_damaged_manifest_does_not_hide_the_others),
       WITH_SERVER(a_backup_is_found_by_the_beginning_of_its_id),
+      WITH_SERVER(a_text_backup_without_formats_restores),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
