@@ -92,9 +92,9 @@ INSERT INTO shop.hashed SELECT (enum_range(NULL::shop.mood))[1 + i % 3], i FROM 
 -- hashed partitions beside ordinary ones
 CREATE TABLE shop.partly (n int NOT NULL, m shop.mood) PARTITION BY RANGE (n);
 CREATE TABLE shop.partly_plain PARTITION OF shop.partly FOR VALUES FROM (0) TO (50);
-CREATE TABLE shop.partly_hashed PARTITION OF shop.partly FOR VALUES FROM (50) TO (100) PARTITION BY HASH (m);
-CREATE TABLE shop.partly_hashed_0 PARTITION OF shop.partly_hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-CREATE TABLE shop.partly_hashed_1 PARTITION OF shop.partly_hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE shop.hashed_beside PARTITION OF shop.partly FOR VALUES FROM (50) TO (100) PARTITION BY HASH (m);
+CREATE TABLE shop.hashed_beside_0 PARTITION OF shop.hashed_beside FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE shop.hashed_beside_1 PARTITION OF shop.hashed_beside FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO shop.partly SELECT i, (enum_range(NULL::shop.mood))[1 + i % 3] FROM generate_series(0, 99) i;
 
 -- inheritance
