@@ -115,6 +115,11 @@ struct restore_report {
 int backup_restore(struct arena *arena, const struct restore_options *options,
                    struct restore_report *ret, struct err *err);
 
+/* Does the database that was restored hold what the manifest says: row counts, fingerprint of the
+ * schema (owners false: but for owners and privileges). ERR_DAMAGED. */
+int backup_check_restored(struct arena *arena, const struct restore_options *options, bool owners,
+                          struct err *err);
+
 enum backup_level { BACKUP_HASH, BACKUP_EXPAND, BACKUP_RESTORE };
 struct verify_report {
   enum backup_level level;

@@ -1,5 +1,5 @@
 /* backup/session.h: settings that make copying out and loading independent of roles and servers.
- * Private to backup/. */
+ */
 #pragma once
 
 #include "db/db.h"

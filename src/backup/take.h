@@ -51,6 +51,7 @@ struct take {
   const char *database; /* as the server calls it */
   const char *id, *prefix;
   const char *snapshot, *lsn;
+  const char *counters; /* JSON: what was written so far, by table (backup/counters.h) */
   bool standby;
   const char *encoding; /* of the database; COPY data travels in it */
   int64_t created_us;

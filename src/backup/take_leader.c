@@ -1,3 +1,4 @@
+#include "backup/counters.h"
 #include "backup/session.h"
 #include "backup/take.h"
 #include "base/interrupt.h"
@@ -291,7 +292,7 @@ static int read_snapshot(struct take *take, struct err *err)
   take->lsn = arena_strdup(take->arena, db_is_null(r, 0, 2) ? "" : db_value(r, 0, 2));
   take->encoding = arena_strdup(take->arena, db_value(r, 0, 3));
   take->created_us = clock_wall_us();
-  return 0;
+  return counters_read(take->arena, take->leader, &take->counters, err);
 }
 
 /* One try: learn, lock, snapshot, look again. Before the snapshot only statements that need none

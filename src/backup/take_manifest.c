@@ -1,3 +1,5 @@
+#include "backup/counters.h"
+#include "backup/properties.h"
 #include "backup/take.h"
 
 #include "base/clock.h"
@@ -204,12 +206,23 @@ static void add_own(const struct take *take, json_t *extra)
   set_string(extra, "fingerprint_without_owner", hex);
 }
 
+/* What a restore into place compares with, and gives back to the database. */
+static int add_place(const struct take *take, json_t *extra, struct err *err)
+{
+  json_t *counters = json_loads(take->counters, 0, NULL), *properties = NULL;
+  json_object_set_new(extra, "counters", counters);
+  if (properties_read(take->arena, take->leader, take->database, &properties, err) < 0)
+    return -1;
+  json_object_set_new(extra, "properties", properties);
+  return 0;
+}
+
 static int fill(struct take *take, json_t *extra, struct err *err)
 {
   add_own(take, extra);
   add_scope(take, extra);
   add_tables(take, extra);
-  if (add_locale(take, extra, err) < 0 ||
+  if (add_locale(take, extra, err) < 0 || add_place(take, extra, err) < 0 ||
       add_query(take, extra, "server_version",
                 "SELECT pg_catalog.to_json(pg_catalog.current_setting('server_version'))",
                 err) < 0 ||

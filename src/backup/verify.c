@@ -173,6 +173,20 @@ static int check_restored(struct verify *v, const struct restore_options *option
   return check_fingerprint(v, conn, err);
 }
 
+int backup_check_restored(struct arena *arena, const struct restore_options *options, bool owners,
+                          struct err *err)
+{
+  CLEANUP(archive_closep) struct archive *archive = NULL;
+  struct verify v = {.arena = arena, .place = options->place};
+  if (archive_open(arena, options->place, options->prefix, &archive, err) < 0 ||
+      backup_read_tables(arena, archive, &v.tables, err) < 0)
+    return -1;
+  v.archive = archive;
+  if (!owners)
+    vec_push(arena, &v.report.missing_roles, "");
+  return check_restored(&v, options, err);
+}
+
 static int check_by_restore(struct verify *v, const struct db_target *target, struct err *err)
 {
   enum { JOBS = 2 };

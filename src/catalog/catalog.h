@@ -281,12 +281,18 @@ bool catalog_is_secret(const char *property);
 /* Drops what a copy has as subscriptions, without asking any publisher. A database that has one
  * cannot be dropped. */
 int catalog_forget_subscriptions(struct db_conn *conn, struct err *err);
+/* "SET search_path TO 'a', 'b'": what ALTER DATABASE and ALTER ROLE need to store `value` as
+ * pg_db_role_setting holds it. */
+char *catalog_set_clause(struct arena *arena, const char *name, const char *value);
 /* Objects sorted so that each comes after what it depends on (stable, kind order first). */
 int catalog_sort(struct arena *arena, struct catalog_object *const *objects, size_t count,
                  struct catalog_objects *ret, struct err *err);
 
 /* ---- fingerprint ---- */
-enum { CATALOG_IGNORE_COLUMN_ORDER = 1, CATALOG_IGNORE_OWNER = 2 /* owner and acl */ };
+enum {
+  CATALOG_IGNORE_COLUMN_ORDER = 1,
+  CATALOG_IGNORE_OWNER = 2 /* owner, acl, the database's settings (of roles, too) */
+};
 /* SHA-256 over kind, identity and properties of all objects. 64 hex digits. The column order of
  * views always counts. */
 void catalog_fingerprint(const struct catalog *c, int flags, char ret_hex[65]);

@@ -12,7 +12,9 @@ static bool property_counts(const struct catalog_object *o, const char *name, in
 {
   if (catalog_is_state(name) || catalog_is_secret(name))
     return false;
-  if ((flags & CATALOG_IGNORE_OWNER) && (strcmp(name, "owner") == 0 || strcmp(name, "acl") == 0))
+  bool of_roles = strcmp(name, "owner") == 0 || strcmp(name, "acl") == 0 ||
+                  (o->kind == CATALOG_DATABASE && strcmp(name, "settings") == 0);
+  if ((flags & CATALOG_IGNORE_OWNER) && of_roles)
     return false;
   return !((flags & CATALOG_IGNORE_COLUMN_ORDER) && o->kind == CATALOG_COLUMN &&
            strcmp(name, "position") == 0 && (!o->parent || o->parent->kind == CATALOG_TABLE));

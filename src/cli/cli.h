@@ -15,7 +15,7 @@ struct cli_options {
       *on_conflict, *keep_within, *confirm, *scope;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;
-  bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged;
+  bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged, swap;
   bool schema_only, data_only, no_analyze, no_tablespaces;
   int jobs, keep_last, keep_daily, keep_weekly, keep_monthly;
 };
@@ -74,6 +74,9 @@ const char *cli_suggest(const char *name); /* nearest command name, or NULL */
 int cli_backup_scope(struct cli *cli, const struct run_env *env, const struct backup_scope **ret,
                      struct err *err);
 void cli_warn_scoped(const struct backup_info *info);
+/* restore --swap: the backup in the place of the database (cmd_swap.c) */
+int cli_swap(struct cli *cli, const struct run_env *env, const struct backup_info *backup,
+             struct err *err);
 int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err);
 /* The backup that an argument and --before name. */
 int cli_find_backup(struct cli *cli, const struct run_env *env, const char *which,

@@ -20,6 +20,16 @@ static int usage(struct err *err, const char *what)
   return err_hint(err, "For example: belay restore latest --into trading_check");
 }
 
+/* A whole backup, and nothing of it otherwise than it was. */
+static int check_swap(const struct cli_options *o, struct err *err)
+{
+  if (o->into || o->tables.len || o->schema_only || o->data_only || o->no_analyze ||
+      o->no_tablespaces || o->map_roles.len || o->map_tablespaces.len || o->skip_extensions.len)
+    return usage(err, "--swap restores a whole backup: of the other ways it takes --confirm,"
+                      " --before, --no-owner and --dry-run only");
+  return 0;
+}
+
 /* Which of the ways a restore may go: a new database, tables into the target, rows into one that
  * is there. */
 static int check_options(const struct cli *cli, struct err *err)
@@ -27,6 +37,10 @@ static int check_options(const struct cli *cli, struct err *err)
   const struct cli_options *o = &cli->options;
   if (!cli->arg_count && !o->before)
     return err_set(err, ERR_USAGE, "which backup? Give an id, latest, or --before TIME");
+  if (o->swap)
+    return check_swap(o, err);
+  if (o->dry_run)
+    return usage(err, "--dry-run goes with --swap");
   if (o->into && o->confirm)
     return usage(err, "--into names a database, --confirm the target: give one of them");
   if (o->confirm && !o->tables.len)
@@ -121,10 +135,12 @@ int cmd_restore(struct cli *cli, struct err *err)
   struct restore_report result = {0};
   if (check_options(cli, err) < 0 || cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
     return -1;
-  int rc = check_confirm(cli, &env, err);
+  int rc = cli->options.swap ? 0 : check_confirm(cli, &env, err);
   if (rc == 0)
     rc = cli_find_backup(cli, &env, cli->arg_count ? cli->args[0] : "latest", &info, err);
-  if (rc == 0) {
+  if (rc == 0 && cli->options.swap) {
+    rc = cli_swap(cli, &env, &info, err);
+  } else if (rc == 0) {
     struct restore_options options = options_of(cli, &env, &info);
     cli_warn_scoped(&info);
     log_info("restoring backup %s of %s (%s) into the %s database %s", info.id, info.database,

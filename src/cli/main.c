@@ -43,17 +43,21 @@ const struct cli_command cli_commands[] = {
      "children only if they\n"
      "are named. Where it cannot be known what a pending migration endangers, the backup holds "
      "everything."},
-    {"restore", "restore ID|latest --into NEWDB | --table PATTERN --confirm DB",
-     "bring a backup back as a new database, or tables of it; never touches what exists",
+    {"restore",
+     "restore ID|latest --into NEWDB | --table PATTERN --confirm DB | --swap --confirm DB",
+     "bring a backup back as a new database, tables of it, or in the place of the present one",
      "into before table confirm schema-only data-only no-owner map-role map-tablespace"
-     " no-tablespaces skip-extension no-analyze",
+     " no-tablespaces skip-extension no-analyze swap dry-run",
      0, 1, false, cmd_restore,
      "Roles, tablespaces and extensions that this server lacks are named before anything is made.\n"
      "Until the new database is whole its comment says so and its connection limit is 0; what a\n"
      "killed restore left is replaced with --yes. With --table and --confirm the tables are made "
      "in\n"
      "the database of --database, if none of them exists there. --data-only --into DB fills empty\n"
-     "tables. Both are one transaction: all of it or nothing."},
+     "tables. Both are one transaction: all of it or nothing.\n"
+     "--swap restores beside the database, checks, and renames both in one transaction; the old "
+     "one\n"
+     "is kept, closed, as DB_before_restore_ID. Without --confirm it says what would be lost."},
     {"rollback", "rollback [RUN|last]",
      "bring the state before a run back, rows included; rows written since are kept",
      "on-conflict dir dry-run", 0, 1, false, cmd_rollback, NULL},

@@ -69,6 +69,8 @@ static const struct option {
      false},
     {"before", 0, "TIME", "the newest backup taken before TIME (2026-11-22T13:48Z)", FIELD(before),
      OPTION_TEXT, false},
+    {"swap", 0, NULL, "put the restored database in the place of the present one, which is kept",
+     FIELD(swap), OPTION_FLAG, false},
     {"level", 0, "LEVEL", "hash, expand or restore", FIELD(level), OPTION_TEXT, false},
     {"on-conflict", 0, "WHAT", "rows changed since: keep (default), restore or abort",
      FIELD(on_conflict), OPTION_TEXT, false},

@@ -1,6 +1,7 @@
 #include "run/status.h"
 
 #include "run/status_private.h"
+#include "run/swap.h"
 
 /* ---- who is at work ---- */
 
@@ -328,6 +329,29 @@ static int fill(struct status *s, struct err *err)
   if (read_last(s, running_id, err) < 0)
     return -1;
   status_judge(s);
+  if (s->report.running || s->report.last_troubled)
+    return 0;
+  const char *verdict, *next;
+  if (run_swap_unfinished(s->run.env, &verdict, &next, err) < 0)
+    return -1;
+  if (verdict) {
+    s->report.verdict = verdict;
+    s->report.next = next;
+  }
+  return 0;
+}
+
+/* Nobody can connect: a restore into its place may have closed it. */
+static int fill_closed(struct status *s, struct err *err)
+{
+  CLEANUP(err_clear) struct err failed = ERR_INIT;
+  const char *verdict = NULL, *next;
+  if (run_swap_unfinished(s->run.env, &verdict, &next, &failed) < 0 || !verdict)
+    return -1;
+  err_clear(err);
+  s->report.server = "no connection";
+  s->report.verdict = verdict;
+  s->report.next = next;
   return 0;
 }
 
@@ -339,6 +363,8 @@ int status_read(const struct run_env *env, struct status_report *ret_report, str
       .report = {.target = env->target.shown, .source = env->target.source},
   };
   int rc = fill(&s, err);
+  if (rc < 0 && err->code == ERR_CONNECT)
+    rc = fill_closed(&s, err);
   db_closep(&s.run.conn);
   if (rc == 0)
     *ret_report = s.report;

@@ -27,35 +27,60 @@ int run_open_target(struct run *run, struct err *err)
   return 0;
 }
 
-static int open_maintenance(struct run *run, struct err *err)
+static int open_maintenance(const struct run_env *env, struct db_conn **ret_conn, struct err *err)
 {
   static const char *const names[] = {"postgres", "template1"};
   for (size_t i = 0; i < COUNT_OF(names); i++) {
     CLEANUP(err_clear) struct err refused = ERR_INIT;
-    if (db_open_other(&run->env->target, names[i], "belay lock", &run->lock, &refused) == 0)
+    if (db_open_other(&env->target, names[i], "belay lock", ret_conn, &refused) == 0)
       return 0;
   }
-  return db_open(&run->env->target, "belay lock", &run->lock,
+  return db_open(&env->target, "belay lock", ret_conn,
                  err); /* some hosts allow only one database */
 }
 
-static int lock_holder(struct run *run, const char *oid, struct err *err)
+static int lock_holder(const struct run_env *env, struct db_conn *conn, const char *oid,
+                       struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
-  const char *class_id = arena_printf(run->arena, "%d", RUN_LOCK_CLASS);
+  const char *class_id = arena_printf(env->arena, "%d", RUN_LOCK_CLASS);
   int got = db_query(
-      run->lock, &r, &ignored,
+      conn, &r, &ignored,
       "SELECT l.pid, a.application_name, a.backend_start FROM pg_locks l LEFT JOIN "
       "pg_stat_activity a "
       "USING (pid) WHERE l.locktype = 'advisory' AND l.classid = $1::oid AND l.objid = $2::oid "
       "AND l.granted",
       class_id, oid, NULL);
   err_set(err, ERR_LOCKED, "another run of belay holds the lock on database %s",
-          run->env->target.database);
+          env->target.database);
   if (got == 0 && db_rows(r) > 0)
     err_detail(err, "backend %s, since %s", db_value(r, 0, 0), db_value(r, 0, 2));
   return err_hint(err, "Wait for it to end, or see what it is doing with: belay status");
+}
+
+int run_lock_database(const struct run_env *env, const char *oid, struct db_conn **ret_lock,
+                      struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  if (open_maintenance(env, &conn, err) < 0)
+    return -1;
+  const char *class_id = arena_printf(env->arena, "%d", RUN_LOCK_CLASS);
+  for (int i = 0; i < LOCK_TRIES; i++) {
+    const char *got;
+    if (db_query_value(conn, env->arena, &got, err,
+                       "SELECT pg_try_advisory_lock($1::int, ($2::bigint - CASE WHEN $2::bigint > "
+                       "2147483647 THEN "
+                       "4294967296 ELSE 0 END)::int)",
+                       class_id, oid, NULL) < 0)
+      return -1;
+    if (got[0] == 't') {
+      *ret_lock = TAKE(conn);
+      return 0;
+    }
+    clock_sleep_ms(LOCK_POLL_MS);
+  }
+  return lock_holder(env, conn, oid, err);
 }
 
 int run_lock(struct run *run, struct err *err)
@@ -63,23 +88,9 @@ int run_lock(struct run *run, struct err *err)
   const char *oid;
   if (db_query_value(run->conn, run->arena, &oid, err,
                      "SELECT oid::text FROM pg_database WHERE datname = current_database()",
-                     NULL) < 0 ||
-      open_maintenance(run, err) < 0)
+                     NULL) < 0)
     return -1;
-  const char *class_id = arena_printf(run->arena, "%d", RUN_LOCK_CLASS);
-  for (int i = 0; i < LOCK_TRIES; i++) {
-    const char *got;
-    if (db_query_value(run->lock, run->arena, &got, err,
-                       "SELECT pg_try_advisory_lock($1::int, ($2::bigint - CASE WHEN $2::bigint > "
-                       "2147483647 THEN "
-                       "4294967296 ELSE 0 END)::int)",
-                       class_id, oid, NULL) < 0)
-      return -1;
-    if (got[0] == 't')
-      return 0;
-    clock_sleep_ms(LOCK_POLL_MS);
-  }
-  return lock_holder(run, oid, err);
+  return run_lock_database(run->env, oid, &run->lock, err);
 }
 
 int run_tool_lock(struct run *run, struct err *err)

@@ -72,6 +72,21 @@ static char *list_literals(struct arena *arena, const char *value)
   return arena_strdup(arena, out.len ? out.data : "''");
 }
 
+char *catalog_set_clause(struct arena *arena, const char *name, const char *value)
+{
+  CLEANUP(text_clear) struct text quoted = TEXT_INIT;
+  for (const char *part = name, *dot;; part = dot + 1) { /* custom settings: class.name */
+    dot = strchr(part, '.');
+    size_t len = dot ? (size_t)(dot - part) : strlen(part);
+    text_puts(&quoted, sql_ident(arena, arena_strndup(arena, part, len)));
+    if (!dot)
+      break;
+    text_putc(&quoted, '.');
+  }
+  return arena_printf(arena, "SET %s TO %s", quoted.data,
+                      is_name_list(name) ? list_literals(arena, value) : sql_literal(arena, value));
+}
+
 /* One line `role=name value`; the role is quoted like an identifier and may be empty. */
 static void write_setting(struct catalog_writer *w, const char *line)
 {
@@ -84,24 +99,13 @@ static void write_setting(struct catalog_writer *w, const char *line)
   if (!space)
     return;
   char *setting = arena_strndup(w->arena, name, (size_t)(space - name));
-  const char *value =
-      is_name_list(setting) ? list_literals(w->arena, space + 1) : sql_literal(w->arena, space + 1);
   char *role = arena_strndup(w->arena, line, (size_t)(p - line));
   char *target = *role ? arena_printf(w->arena, "ROLE %s IN DATABASE %%1$I",
                                       catalog_escape_percent(w->arena, role))
                        : arena_strdup(w->arena, "DATABASE %1$I");
-  CLEANUP(text_clear) struct text quoted_name = TEXT_INIT;
-  for (const char *part = setting, *dot;; part = dot + 1) { /* custom settings: class.name */
-    dot = strchr(part, '.');
-    size_t len = dot ? (size_t)(dot - part) : strlen(part);
-    text_puts(&quoted_name, sql_ident(w->arena, arena_strndup(w->arena, part, len)));
-    if (!dot)
-      break;
-    text_putc(&quoted_name, '.');
-  }
-  char *statement = arena_printf(w->arena, "ALTER %s SET %s TO %s", target,
-                                 catalog_escape_percent(w->arena, quoted_name.data),
-                                 catalog_escape_percent(w->arena, value));
+  char *clause = catalog_set_clause(w->arena, setting, space + 1);
+  char *statement =
+      arena_printf(w->arena, "ALTER %s %s", target, catalog_escape_percent(w->arena, clause));
   catalog_write_for(w, CATALOG_FOR_SETTING, "%s", catalog_for_database(w->arena, statement));
 }
 
