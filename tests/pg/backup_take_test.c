@@ -219,11 +219,11 @@ static void a_kind_that_it_does_not_know_is_refused_by_name(void **state)
 {
   struct fixture *f = *state;
   run_sql(f, "source",
-          "CREATE TABLE t (a int);"
-          "CREATE AGGREGATE my_sum (int) (SFUNC = int4pl, STYPE = int)");
+          "CREATE TABLE t (a int); CREATE TYPE mood AS ENUM ('good');"
+          "COMMENT ON TYPE _mood IS 'x'");
   struct backup_options options = options_of(f, 1);
   struct backup_info info;
-  fails(f, backup_take(f->arena, &options, &info, &f->err), ERR_BACKUP, "my_sum");
+  fails(f, backup_take(f->arena, &options, &info, &f->err), ERR_BACKUP, "mood[]");
   assert_nothing_left(f);
 }
 

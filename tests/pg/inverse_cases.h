@@ -92,21 +92,23 @@ static const char base_schema[] =
     "CREATE TABLE halves (id integer, at date) PARTITION BY RANGE (at);"
     "CREATE TABLE halves_near PARTITION OF halves DEFAULT; CREATE FOREIGN TABLE halves_far"
     " PARTITION OF halves FOR VALUES FROM ('2020-01-01') TO ('2021-01-01') SERVER bare;"
-    "CREATE TRIGGER events_note AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION touch();"
+    "CREATE TRIGGER events_note AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION into_view();"
     "ALTER TABLE events_2025 DISABLE TRIGGER events_note;"
     "CREATE AGGREGATE longest(text) (SFUNC = text_larger, STYPE = text);"
-    "CREATE VIEW longest_notes AS SELECT longest(a) FROM notes;"
+    "CREATE VIEW longest_word AS SELECT longest(a) FROM (VALUES ('a')) AS v (a);"
     "CREATE TYPE span AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi);"
     "CREATE OPERATOR === (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text, COMMUTATOR = ===,"
-    " RESTRICT = eqsel); CREATE VIEW same_notes AS SELECT id FROM notes WHERE a === b;"
+    " RESTRICT = eqsel); CREATE VIEW same_words AS SELECT a === 'b' FROM (VALUES ('a')) AS v (a);"
     "CREATE OPERATOR FAMILY strange USING btree;"
-    "CREATE COLLATION own (LOCALE = 'C'); CREATE COLLATION audit.own (LOCALE = 'POSIX');"
+    "CREATE COLLATION own (LOCALE = 'C'); CREATE SCHEMA spare; CREATE COLLATION spare.own (LOCALE ="
+    " 'POSIX');"
     "ALTER TABLE animals ALTER COLUMN name TYPE text COLLATE own;"
     "CREATE TEXT SEARCH DICTIONARY plain_words (TEMPLATE = simple);"
     "CREATE TEXT SEARCH CONFIGURATION words (PARSER = \"default\");"
     "ALTER TEXT SEARCH CONFIGURATION words ADD MAPPING FOR word WITH plain_words, simple;"
     "ALTER TEXT SEARCH CONFIGURATION words ADD MAPPING FOR int WITH simple;"
-    "CREATE INDEX notes_words ON notes USING gin (to_tsvector('words', a));";
+    "CREATE TABLE pages (body text);"
+    "CREATE INDEX pages_words ON pages USING gin (to_tsvector('words', body));";
 
 struct inverse_case {
   const char *name, *sql;
@@ -573,7 +575,7 @@ static const struct inverse_case inverse_cases[] = {
      "COLLATE"
      " plain;",
      EXACT},
-    {"drop collation", "DROP COLLATION audit.own;", EXACT},
+    {"drop collation", "DROP COLLATION spare.own;", EXACT},
     {"change a collation in use",
      "ALTER TABLE animals ALTER COLUMN name TYPE text; DROP COLLATION own; CREATE COLLATION own"
      " (LOCALE = 'POSIX'); ALTER TABLE animals ALTER COLUMN name TYPE text COLLATE own;",
