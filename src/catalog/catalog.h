@@ -55,7 +55,9 @@ enum catalog_kind {
   CATALOG_TRANSFORM, /* definition, comment. Identity "FOR type LANGUAGE name" */
   CATALOG_OPERATOR,  /* definition, owner, comment. Identity "schema.+ (left, right)" */
   CATALOG_OPERATOR_FAMILY,  /* definition, members (JSON array of what ALTER ... ADD adds: those
-                              of no class), owner, comment. Identity "schema.name USING btree" */
+                              of no class), owner, comment. Identity "schema.name USING btree".
+                              Of the server's own, without definition: those with members that
+                              are not the server's; removed_members, brought_members */
   CATALOG_OPERATOR_CLASS,   /* definition, owner, comment. Identity "schema.name USING btree" */
   CATALOG_CONVERSION,       /* definition, owner, comment */
   CATALOG_TS_PARSER,        /* definition, comment */

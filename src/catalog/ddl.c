@@ -361,8 +361,27 @@ static void write_drops(struct catalog_writer *w)
 {
   if (!catalog_find_name(w->catalog, CATALOG_SCHEMA, "public"))
     catalog_write_for(w, CATALOG_FOR_DROP, "DROP SCHEMA IF EXISTS public");
-  if (!catalog_find_name(w->catalog, CATALOG_EXTENSION, "plpgsql"))
+  if (catalog_find_name(w->catalog, CATALOG_LANGUAGE, "plpgsql"))
     catalog_write_for(w, CATALOG_FOR_DROP, "DROP EXTENSION IF EXISTS plpgsql");
+}
+
+/* The language of DO goes after the last DO: with the properties of the database, whose end a
+ * restore brings last. */
+static void write_last_drop(struct catalog_writer *w)
+{
+  if (!w->object || catalog_find_name(w->catalog, CATALOG_EXTENSION, "plpgsql") ||
+      catalog_find_name(w->catalog, CATALOG_LANGUAGE, "plpgsql"))
+    return;
+  w->section = CATALOG_PRE_DATA;
+  catalog_write_for(w, CATALOG_FOR_CHANGE, "DROP EXTENSION IF EXISTS plpgsql");
+}
+
+static const struct catalog_object *database_of(const struct catalog *c)
+{
+  for (size_t i = 0; i < c->object_count; i++)
+    if (c->objects[i]->kind == CATALOG_DATABASE)
+      return c->objects[i];
+  return NULL;
 }
 
 static int write_node(struct catalog_writer *w, const struct node *n, struct err *err)
@@ -415,6 +434,8 @@ int catalog_ddl(struct arena *arena, const struct catalog *c, int sections,
   for (size_t i = 0; i < d.nodes.len; i++)
     if (write_node(&w, nodes[i], err) < 0)
       return err_wrap(err, "writing the schema");
+  w.object = database_of(c);
+  write_last_drop(&w);
   for (size_t i = 0; i < all.len; i++)
     if (all.at[i].section & (enum catalog_section)sections)
       vec_push(arena, &script, all.at[i]);

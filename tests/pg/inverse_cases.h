@@ -566,7 +566,7 @@ static const struct inverse_case inverse_cases[] = {
      " bigint);",
      EXACT},
     {"grow the server's own operator family",
-     "ALTER OPERATOR FAMILY integer_ops USING hash ADD OPERATOR 1 ===(text, text);", NONE},
+     "ALTER OPERATOR FAMILY integer_ops USING hash ADD OPERATOR 1 ===(text, text);", EXACT},
     {"drop operator family", "DROP OPERATOR FAMILY strange USING btree;", EXACT},
     {"new cast", "CREATE CAST (int AS box) WITH INOUT; COMMENT ON CAST (int AS box) IS 'x';",
      EXACT},

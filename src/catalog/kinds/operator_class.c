@@ -2,6 +2,8 @@
 
 /* The family is always named: one of its own is made before the class. */
 /* clang-format off */
+#define OF_THIS_CLASS(class, member) Q_CLASS_OF(class, member) " AND x.refobjid = c.oid)"
+
 static const char *query(struct arena *arena, int server_major)
 {
   UNUSED(arena);
@@ -15,8 +17,7 @@ static const char *query(struct arena *arena, int server_major)
          " c.opcintype END), NULL), m.members) AS definition," Q_OWNER("c.opcowner")
          "d.description AS comment FROM pg_opclass c CROSS JOIN LATERAL "
          Q_MEMBERS("string_agg(E'\\n  ' || m.member, ',' ORDER BY m.sort, m.number,"
-                   " m.member COLLATE \"C\") AS members", "pg_opclass", "c.oid",
-                   "c.opcfamily")
+                   " m.member COLLATE \"C\") AS members", "c.opcfamily", OF_THIS_CLASS)
          " m JOIN pg_namespace n ON n.oid = c.opcnamespace JOIN pg_am a ON a.oid ="
          " c.opcmethod JOIN pg_opfamily f ON f.oid = c.opcfamily JOIN pg_namespace fn ON fn.oid ="
          " f.opfnamespace" Q_COMMENT_JOIN("pg_opclass", "c.oid") " WHERE " Q_USER_SCHEMA " AND"
