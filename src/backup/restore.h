@@ -50,6 +50,8 @@ int restore_run(struct restore *restore, const struct restore_items *items, cons
 /* The same inside the transaction that the caller has begun. */
 int restore_run_within(struct restore *restore, const struct restore_items *items, const char *what,
                        struct err *err);
+/* What to do where a function of the user does not find a name. */
+void restore_explain(struct err *err);
 int restore_statement_error(const char *what, const char *sql, struct err *err);
 bool restore_names_role(const struct restore_item *item);
 

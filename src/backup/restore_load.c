@@ -50,8 +50,10 @@ int restore_put_part(const struct restore *restore, struct db_conn *conn,
   int64_t rows = 0;
   if (archive_read(restore->archive, part, &raw, err) < 0)
     return -1;
-  if (raw.len > 0 && put_part_within(conn, table, &raw, &rows, err) < 0)
+  if (raw.len > 0 && put_part_within(conn, table, &raw, &rows, err) < 0) {
+    restore_explain(err);
     return err_wrap(err, "loading %s (part %d)", part->object, part->part);
+  }
   if (rows != part->rows)
     return err_set(err, ERR_DAMAGED,
                    "%s: part %d holds %" PRId64 " rows, the manifest says %" PRId64, part->object,

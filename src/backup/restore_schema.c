@@ -46,15 +46,46 @@ bool restore_names_role(const struct restore_item *item)
          (mark_is_for(mark, CATALOG_FOR_SETTING) && strstr(item->sql, "ALTER ROLE "));
 }
 
+/* The name of the function in "in PL/pgSQL function app.f(integer) line 1 at RETURN". */
+static char *function_of(struct arena *arena, const char *detail)
+{
+  static const char word[] = " function ";
+  const char *name = detail ? strstr(detail, word) : NULL;
+  if (!name || !begins(detail, "in "))
+    return NULL;
+  name += sizeof(word) - 1;
+  const char *end = strstr(name, " line ");
+  for (const char *p = end; p && (p = strstr(p + 1, " line "));)
+    end = p;
+  if (!end) /* SQL function "f" during startup */
+    end = name + (*name == '"' ? strcspn(name + 1, "\"") + 2 : strcspn(name, " "));
+  return arena_printf(arena, "%.*s", (int)(end - name), name);
+}
+
+void restore_explain(struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  const char *function = function_of(arena, err->detail);
+  if (function)
+    err_hint(err,
+             "The function finds names by search_path, which is empty in a restore. The rows are"
+             " safe in the backup. Go on with: belay restore --schema-only; there ALTER FUNCTION %s"
+             " SET search_path = (its schemas); then belay restore --data-only. Do the same in the"
+             " database that was backed up.",
+             function);
+}
+
 int restore_statement_error(const char *object, const char *sql, struct err *err)
 {
   enum { SHOWN = 200 };
+  restore_explain(err);
   bool secret = begins(sql, "CREATE SUBSCRIPTION ") || begins(sql, "CREATE USER MAPPING ");
   if (secret && !err->detail)
     err_detail(err, "statement: %.*s (the rest holds a secret)",
                (int)(strcspn(sql, "'") < SHOWN ? strcspn(sql, "'") : SHOWN), sql);
-  else if (!err->detail)
-    err_detail(err, "statement: %.*s%s", SHOWN, sql, strlen(sql) > SHOWN ? " ..." : "");
+  else if (!secret && (!err->detail || begins(err->detail, "in ")))
+    err_detail(err, "statement: %.*s%s%s%s", SHOWN, sql, strlen(sql) > SHOWN ? " ..." : "",
+               err->detail ? "; " : "", err->detail ? err->detail : "");
   return err_wrap(err, "restoring %s", object);
 }
 
@@ -116,6 +147,12 @@ static bool is_left_out(const struct restore *restore, const struct restore_item
   return restore->options->schema_only && mark_is_for(&item->mark, CATALOG_FOR_REFRESH);
 }
 
+static const char *title_of(const struct restore *restore, const struct restore_item *item,
+                            const char *otherwise)
+{
+  return item->mark.kind ? mark_title(restore->arena, &item->mark) : otherwise;
+}
+
 int restore_run_within(struct restore *restore, const struct restore_items *items, const char *what,
                        struct err *err)
 {
@@ -123,7 +160,7 @@ int restore_run_within(struct restore *restore, const struct restore_items *item
     if (interrupt_check(err) < 0)
       return -1;
     if (!is_left_out(restore, &items->at[i]) && run_item(restore, &items->at[i], err) < 0)
-      return restore_statement_error(what, items->at[i].sql, err);
+      return restore_statement_error(title_of(restore, &items->at[i], what), items->at[i].sql, err);
   }
   return 0;
 }
@@ -146,7 +183,7 @@ int restore_run(struct restore *restore, const struct restore_items *items, cons
     if (!item->bare && in_transaction++ == 0 && db_exec(restore->conn, "BEGIN", err) < 0)
       return err_wrap(err, "restoring %s", what);
     if (run_item(restore, item, err) < 0)
-      return restore_statement_error(what, item->sql, err);
+      return restore_statement_error(title_of(restore, item, what), item->sql, err);
   }
   if (in_transaction && db_exec(restore->conn, "COMMIT", err) < 0)
     return err_wrap(err, "restoring %s", what);

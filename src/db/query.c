@@ -4,6 +4,29 @@
 
 enum { PARAMETERS_MAX = 16 };
 
+/* "PL/pgSQL function app.f(integer) line 1 at RETURN", where a name is missing in a function. */
+static void say_where(const PGresult *result, struct err *err)
+{
+  const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
+  bool missing = err_sqlstate_is(err, "42P01") || err_sqlstate_is(err, "42883") ||
+                 err_sqlstate_is(err, "42704");
+  while (missing && !err->detail && context && *context) {
+    size_t len = strcspn(context, "\n");
+    if (strncmp(context, "PL/pgSQL function ", 18) == 0 ||
+        strncmp(context, "SQL function ", 13) == 0)
+      err_detail(err, "in %.*s", (int)len, context);
+    context += len + (context[len] == '\n');
+  }
+}
+
+static void say_how_many_locks(struct err *err)
+{
+  if (err_sqlstate_is(err, "53200") && err->hint && strstr(err->hint, "max_locks_per_transaction"))
+    err_hint(err, "Set max_locks_per_transaction to at least what this says in the largest"
+                  " database, and restart the server: SELECT 64 + count(*) /"
+                  " current_setting('max_connections')::int FROM pg_class;");
+}
+
 int db_result_error(const struct db_conn *conn, const PGresult *result, struct err *err)
 {
   const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
@@ -24,6 +47,8 @@ int db_result_error(const struct db_conn *conn, const PGresult *result, struct e
     err_detail(err, "%s", detail);
   if (hint)
     err_hint(err, "%s", hint);
+  say_where(result, err);
+  say_how_many_locks(err);
   return -1;
 }
 

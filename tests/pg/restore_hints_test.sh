@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# A function that finds names by search_path stops a restore, as it stops pg_restore's: the error names object, statement
+# and function and says how to go on, and that way works. And a database without plpgsql that has settings.
+# shellcheck source=tests/harness/lib.sh
+. "$(dirname "$0")/../harness/lib.sh"
+project
+url() { echo "postgresql://$PGUSER@/$1?host=$PGHOST&port=$PGPORT"; }
+has() { grep -qF -- "$1" "$scratch/out" || fail "no \"$1\""; }
+store=file:$PWD/hints
+
+# made NAME SQL: a database of its own with table app.t, backed up
+made() {
+  sql "CREATE DATABASE $1" postgres
+  sql "CREATE SCHEMA app; CREATE TABLE app.rates (r int); INSERT INTO app.rates VALUES (3);
+    CREATE FUNCTION app.rate(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN \$1 * (SELECT r FROM rates); END';
+    CREATE TABLE app.t (a int); INSERT INTO app.t VALUES (1); SET search_path = app; $2" "$1"
+  "$BELAY" backup -d "$(url "$1")" -s "$store/$1" >"$scratch/out" 2>&1 || fail "backup of $1"
+}
+refused() { # refused NAME OBJECT STATEMENT
+  ! "$BELAY" restore latest --into "$1_copy" -d "$(url "$1")" -s "$store/$1" >"$scratch/out" 2>&1 || fail "$1 was restored"
+  has "$2"
+  has "$3"
+  has 'ALTER FUNCTION app.rate(integer) SET search_path'
+  has 'rows are safe in the backup'
+}
+
+made by_index 'CREATE INDEX t_rate ON t (rate(a))'
+refused by_index 'index app.t.t_rate' 'CREATE INDEX t_rate'
+made by_view 'CREATE MATERIALIZED VIEW v AS SELECT rate(a) FROM t'
+refused by_view 'materialized view app.v' 'REFRESH MATERIALIZED VIEW'
+made by_check 'ALTER TABLE t ADD CONSTRAINT c CHECK (rate(a) > 0)'
+refused by_check 'app.t' 'loading app.t'
+
+# the way that the hint shows
+sql 'DROP DATABASE IF EXISTS by_index_copy' postgres
+"$BELAY" restore latest --schema-only --into by_index_copy -d "$(url by_index)" -s "$store/by_index" >"$scratch/out" 2>&1 ||
+  fail 'schema only'
+sql 'ALTER FUNCTION app.rate(integer) SET search_path = app' by_index_copy
+"$BELAY" restore latest --data-only --into by_index_copy -d "$(url by_index)" -s "$store/by_index" --yes >"$scratch/out" 2>&1 ||
+  fail 'data only'
+[ "$(sql 'SELECT a FROM app.t' by_index_copy)" = 1 ] || fail 'no rows'
+
+# without plpgsql, yet with what only DO can write
+sql 'CREATE DATABASE plain' postgres
+sql "DROP EXTENSION plpgsql; ALTER DATABASE plain SET work_mem = '5MB'; COMMENT ON DATABASE plain IS 'no language';
+  GRANT TEMPORARY ON DATABASE plain TO PUBLIC; COMMENT ON SCHEMA public IS 'x'" plain
+"$BELAY" backup -d "$(url plain)" -s "$store/plain" >"$scratch/out" 2>&1 || fail 'backup of plain'
+"$BELAY" restore latest --into plain_copy -d "$(url plain)" -s "$store/plain" >"$scratch/out" 2>&1 || fail 'restore of plain'
+[ "$(sql 'SELECT count(*) FROM pg_extension' plain_copy)" = 0 ] || fail 'plpgsql is still there'
+[ "$(sql 'SHOW work_mem' plain_copy)" = 5MB ] || fail 'no settings'
