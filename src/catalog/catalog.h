@@ -249,8 +249,9 @@ int catalog_ddl(struct arena *arena, const struct catalog *c, int sections,
  * of CREATE TABLE (columns): used by the inverse. Every catalog_statement holds ONE statement. What
  * must wait for rows (row security, REFRESH) has section POST_DATA. A partition's ATTACH is a
  * statement of its own. An index or constraint brings its CLUSTER ON and REPLICA IDENTITY. Not
- * written, because it may not be possible yet: OWNED BY of a sequence, what an inheritance child
- * has otherwise than its parent. Not written, because others bring it: an inherited CHECK. */
+ * written, because it may not be possible yet: OWNED BY of a sequence, trigger_states, what an
+ * inheritance child has otherwise than its parent. Not written, because others bring it: an
+ * inherited CHECK. */
 int catalog_create_object(struct arena *arena, const struct catalog *c,
                           const struct catalog_object *object, struct catalog_script *ret,
                           struct err *err);

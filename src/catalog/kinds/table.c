@@ -234,7 +234,9 @@ void catalog_write_table_rest(struct catalog_writer *w, const struct catalog_obj
   if (catalog_get(o, "force_row_security"))
     catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE ONLY %s FORCE ROW LEVEL SECURITY",
                       o->identity);
-  struct strings triggers = catalog_json_strings(w->arena, catalog_get(o, "trigger_states"));
+  struct strings triggers = {0};
+  if (w->whole) /* else the trigger that they come from may not be there yet */
+    triggers = catalog_json_strings(w->arena, catalog_get(o, "trigger_states"));
   for (size_t i = 0; i + 1 < triggers.len; i += 2)
     catalog_write_for(w, CATALOG_FOR_CHANGE, "ALTER TABLE ONLY %s %s TRIGGER %s", o->identity,
                       catalog_enable_words(triggers.at[i + 1]),
