@@ -99,6 +99,12 @@ struct restore_options {
   bool no_tablespaces;                       /* all into the default one */
   struct strings skip_extensions;
   struct strings tables; /* patterns: these tables and what belongs to them; none: everything */
+  /* Called in the transaction that finishes the database, before its commit; may be NULL. */
+  int (*check)(void *context, struct db_conn *conn, const struct strings *missing_roles,
+               struct err *err);
+  void *check_context;
+  bool scratch; /* that transaction is rolled back: the database stays marked as unfinished, and is
+                   the caller's to drop. What another scratch restore left is replaced. */
   /* What the caller should say before anything is made, a line each; may be NULL. */
   void (*note)(void *context, const char *line);
   void *note_context;
@@ -115,8 +121,8 @@ struct restore_report {
 int backup_restore(struct arena *arena, const struct restore_options *options,
                    struct restore_report *ret, struct err *err);
 
-/* Does the database that was restored hold what the manifest says: row counts, fingerprint of the
- * schema (owners false: but for owners and privileges). ERR_DAMAGED. */
+/* Does the database that was restored hold what the manifest says: rows and content, fingerprint
+ * of the schema (owners false: but for owners and privileges). ERR_DAMAGED. */
 int backup_check_restored(struct arena *arena, const struct restore_options *options, bool owners,
                           struct err *err);
 
@@ -127,12 +133,22 @@ struct verify_report {
   uint64_t bytes;
   struct strings missing_roles; /* RESTORE: owners that the scratch server lacks; then owners and
                                    privileges were left out of the comparison */
+  struct strings uncompared;    /* tables of which only the rows could be counted: the manifest has
+                                   no digest of their content, or RESTORE has none to compare */
 };
-/* HASH: every byte against the manifest. EXPAND: also every chunk expands, row counts agree.
- * RESTORE: also a real restore into a scratch database on target (dropped afterwards), row
- * counts and schema fingerprint compared. ERR_DAMAGED. */
-int backup_verify(struct arena *arena, struct place *place, const char *prefix,
-                  enum backup_level level, const struct db_target *target,
+struct verify_options {
+  struct place *place;
+  const char *prefix; /* of the backup */
+  enum backup_level level;
+  const struct db_target *target; /* RESTORE: any database of the scratch server */
+  int jobs;
+};
+/* HASH: every byte against the manifest. EXPAND: also every chunk expands and is whole COPY data,
+ * row counts and digests of the tables' content agree. RESTORE: also a real restore into the
+ * scratch database belay_verify_<id> (dropped afterwards; one left by a killed verify is
+ * replaced): schema fingerprint, row counts and content are read back and compared. ERR_DAMAGED.
+ */
+int backup_verify(struct arena *arena, const struct verify_options *options,
                   struct verify_report *ret, struct err *err);
 
 /* The text of RECOVER.txt for a manifest: how to restore with tar, zstd and psql alone. It is a

@@ -89,17 +89,23 @@ int chunks_read_content(struct db_conn *conn, const char *copy_sql, enum chunks_
   return 0;
 }
 
-/* One row a line: line breaks inside values are escaped. */
-static int64_t count_text(const char *p, const char *end)
+static void add_content(struct chunks_content *sum, const char *row, const char *end)
 {
-  int64_t rows = 0;
-  for (; p < end; rows++) {
-    p = memchr(p, '\n', (size_t)(end - p));
-    if (!p)
-      return -1;
-    p++;
+  sum->rows++;
+  sum->digest += store_digest(row, (size_t)(end - row));
+}
+
+/* One row a line: line breaks inside values are escaped. */
+static bool read_text(const char *p, const char *end, struct chunks_content *ret)
+{
+  while (p < end) {
+    const char *newline = memchr(p, '\n', (size_t)(end - p));
+    if (!newline)
+      return false;
+    add_content(ret, p, newline + 1);
+    p = newline + 1;
   }
-  return rows;
+  return true;
 }
 
 static uint32_t big_endian(const char *p, int bytes)
@@ -127,25 +133,36 @@ static const char *skip_fields(const char *p, const char *end, uint32_t count)
   return p;
 }
 
-static int64_t count_binary(const char *p, const char *end)
+static bool read_binary(const char *p, const char *end, struct chunks_content *ret)
 {
   size_t header = header_size(p, (size_t)(end - p));
   if (!header)
-    return -1;
+    return false;
   p += header;
-  for (int64_t rows = 0; end - p >= FIELD_COUNT_BYTES; rows++) {
+  while (end - p >= FIELD_COUNT_BYTES) {
     if (memcmp(p, trailer, sizeof(trailer)) == 0)
-      return p + sizeof(trailer) == end ? rows : -1;
+      return p + sizeof(trailer) == end;
+    const char *row = p;
     p = skip_fields(p + FIELD_COUNT_BYTES, end, big_endian(p, FIELD_COUNT_BYTES));
     if (!p)
-      return -1;
+      return false;
+    add_content(ret, row, p);
   }
-  return -1;
+  return false;
+}
+
+bool chunks_part_content(enum chunks_format format, const char *raw, size_t len,
+                         struct chunks_content *ret)
+{
+  *ret = (struct chunks_content){0};
+  return format == CHUNKS_BINARY ? read_binary(raw, raw + len, ret)
+                                 : read_text(raw, raw + len, ret);
 }
 
 int64_t chunks_count_rows(enum chunks_format format, const char *raw, size_t len)
 {
-  return format == CHUNKS_BINARY ? count_binary(raw, raw + len) : count_text(raw, raw + len);
+  struct chunks_content content;
+  return chunks_part_content(format, raw, len, &content) ? content.rows : -1;
 }
 
 /* ---- rows into parts ---- */

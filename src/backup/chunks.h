@@ -38,7 +38,10 @@ int chunks_copy(struct db_conn *conn, const char *copy_sql, struct chunks_object
 /* What COPY ... TO STDOUT gives, without keeping it. */
 int chunks_read_content(struct db_conn *conn, const char *copy_sql, enum chunks_format format,
                         struct chunks_content *ret, struct err *err);
-/* The rows of one part; -1: it ends in the middle of one, or is no COPY data. */
+/* What one part holds; false: it ends in the middle of a row, or is no COPY data. */
+bool chunks_part_content(enum chunks_format format, const char *raw, size_t len,
+                         struct chunks_content *ret);
+/* Its rows alone; -1 for false. */
 int64_t chunks_count_rows(enum chunks_format format, const char *raw, size_t len);
 
 /* ---- captures: text, one COPY an object ---- */

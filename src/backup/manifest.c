@@ -1,5 +1,6 @@
 #include "backup/manifest.h"
 
+#include "base/fs.h"
 #include "sql/quote.h"
 
 const char *backup_string(const struct archive *archive, const char *key)
@@ -89,6 +90,8 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
                    "id, database, created_at, server_version, fingerprint or totals is"
                    " missing",
                    err);
+  if (strcmp(info.id, fs_basename(archive->prefix)) != 0)
+    return damaged(archive, arena_printf(arena, "it is the manifest of backup %s", info.id), err);
   for (size_t i = 0; i < archive->entries.len; i++) {
     info.raw_bytes += archive->entries.at[i].raw_size;
     info.bytes += archive->entries.at[i].size;

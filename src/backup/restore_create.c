@@ -37,16 +37,19 @@ int restore_check_name(const struct restore *restore, struct db_conn *conn, stru
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(conn, &r, err,
                "SELECT pg_catalog.shobj_description(d.oid, 'pg_database'), (SELECT"
-               " pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)"
+               " pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid),"
+               " d.datconnlimit"
                " FROM pg_catalog.pg_database d WHERE d.datname = $1",
                into, NULL) < 0)
     return -1;
   if (db_rows(r) == 0)
     return 0;
   const char *comment = db_value(r, 0, 0);
-  if (is_unfinished(comment)) {
-    if (!restore->options->replace_unfinished || db_int(r, 0, 1) > 0)
-      return refuse_unfinished(restore, comment, db_int(r, 0, 1), err);
+  bool fresh = !comment && db_int(r, 0, 2) == 0;
+  if (is_unfinished(comment) || (restore->options->scratch && fresh)) {
+    bool replace = restore->options->replace_unfinished || restore->options->scratch;
+    if (!replace || db_int(r, 0, 1) > 0)
+      return refuse_unfinished(restore, fresh ? "just made" : comment, db_int(r, 0, 1), err);
     restore_forget_subscriptions(restore->options->target, into);
     /* without FORCE: should somebody have come in just now, he stays */
     if (db_execf(conn, err, "DROP DATABASE %s", sql_ident(restore->arena, into)) < 0)
@@ -55,6 +58,12 @@ int restore_check_name(const struct restore *restore, struct db_conn *conn, stru
   }
   err_set(err, ERR_REFUSED, "database %s exists; a restore never touches an existing database",
           into);
+  if (fresh)
+    return err_hint(err,
+                    "Choose another name with --into. If this is what a restore left that was"
+                    " killed as soon as it had made it (it is closed and has no comment), type:"
+                    " DROP DATABASE %s;",
+                    sql_ident(restore->arena, into));
   return err_hint(err, "Choose another name with --into.");
 }
 
@@ -129,16 +138,25 @@ bool restore_is_of_database(const struct restore_item *item)
          strstr(item->sql, "BEGIN EXECUTE format(") && strstr(item->sql, ", current_database(), ");
 }
 
-int restore_finish(struct restore *restore, struct err *err)
+static int finish(struct restore *restore, struct err *err)
 {
-  const char *name = sql_ident(restore->arena, restore->options->into);
+  const struct restore_options *options = restore->options;
+  const char *name = sql_ident(restore->arena, options->into);
   if (db_execf(restore->conn, err,
                "BEGIN; COMMENT ON DATABASE %s IS NULL;"
                " ALTER DATABASE %s CONNECTION LIMIT -1",
                name, name) < 0 ||
-      restore_run_within(restore, &restore->of_database, "the properties of the database", err) <
-          0 ||
-      db_exec(restore->conn, "COMMIT", err) < 0)
+      restore_run_within(restore, &restore->of_database, "the properties of the database", err) < 0)
+    return -1;
+  if (options->check &&
+      options->check(options->check_context, restore->conn, &restore->missing_roles, err) < 0)
+    return -1;
+  return db_exec(restore->conn, options->scratch ? "ROLLBACK" : "COMMIT", err);
+}
+
+int restore_finish(struct restore *restore, struct err *err)
+{
+  if (finish(restore, err) < 0)
     return err_wrap(err, "finishing database %s", restore->options->into);
   return 0;
 }

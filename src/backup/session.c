@@ -11,7 +11,10 @@ int backup_session(struct db_conn *conn, struct err *err)
       "SET TimeZone = 'UTC'; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on;"
       /* names that exist on some versions only */
       "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
-      " WHERE name IN ('idle_session_timeout', 'transaction_timeout');";
+      " WHERE name IN ('idle_session_timeout', 'transaction_timeout');"
+      /* should this process be killed, its sessions end, whatever they are doing */
+      "SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings"
+      " WHERE name = 'client_connection_check_interval' AND pg_catalog.version() ~ 'linux';";
   return db_exec(conn, settings, err);
 }
 

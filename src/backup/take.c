@@ -52,15 +52,22 @@ static void remove_rest(const struct take *take)
   (void)place_delete_prefix(take->options->place, take->prefix, &ignored);
 }
 
+/* A backup does not fail because of what another one left; prune names it. */
+static void sweep(const struct take *take, const char *database_prefix)
+{
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  (void)take_sweep(take->arena, take->options->place, database_prefix, &ignored);
+}
+
 static int take_all(struct take *take, struct backup_info *ret_info, struct err *err)
 {
   if (take_connect(take, &take->leader, err) < 0)
     return -1;
   take->database = arena_strdup(take->arena, db_database(take->leader));
-  take->prefix =
-      arena_printf(take->arena, "%s/backups/%s",
-                   place_key_escape(take->arena, take->options->target->database), take->id);
-  if (take_begin(take, err) < 0 ||
+  const char *under = place_key_escape(take->arena, take->options->target->database);
+  take->prefix = arena_printf(take->arena, "%s/backups/%s", under, take->id);
+  sweep(take, under);
+  if (take_begin(take, err) < 0 || take_hold(take, err) < 0 ||
       archive_create(take->options->place, take->prefix, take->options->level,
                      take->options->jobs + 1, &take->archive, err) < 0)
     return -1;
@@ -79,6 +86,7 @@ int backup_take(struct arena *arena, const struct backup_options *options,
                    options->jobs);
   struct take take = {.arena = arena, .options = options, .id = clock_new_id(arena)};
   int rc = take_all(&take, ret_info, err);
+  sink_free(take.hold);
   db_close(take.leader);
   if (rc < 0 && interrupt_pending()) { /* whatever it was that the signal made fail */
     err_clear(err);

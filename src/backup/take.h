@@ -8,6 +8,7 @@
  *   take_large.c   rows too large for the server to send
  *   take_schema.c  SQL members: pre-data, post-data, sequences
  *   take_manifest.c what the manifest says about the database
+ *   take_sweep.c   what killed backups left in the store
  */
 #pragma once
 
@@ -46,6 +47,7 @@ struct take {
   const struct backup_options *options;
   struct db_conn *leader;
   struct archive_writer *archive;
+  struct sink *hold;         /* open as long as the backup is made: see take_hold */
   struct take_tables tables; /* sorted by size, largest first */
   int attempts;
   const char *database; /* as the server calls it */
@@ -105,3 +107,9 @@ int take_sequences(struct take *take, struct err *err);
 
 /* take_manifest.c */
 int take_manifest(struct take *take, json_t **ret_extra, struct err *err);
+
+/* take_sweep.c: before anything is written under the prefix, take_hold: others see that it is being
+ * written. take_sweep removes the unfinished backups of a database that nobody is writing. */
+int take_hold(struct take *take, struct err *err);
+int take_sweep(struct arena *arena, struct place *place, const char *database_prefix,
+               struct err *err);

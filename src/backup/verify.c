@@ -1,48 +1,112 @@
+#include <stdatomic.h>
+
 #include "backup/manifest.h"
 #include "backup/restore.h"
+#include "backup/workers.h"
 #include "base/interrupt.h"
 #include "sql/quote.h"
 #include "sql/script.h"
 
 struct verify {
   struct arena *arena;
-  struct place *place;
+  const struct verify_options *options;
   const struct archive *archive;
   const char *id;
   struct backup_tables tables;
-  struct map *by_identity; /* of them */
   struct verify_report report;
 };
 
+/* What the workers share: each takes the next item. */
+struct group;
+VEC_TYPE(groups, struct group *);
+struct checking {
+  struct verify *verify;
+  struct workers *workers;
+  atomic_size_t next;
+  struct map *by_identity;       /* expand: struct found of a table */
+  const struct restore *restore; /* restore: how to connect */
+  const struct groups *groups;
+};
+
+static int check_all(struct checking *checking, const struct workers_job *job, struct err *err)
+{
+  CLEANUP(workers_freep) struct workers *workers = workers_new();
+  struct workers_job mine = *job;
+  mine.count = checking->verify->options->jobs;
+  mine.context = checking;
+  checking->workers = workers;
+  return workers_run(workers, &mine, err);
+}
+
+/* The names of tables that cannot be compared by their content. */
+static void note_uncompared(struct verify *v, const char *identity)
+{
+  for (size_t i = 0; i < v->report.uncompared.len; i++)
+    if (strcmp(v->report.uncompared.at[i], identity) == 0)
+      return;
+  vec_push(v->arena, &v->report.uncompared, identity);
+}
+
 /* ---- expand ---- */
 
-static int check_member(struct verify *v, const struct archive_entry *e, struct err *err)
+struct found {
+  const struct backup_table *table;
+  struct chunks_content content; /* of its members; under the lock */
+};
+
+static int check_sql(struct verify *v, const struct archive_entry *e, struct err *err)
 {
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
   CLEANUP(text_clear) struct text raw = TEXT_INIT;
+  struct sql_script *script;
   if (interrupt_check(err) < 0 || archive_read(v->archive, e, &raw, err) < 0)
     return -1;
-  if (strcmp(e->kind, "sql") == 0) {
-    CLEANUP(arena_freep) struct arena *arena = arena_new();
-    struct sql_script *script;
-    if (sql_script_read(arena, e->object, raw.data, raw.len, &script, err) < 0)
-      return err_recode(err, ERR_DAMAGED);
-  }
-  if (strcmp(e->kind, "data") != 0)
+  if (sql_script_read(arena, e->object, raw.data, raw.len, &script, err) == 0)
     return 0;
-  /* a member that belongs to no table is named by backup_check_rows */
-  const struct backup_table *table = map_get(v->by_identity, e->object);
-  int64_t rows = chunks_count_rows(table ? table->format : CHUNKS_TEXT, raw.data, raw.len);
-  if (rows < 0)
-    return err_set(err, ERR_DAMAGED, "member %s (%s, part %d) ends in the middle of a row", e->id,
-                   e->object, e->part);
-  if (rows != e->rows)
+  err_recode(err, ERR_DAMAGED);
+  return err_wrap(err, "member %s (%s)", e->id, e->object);
+}
+
+static int check_data(struct checking *checking, const struct archive_entry *e, struct err *err)
+{
+  const struct archive *archive = checking->verify->archive;
+  CLEANUP(text_clear) struct text raw = TEXT_INIT;
+  struct chunks_content content;
+  struct found *found = map_get(checking->by_identity, e->object);
+  if (!found)
+    return err_set(err, ERR_DAMAGED, "%s/manifest.json: member %s belongs to no table (%s)",
+                   archive->prefix, e->id, e->object);
+  if (archive_read(archive, e, &raw, err) < 0)
+    return -1;
+  if (!chunks_part_content(found->table->format, raw.data, raw.len, &content))
+    return err_set(err, ERR_DAMAGED,
+                   "member %s (%s, part %d) is no %s COPY data, or ends in the middle of a row",
+                   e->id, e->object, e->part,
+                   found->table->format == CHUNKS_BINARY ? "binary" : "text");
+  if (content.rows != e->rows)
     return err_set(err, ERR_DAMAGED,
                    "member %s (%s, part %d) holds %" PRId64 " rows, the manifest says %" PRId64,
-                   e->id, e->object, e->part, rows, e->rows);
+                   e->id, e->object, e->part, content.rows, e->rows);
+  workers_lock(checking->workers);
+  chunks_content_add(&found->content, &content);
+  workers_unlock(checking->workers);
   return 0;
 }
 
-static int check_sql_members(const struct verify *v, struct err *err)
+static int check_members_work(void *context, struct db_conn *conn, int number, struct err *err)
+{
+  UNUSED(conn);
+  UNUSED(number);
+  struct checking *checking = context;
+  const struct archive_entries *entries = &checking->verify->archive->entries;
+  for (size_t i; !workers_stopped(checking->workers) &&
+                 (i = atomic_fetch_add(&checking->next, 1)) < entries->len;)
+    if (strcmp(entries->at[i].kind, "data") == 0 && check_data(checking, &entries->at[i], err) < 0)
+      return -1;
+  return 0;
+}
+
+static int check_sql_members(struct verify *v, struct err *err)
 {
   static const char *const needed[] = {"pre-data", "sequences", "post-data"};
   for (size_t n = 0; n < COUNT_OF(needed); n++) {
@@ -55,55 +119,106 @@ static int check_sql_members(const struct verify *v, struct err *err)
       return err_set(err, ERR_DAMAGED, "%s: there is no member \"%s\"", v->archive->prefix,
                      needed[n]);
   }
+  for (size_t i = 0; i < v->archive->entries.len; i++)
+    if (strcmp(v->archive->entries.at[i].kind, "sql") == 0 &&
+        check_sql(v, &v->archive->entries.at[i], err) < 0)
+      return -1;
   return 0;
+}
+
+static int check_digest(struct verify *v, const struct found *found, struct err *err)
+{
+  const struct backup_table *t = found->table;
+  if (!t->has_digest)
+    note_uncompared(v, t->identity);
+  if (!t->has_digest || found->content.digest == t->digest)
+    return 0;
+  return err_set(err, ERR_DAMAGED,
+                 "the members of %s hold other rows than were backed up: their digest is"
+                 " %016" PRIx64 ", its table entry says %016" PRIx64,
+                 t->identity, found->content.digest, t->digest);
 }
 
 static int check_members(struct verify *v, struct err *err)
 {
-  v->by_identity = map_new(v->arena);
-  for (size_t i = 0; i < v->tables.len; i++)
-    map_put(v->by_identity, v->tables.at[i].identity, &v->tables.at[i]);
-  for (size_t i = 0; i < v->archive->entries.len; i++)
-    if (check_member(v, &v->archive->entries.at[i], err) < 0)
-      return -1;
-  if (check_sql_members(v, err) < 0)
+  struct checking checking = {.verify = v, .by_identity = map_new(v->arena)};
+  for (size_t i = 0; i < v->tables.len; i++) {
+    struct found *found = ARENA_NEW(v->arena, struct found);
+    found->table = &v->tables.at[i];
+    map_put(checking.by_identity, found->table->identity, found);
+  }
+  if (check_sql_members(v, err) < 0 ||
+      check_all(&checking, &(struct workers_job){.work = check_members_work}, err) < 0 ||
+      backup_check_rows(v->arena, v->archive, &v->tables, err) < 0)
     return -1;
-  return backup_check_rows(v->arena, v->archive, &v->tables, err);
+  for (size_t i = 0; i < map_len(checking.by_identity); i++)
+    if (check_digest(v, map_value_at(checking.by_identity, i), err) < 0)
+      return -1;
+  return 0;
 }
 
 /* ---- restore ---- */
 
-/* Tables that are loaded through the same root are compared as one: a hash may put a row
- * elsewhere on another server. */
-static int check_table_rows(struct verify *v, struct db_conn *conn, size_t index, struct err *err)
+/* Tables loaded through one root are compared as one: a hash may put a row elsewhere on another
+ * server. The root may have other partitions, which are loaded directly. */
+struct group {
+  struct backup_table table; /* the first of them, its condition naming them all */
+  struct chunks_content expected;
+  bool same_format; /* else there is no digest to compare */
+};
+
+static void add_to_group(struct verify *v, struct group *g, const struct backup_table *t)
 {
-  const struct backup_table *t = &v->tables.at[index];
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  CLEANUP(text_clear) struct text leaves = TEXT_INIT; /* other partitions are loaded directly */
-  int64_t expected = 0;
+  const struct chunks_content content = {t->rows, t->digest};
+  chunks_content_add(&g->expected, &content);
+  g->same_format = g->same_format && t->has_digest && t->format == g->table.format;
+  if (strcmp(t->load_into, t->identity) == 0)
+    return;
+  g->table.condition = arena_printf(
+      v->arena, "%s%s::pg_catalog.regclass)",
+      g->table.condition ? arena_printf(v->arena, "%.*s, ", (int)strlen(g->table.condition) - 1,
+                                        g->table.condition)
+                         : "WHERE tableoid IN (",
+      sql_literal(v->arena, t->identity));
+}
+
+static void find_groups(struct verify *v, struct groups *ret)
+{
+  struct map *by_target = map_new(v->arena);
   for (size_t i = 0; i < v->tables.len; i++) {
-    if (strcmp(v->tables.at[i].load_into, t->load_into) != 0)
-      continue;
-    if (i < index)
-      return 0; /* done already */
-    expected += v->tables.at[i].rows;
-    text_printf(&leaves, "%s%s::pg_catalog.regclass", leaves.len ? ", " : "WHERE tableoid IN (",
-                sql_literal(v->arena, v->tables.at[i].identity));
+    const struct backup_table *t = &v->tables.at[i];
+    struct group *g = map_get(by_target, t->load_into);
+    if (!g) {
+      g = ARENA_NEW(v->arena, struct group);
+      g->table = *t;
+      g->same_format = true;
+      if (strcmp(t->load_into, t->identity) != 0)
+        g->table.condition = NULL;
+      map_put(by_target, t->load_into, g);
+      vec_push(v->arena, ret, g);
+    }
+    add_to_group(v, g, t);
   }
-  text_putc(&leaves, ')');
-  bool root = strcmp(t->load_into, t->identity) != 0;
-  const char *sql = arena_printf(v->arena, "SELECT pg_catalog.count(*) FROM %s%s %s",
-                                 root ? "" : "ONLY ", t->load_into,
-                                 root           ? leaves.data
-                                 : t->condition ? t->condition
-                                                : "");
-  if (db_query(conn, &r, err, sql, NULL) < 0)
-    return err_wrap(err, "counting the rows of %s", t->load_into);
-  if (db_int(r, 0, 0) == expected)
-    return 0;
-  return err_set(err, ERR_DAMAGED,
-                 "the restored %s holds %" PRId64 " rows, the manifest says %" PRId64, t->load_into,
-                 db_int(r, 0, 0), expected);
+}
+
+static int check_group(struct checking *checking, struct db_conn *conn, const struct group *g,
+                       struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  struct chunks_content found;
+  if (chunks_read_content(conn, backup_content_sql(arena, checking->verify->archive, &g->table),
+                          g->table.format, &found, err) < 0)
+    return err_wrap(err, "reading the restored %s", g->table.load_into);
+  if (found.rows != g->expected.rows)
+    return err_set(err, ERR_DAMAGED,
+                   "the restored %s holds %" PRId64 " rows, the manifest says %" PRId64,
+                   g->table.load_into, found.rows, g->expected.rows);
+  if (g->same_format && found.digest != g->expected.digest)
+    return err_set(err, ERR_DAMAGED,
+                   "the restored %s holds other rows than were backed up: the digest of its content"
+                   " is %016" PRIx64 ", the manifest says %016" PRIx64,
+                   g->table.load_into, found.digest, g->expected.digest);
+  return 0;
 }
 
 /* All statements of the backup's schema, one after the other. */
@@ -140,10 +255,13 @@ static void explain_difference(const struct verify *v, const struct catalog *res
     }
 }
 
-static int check_fingerprint(struct verify *v, struct db_conn *conn, struct err *err)
+/* In the transaction that finishes the restored database. */
+static int check_fingerprint(void *context, struct db_conn *conn,
+                             const struct strings *missing_roles, struct err *err)
 {
+  struct verify *v = context;
   static const struct catalog_options options = {0};
-  bool owners = v->report.missing_roles.len == 0;
+  bool owners = missing_roles->len == 0;
   const char *key = owners ? "fingerprint" : "fingerprint_without_owner";
   const char *expected = backup_string(v->archive, key);
   struct catalog *c;
@@ -161,53 +279,82 @@ static int check_fingerprint(struct verify *v, struct db_conn *conn, struct err 
   return -1;
 }
 
-static int check_restored(struct verify *v, const struct restore_options *options, struct err *err)
+static int connect_scratch(void *context, struct db_conn **ret_conn, struct err *err)
 {
-  CLEANUP(db_closep) struct db_conn *conn = NULL;
-  const struct restore restore = {.arena = v->arena, .options = options, .archive = v->archive};
-  if (restore_connect(&restore, &conn, err) < 0)
-    return -1;
-  for (size_t i = 0; i < v->tables.len; i++)
-    if (interrupt_check(err) < 0 || check_table_rows(v, conn, i, err) < 0)
+  const struct checking *checking = context;
+  return restore_connect(checking->restore, ret_conn, err);
+}
+
+static int check_groups_work(void *context, struct db_conn *conn, int number, struct err *err)
+{
+  UNUSED(number);
+  struct checking *checking = context;
+  const struct groups *groups = checking->groups;
+  for (size_t i; !workers_stopped(checking->workers) &&
+                 (i = atomic_fetch_add(&checking->next, 1)) < groups->len;)
+    if (check_group(checking, conn, groups->at[i], err) < 0)
       return -1;
-  return check_fingerprint(v, conn, err);
+  return 0;
+}
+
+static int check_contents(struct verify *v, const struct restore_options *options, struct err *err)
+{
+  const struct restore restore = {.arena = v->arena, .options = options, .archive = v->archive};
+  struct groups groups = {0};
+  find_groups(v, &groups);
+  for (size_t i = 0; i < groups.len; i++)
+    if (!groups.at[i]->same_format)
+      note_uncompared(v, groups.at[i]->table.load_into);
+  struct checking checking = {.verify = v, .restore = &restore, .groups = &groups};
+  const struct workers_job job = {.connect = connect_scratch, .work = check_groups_work};
+  return check_all(&checking, &job, err);
+}
+
+static int check_restored(struct verify *v, const struct restore_options *options,
+                          const struct strings *missing_roles, struct err *err)
+{
+  const struct restore restore = {.arena = v->arena, .options = options, .archive = v->archive};
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  if (restore_connect(&restore, &conn, err) < 0 ||
+      check_fingerprint(v, conn, missing_roles, err) < 0)
+    return -1;
+  return check_contents(v, options, err);
 }
 
 int backup_check_restored(struct arena *arena, const struct restore_options *options, bool owners,
                           struct err *err)
 {
   CLEANUP(archive_closep) struct archive *archive = NULL;
-  struct verify v = {.arena = arena, .place = options->place};
+  const struct verify_options verify = {.place = options->place, .jobs = options->jobs};
+  struct verify v = {.arena = arena, .options = &verify};
+  struct strings missing_roles = {0};
   if (archive_open(arena, options->place, options->prefix, &archive, err) < 0 ||
       backup_read_tables(arena, archive, &v.tables, err) < 0)
     return -1;
   v.archive = archive;
   if (!owners)
-    vec_push(arena, &v.report.missing_roles, "");
-  return check_restored(&v, options, err);
+    vec_push(arena, &missing_roles, "");
+  return check_restored(&v, options, &missing_roles, err);
 }
 
-static int check_by_restore(struct verify *v, const struct db_target *target, struct err *err)
+static int check_by_restore(struct verify *v, struct err *err)
 {
-  enum { JOBS = 2 };
-  const struct restore_options options = {.target = target,
-                                          .place = v->place,
+  const struct restore_options options = {.target = v->options->target,
+                                          .place = v->options->place,
                                           .prefix = v->archive->prefix,
                                           .into = arena_printf(v->arena, "belay_verify_%s", v->id),
-                                          .jobs = JOBS,
+                                          .jobs = v->options->jobs,
                                           .no_analyze = true,
-                                          .replace_unfinished = true};
+                                          .check = check_fingerprint,
+                                          .check_context = v,
+                                          .scratch = true};
   struct restore_report report;
-  if (backup_restore(v->arena, &options, &report, err) < 0) {
-    if (err->code == ERR_REFUSED)
-      err_hint(err, "If %s is left over from a verify that was killed, drop it and verify again.",
-               options.into);
+  if (backup_restore(v->arena, &options, &report, err) < 0)
     return -1;
-  }
   v->report.missing_roles = report.missing_roles;
-  int rc = check_restored(v, &options, err);
+  int rc = check_contents(v, &options, err);
   struct err failed = ERR_INIT;
-  if (restore_drop_database(target, options.into, &failed) == 0)
+  if (restore_drop_database(options.target, options.into, &failed) == 0)
     return rc;
   if (rc == 0)
     err_move(err, &failed);
@@ -215,25 +362,27 @@ static int check_by_restore(struct verify *v, const struct db_target *target, st
   return -1;
 }
 
-int backup_verify(struct arena *arena, struct place *place, const char *prefix,
-                  enum backup_level level, const struct db_target *target,
+int backup_verify(struct arena *arena, const struct verify_options *options,
                   struct verify_report *ret, struct err *err)
 {
   CLEANUP(archive_closep) struct archive *archive = NULL;
   struct backup_info info;
-  if (archive_open(arena, place, prefix, &archive, err) < 0 ||
+  if (options->jobs < 1 || options->jobs > BACKUP_JOBS_MAX)
+    return err_set(err, ERR_USAGE, "a verify takes 1 to %d jobs, not %d", BACKUP_JOBS_MAX,
+                   options->jobs);
+  if (archive_open(arena, options->place, options->prefix, &archive, err) < 0 ||
       backup_read_info(arena, archive, &info, err) < 0)
     return -1;
-  struct verify v = {.arena = arena, .place = place, .archive = archive, .id = info.id};
-  v.report = (struct verify_report){.level = level,
+  struct verify v = {.arena = arena, .options = options, .archive = archive, .id = info.id};
+  v.report = (struct verify_report){.level = options->level,
                                     .members = (int64_t)archive->entries.len,
                                     .tables = info.tables,
                                     .rows = info.rows,
                                     .bytes = info.bytes};
   if (backup_read_tables(arena, archive, &v.tables, err) < 0 ||
       archive_check_hashes(archive, err) < 0 ||
-      (level >= BACKUP_EXPAND && check_members(&v, err) < 0) ||
-      (level >= BACKUP_RESTORE && check_by_restore(&v, target, err) < 0))
+      (options->level >= BACKUP_EXPAND && check_members(&v, err) < 0) ||
+      (options->level >= BACKUP_RESTORE && check_by_restore(&v, err) < 0))
     return err_wrap(err, "verifying %s", info.id);
   *ret = v.report;
   return 0;

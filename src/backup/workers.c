@@ -85,7 +85,7 @@ static void *worker_main(void *arg)
   struct workers *w = worker->all;
   CLEANUP(err_clear) struct err err = ERR_INIT;
   struct db_conn *conn = NULL;
-  int rc = w->job->connect(w->job->context, &conn, &err);
+  int rc = w->job->connect ? w->job->connect(w->job->context, &conn, &err) : 0;
   workers_lock(w);
   worker->conn = conn;
   workers_unlock(w);
@@ -145,7 +145,7 @@ static void wait_for_change(struct workers *w)
 static void tick(struct workers *w)
 {
   CLEANUP(err_clear) struct err err = ERR_INIT;
-  if (interrupt_check(&err) == 0 && w->job->tick(w->job->context, &err) == 0)
+  if (interrupt_check(&err) == 0 && (!w->job->tick || w->job->tick(w->job->context, &err) == 0))
     return;
   workers_lock(w);
   stop(w, &err);

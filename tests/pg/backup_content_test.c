@@ -81,8 +81,7 @@ static void the_format_follows_the_types(void **state)
   assert_content(f, "source", archive, &tables);
   assert_content(f, "again", archive, &tables);
   struct verify_report report;
-  ok(f,
-     backup_verify(f->arena, f->place, info.prefix, BACKUP_EXPAND, &f->server, &report, &f->err));
+  ok(f, verify_to(f, &info, BACKUP_EXPAND, &report));
 }
 
 /* Ranges of blocks, on several connections: no row twice, none missing, none of a child. */

@@ -13,7 +13,8 @@ static struct backup_info backup_of_two_tables(struct fixture *f)
 {
   run_sql(f, "source",
           "CREATE TABLE a AS SELECT i, md5(i::text) AS t FROM generate_series(1, 5000) i;"
-          "CREATE TABLE b AS SELECT i FROM generate_series(1, 3) i");
+          "CREATE TABLE b AS SELECT i FROM generate_series(1, 3) i;"
+          "CREATE TABLE c AS SELECT i FROM generate_series(1, 0) i");
   return take(f, 1);
 }
 
@@ -25,7 +26,7 @@ static const char *path_of(struct fixture *f, const struct backup_info *info, co
 static int verify(struct fixture *f, const struct backup_info *info, enum backup_level level)
 {
   struct verify_report report;
-  return backup_verify(f->arena, f->place, info->prefix, level, &f->server, &report, &f->err);
+  return verify_to(f, info, level, &report);
 }
 
 /* Flips one bit in the middle of the first data member. */
@@ -94,10 +95,7 @@ static void a_truncated_segment_is_damage(void **state)
   struct fixture *f = *state;
   struct backup_info info = backup_of_two_tables(f);
   assert_int_equal(truncate(path_of(f, &info, "segment-0001.tar"), 3000), 0);
-  struct verify_report report;
-  assert_int_equal(
-      backup_verify(f->arena, f->place, info.prefix, BACKUP_HASH, NULL, &report, &f->err), -1);
-  assert_int_equal(f->err.code, ERR_DAMAGED);
+  fails(f, verify(f, &info, BACKUP_HASH), ERR_DAMAGED, "segment-0001.tar");
 }
 
 static json_t *entry_of(json_t *manifest, const char *object)
@@ -143,7 +141,7 @@ static void change_all_rows(json_t *manifest)
 
 static void move_to_other_table(json_t *manifest)
 {
-  json_object_set_new(entry_of(manifest, "public.b"), "object", json_string("public.c"));
+  json_object_set_new(entry_of(manifest, "public.b"), "object", json_string("public.d"));
 }
 
 static void forget_table(json_t *manifest)
@@ -166,6 +164,51 @@ static void change_fingerprint(json_t *manifest)
   json_object_set_new(manifest, "fingerprint", json_string(hex));
 }
 
+static void change_content(json_t *manifest)
+{
+  json_object_set_new(table_of(manifest, "public.a"), "content", json_string("0123456789abcdef"));
+}
+
+static void change_format(json_t *manifest)
+{
+  json_object_set_new(table_of(manifest, "public.a"), "format", json_string("text"));
+}
+
+static void change_id(json_t *manifest)
+{
+  json_object_set_new(manifest, "id", json_string("20200101T000000Z-0000"));
+}
+
+static void list_twice(json_t *manifest)
+{
+  json_array_append(json_object_get(manifest, "tables"), table_of(manifest, "public.a"));
+}
+
+static void forget_in_list(json_t *manifest)
+{
+  json_array_remove(json_object_get(manifest, "tables"), 0);
+}
+
+/* Two members of one table and size would do as well: here both tables' entries. */
+static void swap_objects(json_t *manifest)
+{
+  json_t *a = entry_of(manifest, "public.a"), *b = entry_of(manifest, "public.b");
+  json_object_set_new(a, "object", json_string("public.b"));
+  json_object_set_new(b, "object", json_string("public.a"));
+}
+
+static void load_half(json_t *manifest)
+{
+  json_object_set_new(table_of(manifest, "public.b"), "copy",
+                      json_string("COPY public.b (i) FROM STDIN WITH (FORMAT binary) WHERE i > 1"));
+}
+
+static void load_other(json_t *manifest)
+{
+  json_object_set_new(table_of(manifest, "public.b"), "copy",
+                      json_string("COPY public.c (i) FROM STDIN WITH (FORMAT binary)"));
+}
+
 static void a_changed_manifest_is_caught(void **state)
 {
   struct fixture *f = *state;
@@ -181,12 +224,22 @@ static void a_changed_manifest_is_caught(void **state)
   } cases[] = {
       {change_table_rows, BACKUP_EXPAND, "the members of public.a hold 5000 rows"},
       {change_all_rows, BACKUP_EXPAND, "holds 5000 rows, the manifest says 4999"},
-      {move_to_other_table, BACKUP_EXPAND, "public.c"},
-      {forget_table, BACKUP_HASH, ""},
+      {move_to_other_table, BACKUP_EXPAND, "belongs to no table (public.d)"},
+      {forget_table, BACKUP_HASH, "000005.copy.zst"},
+      {change_id, BACKUP_HASH, "20200101T000000Z-0000"},
+      {list_twice, BACKUP_EXPAND, "public.a is listed twice"},
+      {forget_in_list, BACKUP_EXPAND, "belongs to no table"},
+      {swap_objects, BACKUP_EXPAND, "the members of public.a hold 3 rows"},
+      {change_content, BACKUP_EXPAND, "the members of public.a hold other rows"},
+      {change_format, BACKUP_EXPAND, "public.a"},
+      {load_half, BACKUP_RESTORE, "public.b: part 0 holds 2 rows, the manifest says 3"},
+      {load_other, BACKUP_RESTORE, "the restored public."},
       {change_fingerprint, BACKUP_RESTORE, "not the one that was backed up"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     rewrite(f, &info, cases[i].change);
+    if (cases[i].level > BACKUP_HASH) /* the lowest level that can know it */
+      ok(f, verify(f, &info, cases[i].level - 1));
     fails(f, verify(f, &info, cases[i].level), ERR_DAMAGED, cases[i].says);
     ok(f, fs_write_atomic(path, manifest, len, 0600, &f->err));
     ok(f, verify(f, &info, BACKUP_EXPAND));

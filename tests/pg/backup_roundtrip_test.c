@@ -100,7 +100,8 @@ static void a_verify_proves_it_at_each_level(void **state)
   struct backup_info info = take(f, 2);
   for (enum backup_level level = BACKUP_HASH; level <= BACKUP_RESTORE; level++) {
     struct verify_report report = {0};
-    ok(f, backup_verify(f->arena, f->place, info.prefix, level, &f->server, &report, &f->err));
+    ok(f, verify_to(f, &info, level, &report));
+    assert_int_equal(report.uncompared.len, 0);
     assert_int_equal(report.level, level);
     assert_int_equal(report.rows, info.rows);
     assert_int_equal(report.tables, info.tables);
@@ -236,8 +237,7 @@ static void missing_roles_are_named(void **state)
                "SELECT sum(a)::text FROM (SELECT a FROM t UNION ALL SELECT a FROM u) x"),
       "3");
   struct verify_report verified;
-  ok(f, backup_verify(f->arena, f->place, info.prefix, BACKUP_RESTORE, &f->server, &verified,
-                      &f->err));
+  ok(f, verify_to(f, &info, BACKUP_RESTORE, &verified));
   assert_int_equal(verified.missing_roles.len, 2);
   struct restore_options options = {.target = &f->server,
                                     .place = f->place,

@@ -150,6 +150,13 @@ static inline struct restore_report restore_into(struct fixture *f, const struct
   return report;
 }
 
+static inline int verify_to(struct fixture *f, const struct backup_info *info,
+                            enum backup_level level, struct verify_report *ret)
+{
+  const struct verify_options options = {f->place, info->prefix, level, &f->server, 2};
+  return backup_verify(f->arena, &options, ret, &f->err);
+}
+
 static inline void assert_nothing_left(struct fixture *f)
 {
   struct backup_infos infos = {0};
