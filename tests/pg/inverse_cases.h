@@ -100,6 +100,7 @@ static const char base_schema[] =
     "CREATE OPERATOR === (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text, COMMUTATOR = ===,"
     " RESTRICT = eqsel); CREATE VIEW same_words AS SELECT a === 'b' FROM (VALUES ('a')) AS v (a);"
     "CREATE OPERATOR FAMILY strange USING btree;"
+    "ALTER OPERATOR FAMILY strange USING btree ADD OPERATOR 3 === (text, text);"
     "CREATE COLLATION own (LOCALE = 'C'); CREATE SCHEMA spare; CREATE COLLATION spare.own (LOCALE ="
     " 'POSIX');"
     "ALTER TABLE animals ALTER COLUMN name TYPE text COLLATE own;"
