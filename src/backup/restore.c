@@ -134,6 +134,9 @@ static int undo_create(const struct restore *restore, struct err *err)
   if (restore_drop_database(restore->options->target, restore->options->into, &failed) < 0)
     err_hint(err, "The half-made database could not be dropped; type: DROP DATABASE %s; (%s)",
              sql_ident(restore->arena, restore->options->into), failed.message);
+  else if (!restore->options->scratch)
+    err_detail(err, "%s%sthe half-made database %s was dropped, nothing else was touched",
+               err->detail ? err->detail : "", err->detail ? "; " : "", restore->options->into);
   return -1;
 }
 
@@ -228,7 +231,7 @@ int backup_restore(struct arena *arena, const struct restore_options *options,
         mark_is_for(mark, CATALOG_FOR_CREATE))
       vec_push(arena, &ret->subscriptions, mark->object);
   }
-  for (size_t i = 0; i < restore.tables.len; i++)
+  for (size_t i = 0; i < restore.tables.len && !options->schema_only; i++)
     ret->rows += restore.tables.at[i].rows;
   return 0;
 }

@@ -8,10 +8,13 @@
 static const char mark_begin[] = "belay: restore of ", mark_end[] = " unfinished";
 enum { NAME_BYTES_MAX = 63, SPARE_CONNECTIONS = 2 };
 
-static bool is_unfinished(const char *comment)
+/* The limit, too: a finished copy of an unfinished database has its comment. */
+static bool is_unfinished(const char *comment, int64_t connection_limit)
 {
-  return comment && strncmp(comment, mark_begin, strlen(mark_begin)) == 0 &&
-         strstr(comment, mark_end);
+  size_t len = comment ? strlen(comment) : 0, end = strlen(mark_end);
+  return connection_limit >= 0 && len > end &&
+         strncmp(comment, mark_begin, strlen(mark_begin)) == 0 &&
+         strcmp(comment + len - end, mark_end) == 0;
 }
 
 static int refuse_unfinished(const struct restore *restore, const char *comment,
@@ -46,7 +49,7 @@ int restore_check_name(const struct restore *restore, struct db_conn *conn, stru
     return 0;
   const char *comment = db_value(r, 0, 0);
   bool fresh = !comment && db_int(r, 0, 2) == 0;
-  if (is_unfinished(comment) || (restore->options->scratch && fresh)) {
+  if (is_unfinished(comment, db_int(r, 0, 2)) || (restore->options->scratch && fresh)) {
     bool replace = restore->options->replace_unfinished || restore->options->scratch;
     if (!replace || db_int(r, 0, 1) > 0)
       return refuse_unfinished(restore, fresh ? "just made" : comment, db_int(r, 0, 1), err);

@@ -267,6 +267,11 @@ int swap_execute(struct arena *arena, const struct db_target *target, const stru
   db_closep(&conn); /* what it was doing ends with it */
   if (sessions_reopen(arena, target, swap->database, err) < 0)
     return -1;
+  /* Reopening waited for a COMMIT that was still on its way: look once more. */
+  if (is_done(arena, target, swap)) {
+    err_clear(err);
+    return 0;
+  }
   if (err->code == ERR_SQL || err->code == ERR_CONNECT || err->code == ERR_UNEXPECTED)
     err_recode(err, ERR_PREFLIGHT);
   return err_wrap(err, "putting %s in the place of %s (%s is as before)", swap->candidate,

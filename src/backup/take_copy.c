@@ -137,7 +137,11 @@ static int work(void *context, struct db_conn *conn, int number, struct err *err
 {
   struct copying *copying = context;
   CLEANUP(arena_freep) struct arena *arena = arena_new();
+  /* A range is read by a query, which opens the indexes as well: behind a waiting REINDEX that
+   * would never end, for nobody sees that the leader and this worker wait for each other. */
   if (db_exec(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err) < 0 ||
+      db_execf(conn, err, "SET LOCAL lock_timeout = %" PRId64,
+               copying->take->options->lock_timeout_ms) < 0 ||
       db_execf(conn, err, "SET TRANSACTION SNAPSHOT %s",
                sql_literal(arena, copying->take->snapshot)) < 0)
     return err_wrap(err, "joining the snapshot");

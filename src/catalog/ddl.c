@@ -258,26 +258,33 @@ static bool can_be_stub(const struct catalog_object *o)
   return o->kind == CATALOG_VIEW || o->kind == CATALOG_RANGE || o->kind == CATALOG_BASE_TYPE;
 }
 
+/* A stub of the object of node i, which then replaces it. */
+static size_t add_stub(struct ddl *d, size_t i)
+{
+  const struct catalog_object *o = d->nodes.at[i].object;
+  size_t stub = add_node(d, o, PART_STUB, CATALOG_PRE_DATA, 0);
+  d->nodes.at[stub].serial = d->nodes.at[i].serial;
+  d->nodes.at[i].replace = true;
+  need(d, i, stub);
+  for (size_t k = 0; k < o->depends_on_count; k++)
+    if (o->kind == CATALOG_VIEW ? is_type(o->depends_on[k])
+                                : o->depends_on[k]->kind == CATALOG_SCHEMA)
+      need(d, stub, main_of(d, o->depends_on[k]));
+  return stub;
+}
+
 /* A view or type in a circle is made first as a stub, to which the others of the circle then
  * refer: a type is a shell until its functions exist. */
 static void add_stubs(struct ddl *d, const size_t *component, const size_t *members)
 {
   size_t count = d->nodes.len, edge_count = d->edges.len;
   for (size_t i = 0; i < count; i++) {
-    const struct catalog_object *o = d->nodes.at[i].object;
-    if (!can_be_stub(o) || members[component[i]] < 2)
+    if (!can_be_stub(d->nodes.at[i].object) || members[component[i]] < 2)
       continue;
-    size_t stub = add_node(d, o, PART_STUB, CATALOG_PRE_DATA, 0);
-    d->nodes.at[stub].serial = d->nodes.at[i].serial;
-    d->nodes.at[i].replace = true;
+    size_t stub = add_stub(d, i);
     for (size_t k = 0; k < edge_count; k++)
       if (d->edges.at[k].to == i && component[d->edges.at[k].from] == component[i])
         d->edges.at[k].to = stub;
-    need(d, i, stub);
-    for (size_t k = 0; k < o->depends_on_count; k++)
-      if (o->kind == CATALOG_VIEW ? is_type(o->depends_on[k])
-                                  : o->depends_on[k]->kind == CATALOG_SCHEMA)
-        need(d, stub, main_of(d, o->depends_on[k]));
   }
 }
 
@@ -296,6 +303,46 @@ static int break_circles(struct ddl *d, struct err *err)
       text_printf(&names, "%s%s", names.len ? ", " : "",
                   catalog_object_title(d->arena, d->nodes.at[i].object));
   return err_set(err, ERR_REFUSED, "objects need each other in a circle: %s", names.data);
+}
+
+static bool is_view(const struct catalog_object *o)
+{
+  return o->kind == CATALOG_VIEW || o->kind == CATALOG_MATVIEW;
+}
+
+/* A view that must wait for the data (it needs a primary key) would take along what uses it: a
+ * function that takes its rows, the table with a column of its type. They get a stub of it. */
+static void add_late_stubs(struct ddl *d)
+{
+  size_t count = d->nodes.len, edge_count = d->edges.len;
+  size_t *order = arena_alloc(d->arena, (count + 1) * sizeof(size_t));
+  bool *late = arena_alloc(d->arena, count + 1), *used = arena_alloc(d->arena, count + 1);
+  VEC(size_t) *out = arena_alloc(d->arena, (count + 1) * sizeof(*out));
+  size_t ordered = graph_order(graph_of(d, NULL), order);
+  for (size_t k = 0; k < edge_count; k++)
+    vec_push(d->arena, &out[d->edges.at[k].from], d->edges.at[k].to);
+  for (size_t i = 0; i < ordered; i++) {
+    size_t n = order[i];
+    late[n] = d->nodes.at[n].section == CATALOG_POST_DATA;
+    for (size_t k = 0; k < out[n].len; k++)
+      late[n] = late[n] || late[out[n].at[k]];
+  }
+  for (size_t k = 0; k < edge_count; k++) {
+    const struct node *from = &d->nodes.at[d->edges.at[k].from];
+    used[d->edges.at[k].to] |= from->section == CATALOG_PRE_DATA && !is_view(from->object);
+  }
+  for (size_t i = 0; i < count; i++) {
+    const struct node *n = &d->nodes.at[i];
+    if (n->object->kind != CATALOG_VIEW || n->part != PART_MAIN || n->replace || !late[i] ||
+        !used[i])
+      continue;
+    size_t stub = add_stub(d, i);
+    for (size_t k = 0; k < edge_count; k++) {
+      const struct node *from = &d->nodes.at[d->edges.at[k].from];
+      if (d->edges.at[k].to == i && from->section == CATALOG_PRE_DATA && !is_view(from->object))
+        d->edges.at[k].to = stub;
+    }
+  }
 }
 
 /* What needs something of the post-data section belongs there, too (a view that needs a primary
@@ -428,7 +475,10 @@ int catalog_ddl(struct arena *arena, const struct catalog *c, int sections,
   }
   add_nodes(&d);
   add_edges(&d);
-  if (break_circles(&d, err) < 0 || spread_sections(&d, err) < 0)
+  if (break_circles(&d, err) < 0)
+    return err_wrap(err, "writing the schema");
+  add_late_stubs(&d);
+  if (spread_sections(&d, err) < 0)
     return err_wrap(err, "writing the schema");
   const struct node **nodes = in_order(&d);
   for (size_t i = 0; i < d.nodes.len; i++)

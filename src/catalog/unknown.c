@@ -64,6 +64,16 @@ static const char others_query[] =
     "SELECT 'configuration data of extension' AS kind, quote_ident(x.extname) AS identity"
     " FROM pg_extension x WHERE EXISTS (SELECT FROM unnest(x.extconfig) AS o (oid) JOIN pg_class c"
     " ON c.oid = o.oid WHERE c.relkind NOT IN ('r', 'S'))"
+    " UNION ALL SELECT 'privileges of column', format('%I.%I.%I', n.nspname, c.relname, a.attname)"
+    " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid ="
+    " c.relnamespace JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND"
+    " e.objsubid = 0 AND e.deptype = 'e' LEFT JOIN pg_init_privs i ON i.classoid ="
+    " 'pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = a.attnum"
+    " WHERE cardinality(a.attacl) > 0 AND a.attacl IS DISTINCT FROM i.initprivs"
+    /* settings are kept one a line */
+    " UNION ALL SELECT 'setting of several lines', quote_ident(split_part(v, '=', 1))"
+    " FROM pg_db_role_setting s, unnest(s.setconfig) v WHERE strpos(v, E'\\n') > 0 AND"
+    " s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())"
     /* comments on what is part of something else */
     " UNION ALL SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid)"
     " FROM pg_description d JOIN pg_constraint k ON d.classoid = 'pg_constraint'::regclass"
@@ -82,7 +92,7 @@ static const char not_null_query[] =
     " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
     " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = k.conrelid"
     " AND a.attnum = k.conkey[1] WHERE k.contype = 'n' AND c.relpersistence <> 't'"
-    " AND c.relkind IN ('r', 'p') AND " Q_USER_SCHEMA " AND" Q_NOT_MEMBER(
+    " AND c.relkind IN ('r', 'p', 'f') AND " Q_USER_SCHEMA " AND" Q_NOT_MEMBER(
         "pg_class", "c.oid") " AND (NOT k.convalidated OR k.connoinherit OR (k.conname <> "
                              "c.relname || '_' || a.attname ||"
                              " '_not_null' AND octet_length(c.relname || a.attname) < 54))";

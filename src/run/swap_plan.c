@@ -139,6 +139,10 @@ int run_swap_plan(const struct run_env *env, const struct backup_info *backup, b
   struct planning p = {.arena = env->arena, .env = env, .backup = backup};
   CLEANUP(archive_closep) struct archive *archive = NULL;
   p.plan.summary = summary(&p);
+  const char *database = env->target.database;
+  if (strcmp(database, "postgres") == 0 || strcmp(database, "template1") == 0)
+    return err_set(err, ERR_REFUSED, "database %s cannot be swapped: belay works from it",
+                   database);
   if (backup->scope) {
     err_set(err, ERR_REFUSED, "backup %s is scoped: it does not hold the rows of all tables",
             backup->id);

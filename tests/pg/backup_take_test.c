@@ -270,7 +270,7 @@ static void fill_big(struct fixture *f)
 
 static const char copy_runs[] = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE"
                                 " application_name = 'belay backup' AND state = 'active'"
-                                " AND query LIKE 'COPY public.big%')";
+                                " AND query ~ '^COPY (public.big|.*FROM ONLY public.big)')";
 
 static void a_full_store_leaves_nothing(void **state)
 {
@@ -299,7 +299,8 @@ static void a_lost_worker_ends_it(void **state)
   wait_for(f, copy_runs);
   ok(f, db_exec(conn,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
-                " application_name = 'belay backup' AND query LIKE 'COPY public.big%'",
+                " application_name = 'belay backup' AND query ~ '^COPY (public.big|.*FROM ONLY "
+                "public.big)'",
                 &f->err));
   end_taking(f, t);
   assert_int_equal(t->status, -1);
@@ -372,7 +373,8 @@ static void an_interrupted_restore_drops_its_database(void **state)
     _exit(backup_restore(f->arena, &options, &report, &err) == 0 ? 0 : err_exit_code(err.code));
   }
   wait_for(f, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE"
-              " application_name = 'belay restore' AND query LIKE 'COPY public.big%')");
+              " application_name = 'belay restore' AND query ~ '^COPY (public.big|.*FROM ONLY "
+              "public.big)')");
   kill(pid, SIGINT);
   int status = 0;
   waitpid(pid, &status, 0);

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "backup/marks.h"
+#include "base/fs.h"
 #include "backup_support.h"
 #include "sql/script.h"
 
@@ -108,6 +109,7 @@ static const char *without_marks(struct fixture *f, const struct archive *from)
     ok(f, archive_add(w, 0, e->kind, e->object, e->part, e->rows, kept.data, kept.len, &f->err));
   }
   json_t *extra = json_copy(from->manifest);
+  json_object_set_new(extra, "id", json_string(fs_basename(prefix)));
   json_object_del(extra, "format");
   json_object_del(extra, "entries");
   json_object_del(extra, "segments");

@@ -27,6 +27,8 @@
   " i.objsubid = 0 WHERE m." prefix "acl IS NOT NULL "
 #define WRAPPERS BARE_MEMBER("pg_foreign_data_wrapper", "fdw", "'FOREIGN DATA WRAPPER'", "'F'")
 #define SERVERS BARE_MEMBER("pg_foreign_server", "srv", "'FOREIGN SERVER'", "'S'")
+#define LANGUAGES BARE_MEMBER("pg_language", "lan", "'LANGUAGE'", "'l'")
+#define SCHEMAS BARE_MEMBER("pg_namespace", "nsp", "'SCHEMA'", "'n'")
 #define TYPES MEMBER("pg_type", "typ", "'TYPE'", "format('%I.%I', n.nspname, m.typname)", "'T'")
 
 /* member_privileges: four strings a member whose privileges were changed since: "FUNCTION",
@@ -42,7 +44,7 @@ static const char *query(struct arena *arena, int server_major)
          " (SELECT word, reference, coalesce(" Q_ACL_TEXT("given") ", '') AS given,"
          " coalesce(" Q_ACL_TEXT("acl") ", '') AS acl"
          " FROM (" FUNCTIONS " UNION ALL" RELATIONS " UNION ALL" TYPES " UNION ALL"
-         WRAPPERS " UNION ALL" SERVERS ") members) t,"
+         WRAPPERS " UNION ALL" SERVERS " UNION ALL" LANGUAGES " UNION ALL" SCHEMAS ") members) t,"
          " unnest(ARRAY[t.word, t.reference, t.given, t.acl]) WITH ORDINALITY v(x, n)"
          " WHERE t.given <> t.acl)::text AS member_privileges"
          " FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace"
