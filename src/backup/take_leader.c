@@ -112,7 +112,7 @@ static const char tables_query[] =
     "       SELECT FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type i"
     "         ON i.oid = t.typelem AND t.typcategory = 'A'"
     "       WHERE t.oid = a.atttypid AND coalesce(i.oid, t.oid) >= 16384"
-    "       AND coalesce(i.typtype, t.typtype) IN ('b', 'e') AND (i.oid IS NULL" /* 13 wants its OID */
+    "       AND coalesce(i.typtype, t.typtype) IN ('b', 'e') AND (i.oid IS NULL"
     "       OR pg_catalog.current_setting('server_version_num')::int >= 140000))) AS sendable"
     "   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attribute r"
     "     ON r.attrelid = target.oid AND r.attname = a.attname"
