@@ -33,13 +33,11 @@ void restore_forget_subscriptions(const struct db_target *target, const char *na
 
 int restore_drop_database(const struct db_target *target, const char *name, struct err *err)
 {
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   restore_forget_subscriptions(target, name);
-  if (backup_open_maintenance(target, application, &conn, err) < 0 ||
-      db_execf(conn, err, "DROP DATABASE IF EXISTS %s WITH (FORCE)", sql_ident(arena, name)) < 0)
+  if (backup_open_maintenance(target, application, &conn, err) < 0)
     return err_wrap(err, "dropping database %s", name);
-  return 0;
+  return catalog_drop_database(conn, name, err);
 }
 
 /* One text value of a query with one JSON parameter; "" for NULL. */

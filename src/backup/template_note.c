@@ -99,8 +99,5 @@ int template_drop(struct arena *arena, struct db_conn *conn, const struct templa
     return err_hint(err, "If it is not needed, type: DROP DATABASE %s;",
                     sql_ident(arena, note->name));
   }
-  if (db_execf(conn, err, "DROP DATABASE IF EXISTS %s WITH (FORCE)", sql_ident(arena, note->name)) <
-      0)
-    return err_wrap(err, "dropping database %s", note->name);
-  return 0;
+  return catalog_drop_database(conn, note->name, err);
 }

@@ -284,6 +284,9 @@ bool catalog_is_secret(const char *property);
 /* Drops what a copy has as subscriptions, without asking any publisher. A database that has one
  * cannot be dropped. */
 int catalog_forget_subscriptions(struct db_conn *conn, struct err *err);
+/* Drops a database with whoever is connected to it; fine if there is none. conn: to another
+ * database. */
+int catalog_drop_database(struct db_conn *conn, const char *name, struct err *err);
 /* "SET search_path TO 'a', 'b'": what ALTER DATABASE and ALTER ROLE need to store `value` as
  * pg_db_role_setting holds it. */
 char *catalog_set_clause(struct arena *arena, const char *name, const char *value);

@@ -241,8 +241,7 @@ void shadow_close(struct shadow *s)
     catalog_forget_subscriptions(s->conn, &ignored);
   db_close(s->conn);
   if (!s->server && s->database && s->admin)
-    db_execf(s->admin, &ignored, "DROP DATABASE IF EXISTS %s WITH (FORCE)",
-             sql_ident(s->arena, s->database));
+    catalog_drop_database(s->admin, s->database, &ignored);
   db_close(s->admin);
   local_server_stop(s->server);
   arena_free(s->arena);
