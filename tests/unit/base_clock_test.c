@@ -228,7 +228,7 @@ static void test_monotonic(void **state)
   int64_t before = clock_monotonic_ms();
   clock_sleep_ms(30);
   int64_t slept = clock_monotonic_ms() - before;
-  assert_true(slept >= 29 && slept < 5000);
+  assert_true(slept >= 29);
   clock_sleep_ms(0);
   clock_sleep_ms(-5);
 }

@@ -56,22 +56,29 @@ static void sh(struct fixture *f, struct spawn spec, const char *script)
     fail_msg("%s", f->err.message);
 }
 
-/* The pid that a script wrote into a file of the fixture is of nobody (or of a zombie) soon. */
-static void is_gone(struct fixture *f, const char *name)
+/* the pid that a script wrote into a file of the fixture */
+static pid_t pid_in(struct fixture *f, const char *name)
 {
   char *text;
   size_t len;
   assert_int_equal(fs_read(f->arena, fs_join(f->arena, f->dir, name), &text, &len, &f->err), 0);
-  const char *pid = arena_strndup(f->arena, text, strcspn(text, "\n"));
-  for (int i = 0; i < 100; i++) {
+  return (pid_t)strtol(text, NULL, 10);
+}
+
+/* That pid is of nobody (or of a zombie) soon. */
+static void is_gone(struct fixture *f, const char *name)
+{
+  int pid = (int)pid_in(f, name);
+  for (int i = 0; i < 1000; i++) {
     CLEANUP(err_clear) struct err gone = ERR_INIT;
     char *status;
-    if (fs_read(f->arena, arena_printf(f->arena, "/proc/%s/stat", pid), &status, &len, &gone) < 0 ||
+    size_t len;
+    if (fs_read(f->arena, arena_printf(f->arena, "/proc/%d/stat", pid), &status, &len, &gone) < 0 ||
         strstr(status, ") Z "))
       return;
     clock_sleep_ms(20);
   }
-  fail_msg("process %s still runs", pid);
+  fail_msg("process %d still runs", pid);
 }
 
 static void test_exit_codes(void **state)
@@ -193,32 +200,26 @@ static void test_stdin(void **state)
 static void test_timeout(void **state)
 {
   struct fixture *f = *state;
-  int64_t before = clock_monotonic_ms();
   sh(f, (struct spawn){.timeout_ms = 200, .capture = true}, "exec sleep 60");
   assert_true(f->result.timed_out);
-  assert_int_equal(f->result.exit_code, 143);
-  assert_true(clock_monotonic_ms() - before < 4000);
+  assert_int_equal(f->result.exit_code, 143); /* it did not come to its end */
 }
 
 /* The limit also holds for a program that never stops to write. */
 static void test_timeout_of_a_talker(void **state)
 {
   struct fixture *f = *state;
-  int64_t before = clock_monotonic_ms();
   sh(f, (struct spawn){.timeout_ms = 300, .capture = true}, "exec yes");
   assert_true(f->result.timed_out);
-  assert_true(clock_monotonic_ms() - before < 4000);
   assert_true(f->result.output_len > 0);
 }
 
 static void test_timeout_ends_the_group(void **state)
 {
   struct fixture *f = *state;
-  int64_t before = clock_monotonic_ms();
-  sh(f, (struct spawn){.timeout_ms = 500, .own_group = true, .dir = f->dir},
-     "sh -c 'echo $$ >child; exec sleep 60' & echo $$ >leader; wait");
+  sh(f, (struct spawn){.timeout_ms = 2000, .own_group = true, .dir = f->dir},
+     "sh -c 'echo $$ >child; exec sleep 600' & echo $$ >leader; wait");
   assert_true(f->result.timed_out);
-  assert_true(clock_monotonic_ms() - before < 4000);
   is_gone(f, "leader");
   is_gone(f, "child");
 }
@@ -227,7 +228,7 @@ static void test_timeout_ends_the_group(void **state)
 static void test_timeout_kills_the_stubborn(void **state)
 {
   struct fixture *f = *state;
-  sh(f, (struct spawn){.timeout_ms = 500, .own_group = true, .capture = true, .dir = f->dir},
+  sh(f, (struct spawn){.timeout_ms = 2000, .own_group = true, .capture = true, .dir = f->dir},
      "sh -c 'trap \"\" TERM; echo $$ >child; while :; do sleep 1; done' & wait");
   assert_true(f->result.timed_out);
   is_gone(f, "child");
@@ -237,12 +238,11 @@ static void test_timeout_kills_the_stubborn(void **state)
 static void test_background_is_left_alone(void **state)
 {
   struct fixture *f = *state;
-  int64_t before = clock_monotonic_ms();
   sh(f, (struct spawn){.own_group = true, .capture = true, .dir = f->dir},
-     "sleep 2 & echo $! >child; echo told");
+     "sleep 600 & echo $! >child; echo told");
   assert_string_equal(f->result.output, "told\n");
   assert_int_equal(f->result.exit_code, 0);
-  assert_true(clock_monotonic_ms() - before < 1900); /* though it holds our pipe */
+  assert_int_equal(kill(pid_in(f, "child"), SIGKILL), 0); /* it lives on and holds our pipe */
   is_gone(f, "child");
 }
 
@@ -349,14 +349,12 @@ static void test_a_signal_is_passed_on(void **state)
   struct fixture *f = *state;
   interrupt_install();
   assert_int_equal(interrupt_check(&f->err), 0);
-  int64_t before = clock_monotonic_ms();
   sh(f, (struct spawn){.own_group = true, .capture = true},
-     arena_printf(f->arena, "trap 'echo got it; exit 9' TERM; kill -TERM %d; sleep 60 & wait",
+     arena_printf(f->arena, "trap 'echo got it; exit 9' TERM; kill -TERM %d; while :; do :; done",
                   (int)getpid()));
   assert_int_equal(f->result.exit_code, 9);
   assert_string_equal(f->result.output, "got it\n");
   assert_false(f->result.timed_out);
-  assert_true(clock_monotonic_ms() - before < 4000);
   assert_int_equal(interrupt_pending(), SIGTERM);
   assert_int_equal(interrupt_count(), 1);
   assert_int_equal(interrupt_check(&f->err), -1);
