@@ -193,7 +193,9 @@ static void plan_index(struct restore_jobs *j, const struct group *g, const char
   vec_push(j->arena, &build->sql, m->split_index ? m->split_index : g->items[0].sql);
   build->locks[0] = lock_of(j, m->table);
   build->exclusive = !shared;
-  after_all(j, map_get(j->loads, m->table), build);
+  /* also rows that come through a partitioned table above it */
+  for (const char *table = m->table; table; table = map_get(j->parents, table))
+    after_all(j, map_get(j->loads, table), build);
   wait_for_needs(j, m, build);
   vec_push(j->arena, &tree->jobs, build);
   map_put(j->made, title, build);

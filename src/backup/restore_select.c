@@ -73,6 +73,26 @@ static void learn(struct selection *s)
     }
 }
 
+/* A scoped backup has the schema of every table, but not the rows. */
+static bool has_no_rows(const struct selection *s, const char *identity)
+{
+  const json_t *scope = json_object_get(s->restore->archive->manifest, "scope");
+  const json_t *left_out = json_object_get(scope, "left_out");
+  for (size_t i = 0; i < json_array_size(left_out); i++) {
+    const char *table = json_string_value(json_object_get(json_array_get(left_out, i), "table"));
+    if (table && strcmp(table, identity) == 0)
+      return true;
+  }
+  return false;
+}
+
+static int refuse_without_rows(const char *identity, struct err *err)
+{
+  err_set(err, ERR_REFUSED, "the rows of %s are not in this backup: it is scoped", identity);
+  return err_hint(err, "Choose a backup that holds them (see belay list backups), or restore its"
+                       " definition alone with --schema-only.");
+}
+
 static int choose(struct selection *s, struct err *err)
 {
   struct patterns patterns;
@@ -80,8 +100,12 @@ static int choose(struct selection *s, struct err *err)
     return -1;
   for (size_t i = 0; i < s->restore->pre_data.len; i++) {
     const struct mark *m = &s->restore->pre_data.at[i].mark;
-    if (is_table(m) && mark_is_for(m, CATALOG_FOR_CREATE) && patterns_match(&patterns, m->object))
-      want(s, mark_title(s->restore->arena, m));
+    if (!is_table(m) || !mark_is_for(m, CATALOG_FOR_CREATE) ||
+        !patterns_match(&patterns, m->object))
+      continue;
+    if (!s->restore->options->schema_only && has_no_rows(s, m->object))
+      return refuse_without_rows(m->object, err);
+    want(s, mark_title(s->restore->arena, m));
   }
   return patterns_check_used(&patterns, "the backup", err);
 }

@@ -235,19 +235,30 @@ static int close_and_rename(struct arena *arena, struct db_conn *conn, const str
   return err_wrap(err, "renaming the databases");
 }
 
-/* The commit was sent and no answer came: the names tell. */
-static bool is_done(struct arena *arena, const struct db_target *target, const struct swap *swap)
+/* The commit was sent and no answer came: the names tell. -1: nobody can say. */
+static int look_again(struct arena *arena, const struct db_target *target, const struct swap *swap,
+                      bool *ret_done)
 {
   for (int i = 0; i < LOOK_TRIES; i++) {
     CLEANUP(err_clear) struct err ignored = ERR_INIT;
     CLEANUP(db_closep) struct db_conn *conn = NULL;
     struct swap_look look;
     if (backup_open_maintenance(target, application, &conn, &ignored) == 0 &&
-        swap_look(arena, conn, swap, &look, &ignored) == 0)
-      return look.state == SWAP_DONE;
+        swap_look(arena, conn, swap, &look, &ignored) == 0) {
+      *ret_done = look.state == SWAP_DONE;
+      return 0;
+    }
     clock_sleep_ms(LOOK_PAUSE_MS);
   }
-  return false;
+  return -1;
+}
+
+static int cannot_tell(const struct swap *swap, struct err *err)
+{
+  err_recode(err, ERR_CHANGED);
+  err_wrap(err, "it is not known whether %s took the place of %s: the server does not answer",
+           swap->candidate, swap->database);
+  return err_hint(err, "When the server is back, type: belay status");
 }
 
 int swap_execute(struct arena *arena, const struct db_target *target, const struct swap *swap,
@@ -260,15 +271,14 @@ int swap_execute(struct arena *arena, const struct db_target *target, const stru
   sessions_test_kill("ready");
   if (close_and_rename(arena, conn, swap, wait_ms, err) == 0)
     return 0;
-  if (db_is_lost(conn) && is_done(arena, target, swap)) {
-    err_clear(err);
-    return 0;
-  }
+  bool lost = db_is_lost(conn), done = false;
   db_closep(&conn); /* what it was doing ends with it */
+  /* Opening waits for a COMMIT that is still on its way; only then the names tell. */
   if (sessions_reopen(arena, target, swap->database, err) < 0)
     return -1;
-  /* Reopening waited for a COMMIT that was still on its way: look once more. */
-  if (is_done(arena, target, swap)) {
+  if (lost && look_again(arena, target, swap, &done) < 0)
+    return cannot_tell(swap, err);
+  if (done) {
     err_clear(err);
     return 0;
   }

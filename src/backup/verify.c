@@ -47,6 +47,33 @@ static void note_uncompared(struct verify *v, const char *identity)
   vec_push(v->arena, &v->report.uncompared, identity);
 }
 
+/* The copy beside the manifest is the one that people follow; the manifest knows that in the
+ * first segment. */
+static int check_recover_text(struct verify *v, struct err *err)
+{
+  static const char name[] = "RECOVER.txt";
+  const char *key = arena_printf(v->arena, "%s/%s", v->archive->prefix, name);
+  CLEANUP(text_clear) struct text kept = TEXT_INIT;
+  char *beside = NULL;
+  size_t len = 0;
+  for (size_t i = 0; i < v->archive->entries.len; i++) {
+    const struct archive_entry *e = &v->archive->entries.at[i];
+    if (strcmp(e->object, name) != 0 || strcmp(e->kind, "text") != 0)
+      continue;
+    if (archive_read(v->archive, e, &kept, err) < 0)
+      return -1;
+    if (!place_exists(v->options->place, key))
+      return err_set(err, ERR_DAMAGED, "%s is missing", key);
+    if (place_get(v->options->place, v->arena, key, &beside, &len, err) < 0)
+      return -1;
+    if (len == kept.len && memcmp(beside, kept.data, len) == 0)
+      return 0;
+    err_set(err, ERR_DAMAGED, "%s was changed: it is not the one in the first segment", key);
+    return err_hint(err, "Take the member %s of segment-0001.tar in its place.", name);
+  }
+  return 0;
+}
+
 /* ---- expand ---- */
 
 struct found {
@@ -380,7 +407,7 @@ int backup_verify(struct arena *arena, const struct verify_options *options,
                                     .rows = info.rows,
                                     .bytes = info.bytes};
   if (backup_read_tables(arena, archive, &v.tables, err) < 0 ||
-      archive_check_hashes(archive, err) < 0 ||
+      archive_check_hashes(archive, err) < 0 || check_recover_text(&v, err) < 0 ||
       (options->level >= BACKUP_EXPAND && check_members(&v, err) < 0) ||
       (options->level >= BACKUP_RESTORE && check_by_restore(&v, err) < 0))
     return err_wrap(err, "verifying %s", info.id);

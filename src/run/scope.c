@@ -77,12 +77,26 @@ static const struct catalog_object *evaluates(const struct catalog *c, const cha
   return NULL;
 }
 
+/* A key that this file makes: by it rows of other tables go along with those that the file writes.
+ * Keys that were there before are followed by capture_dangers. */
+static bool makes_following_key(const struct scoping *s, const char *text)
+{
+  if (!names(text, "REFERENCES") || !(names(text, "CASCADE") || names(text, "SET")))
+    return false;
+  for (size_t i = 0; i < s->dangers.len; i++)
+    if (s->dangers.at[i].written)
+      return true;
+  return false;
+}
+
 static void judge_statements(struct scoping *s)
 {
   const struct inverse *inverse = s->file->inverse;
   for (size_t i = s->file->first; i < s->file->last && !s->why; i++) {
     const struct sql_statement *statement = &s->file->script->statements.at[i];
-    const char *what = depends_on_rows(statement);
+    const char *what = makes_following_key(s, statement->text)
+                           ? "rows of other tables may follow by the foreign key that it makes"
+                           : depends_on_rows(statement);
     if (what || only_defines(statement->tree->kind)) {
       s->why = what ? at_statement(s, statement, what) : NULL;
       continue;

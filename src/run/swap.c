@@ -126,13 +126,27 @@ static int hold_lock(struct swapping *s, struct db_conn **ret_lock, struct err *
   return err_hint(err, "Restore it with: belay restore %s --into '%s'", s->backup->id, name);
 }
 
-static int swap_all(struct swapping *s, struct err *err)
+/* The old database may have other privileges and settings by now than when that try saw it. */
+static int dress_again(struct swapping *s, struct err *err)
 {
-  if (take_up(s, err) < 0)
-    return -1;
-  if (s->report->taken_up)
-    log_info("%s was restored by an earlier try", s->swap.candidate);
-  else if (prepare(s, err) < 0)
+  log_info("%s was restored by an earlier try", s->swap.candidate);
+  return swap_dress(s->env->arena, &s->env->target, &s->swap, err);
+}
+
+/* The restore may have taken hours: who lost the lock must not end the sessions of a run. */
+static int check_lock(struct db_conn *lock, struct err *err)
+{
+  if (db_exec(lock, "SELECT 1", err) == 0)
+    return 0;
+  err_recode(err, ERR_LOCKED);
+  err_wrap(err, "the lock on the database was lost, another run may be going on");
+  return err_hint(err, "See belay status, then type the command again.");
+}
+
+static int swap_all(struct swapping *s, struct db_conn *lock, struct err *err)
+{
+  if (take_up(s, err) < 0 || (s->report->taken_up ? dress_again(s, err) : prepare(s, err)) < 0 ||
+      check_lock(lock, err) < 0)
     return -1;
   log_info("putting %s in the place of %s", s->swap.candidate, s->swap.database);
   if (swap_execute(s->env->arena, &s->env->target, &s->swap, RUN_SWAP_WAIT_MS, err) == 0)
@@ -155,7 +169,7 @@ int run_swap(const struct run_env *env, const struct backup_info *backup,
   if (backup_open_maintenance(&env->target, "belay restore", &conn, err) < 0)
     return -1;
   s.conn = conn;
-  if (hold_lock(&s, &lock, err) < 0 || swap_all(&s, err) < 0)
+  if (hold_lock(&s, &lock, err) < 0 || swap_all(&s, lock, err) < 0)
     return -1;
   report.swap = s.swap;
   report.way_back = swap_way_back(env->arena, &s.swap);

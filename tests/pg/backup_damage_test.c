@@ -324,6 +324,21 @@ static void a_text_backup_without_formats_restores(void **state)
   fails(f, verify(f, &info, BACKUP_EXPAND), ERR_DAMAGED, "ends in the middle of a row");
 }
 
+/* The copy beside the manifest is what people type. */
+static void a_changed_recover_text_is_named(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info info = backup_of_two_tables(f);
+  const char *path = path_of(f, &info, "RECOVER.txt");
+  ok(f, verify(f, &info, BACKUP_HASH));
+  int fd = open(path, O_WRONLY | O_APPEND);
+  assert_int_equal(write(fd, "#", 1), 1);
+  close(fd);
+  fails(f, verify(f, &info, BACKUP_HASH), ERR_DAMAGED, "RECOVER.txt was changed");
+  assert_int_equal(unlink(path), 0);
+  fails(f, verify(f, &info, BACKUP_HASH), ERR_DAMAGED, "RECOVER.txt is missing");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -333,6 +348,7 @@ int main(void)
       WITH_SERVER(a_damaged_manifest_does_not_hide_the_others),
       WITH_SERVER(a_backup_is_found_by_the_beginning_of_its_id),
       WITH_SERVER(a_text_backup_without_formats_restores),
+      WITH_SERVER(a_changed_recover_text_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,12 @@ holds "SELECT count(*) = 10 AND sum(customer) = 55 FROM items" copy
 holds "SELECT count(*) = 0 FROM customers" copy
 holds "SELECT NOT convalidated FROM pg_constraint WHERE conname = 'items_customer_fkey'" copy
 holds "SELECT nextval('items_id_seq') = 11" copy
+# a table that is asked for by name must have its rows
+expect 3 "$BELAY" restore "$items" --table customers --into none
+says 'the rows of public.customers are not in this backup'
+says 'schema-only'
+expect 0 "$BELAY" restore "$items" --table customers --schema-only --into definition
+holds "SELECT count(*) = 0 FROM customers" definition
 [ "$(structure copy | sed 's/ NOT VALID;/;/')" = "$(structure)" ] || fail "the schema of the copy differs by more than NOT VALID"
 # by hand
 cp -r store/test/backups/"$items" "$scratch/by-hand"
@@ -134,6 +140,8 @@ whole() { # NAME SQL REASON
 }
 # shellcheck disable=SC2016 # dollar quotes
 whole block 'DO $$BEGIN UPDATE items SET v = 1; END$$;' 'what a DO block does'
+whole follows 'ALTER TABLE "Odd.Name" ADD FOREIGN KEY (id) REFERENCES customers ON DELETE CASCADE; DELETE FROM customers WHERE id = 1;' \
+  'rows of other tables may follow'
 sql 'CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$'
 whole function 'UPDATE sales.big SET a = f(id);' 'public.f\(integer\), which may write anywhere'
 sql 'CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN DELETE FROM customers; RETURN NEW; END$$;
