@@ -36,6 +36,14 @@ struct backup_options {
   const char *reason;               /* free text for the manifest: "before 20260101_x" */
 };
 
+/* CREATE DATABASE ... TEMPLATE on the same server, while nobody is connected. */
+struct template_options {
+  const struct db_target *target;
+  struct place *place;
+  bool terminate; /* end the sessions of others and keep everybody out meanwhile */
+  const char *run_id, *reason;
+};
+
 struct backup_info {
   const char *id, *prefix, *database, *created_at, *server_version, *run_id, *reason;
   const char *fingerprint; /* structure fingerprint of the schema */
@@ -46,6 +54,7 @@ struct backup_info {
   struct strings left_out;  /* scoped: "public.big (about 1000 rows)" */
   struct strings not_valid; /* scoped: foreign keys that are NOT VALID in it */
   struct strings widened;   /* scoped: why it holds more than was asked for */
+  const char *template;     /* of a template backup: its database on the server; else NULL */
   bool pinned;              /* it stays whatever the rules of retention say */
   bool damaged;       /* the manifest cannot be trusted: only id, prefix and damage are filled in */
   const char *damage; /* what is wrong with it */
@@ -57,13 +66,21 @@ VEC_TYPE(backup_infos, struct backup_info);
 int backup_take(struct arena *arena, const struct backup_options *options,
                 struct backup_info *ret_info, struct err *err);
 
+/* The same for a template backup; ERR_PREFLIGHT too: somebody is connected, named. */
+int backup_template_take(struct arena *arena, const struct template_options *options,
+                         struct backup_info *ret_info, struct err *err);
+/* Before any backup of the target: removes what killed template backups left, and opens the
+ * database that they closed. What fails is a warning. */
+void backup_template_sweep(struct arena *arena, struct place *place,
+                           const struct db_target *target);
+
 /* Whole backups only (those with a manifest), newest last. One whose manifest is damaged is
  * listed as such and does not hide the others. database_prefix: the key under which the database's
  * artifacts lie, taken as it is (run_env.database_prefix, or place_key_escape of the name); NULL:
  * all databases. */
 int backup_list(struct arena *arena, struct place *place, const char *database_prefix,
                 struct backup_infos *ret, struct err *err);
-/* `which`: an id, a unique beginning of one, or "latest", the newest whole one; before_us: only
+/* `which`: an id, a unique beginning of one, or "latest", the newest whole archive; before_us: only
  * those taken at or before it (INT64_MAX: any). database_prefix as for backup_list; NULL: looked
  * for under every database of the store. None or several: ERR_USAGE; a damaged one: ERR_DAMAGED. */
 int backup_find(struct arena *arena, struct place *place, const char *database_prefix,

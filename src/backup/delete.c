@@ -1,5 +1,27 @@
 #include "backup/session.h"
+#include "backup/sessions.h"
 #include "backup/template.h"
+#include "base/log.h"
+
+/* A killed template backup may have left its source closed. */
+static int reopen_source(struct arena *arena, struct db_conn *conn,
+                         const struct template_note *note, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (note->committed || !note->closes)
+    return 0;
+  if (db_query(conn, &r, err,
+               "SELECT FROM pg_catalog.pg_database WHERE datname = $1 AND oid = $2::oid"
+               " AND NOT datallowconn",
+               note->database, note->database_oid, NULL) < 0)
+    return -1;
+  if (db_rows(r) == 0)
+    return 0;
+  log_warning("database %s accepts connections again: template backup %s, which was killed, had"
+              " closed it",
+              note->database, note->id);
+  return sessions_allow(arena, conn, note->database, true, err);
+}
 
 /* First it is no longer listed. Should the rest fail, template.json still tells of the database. */
 static int delete_template(struct arena *arena, struct place *place, const struct db_target *target,
@@ -8,7 +30,8 @@ static int delete_template(struct arena *arena, struct place *place, const struc
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   struct template_state state;
   if (backup_open_maintenance(target, "belay prune", &conn, err) < 0 ||
-      template_look(arena, conn, note, &state, err) < 0)
+      template_look(arena, conn, note, &state, err) < 0 ||
+      reopen_source(arena, conn, note, err) < 0)
     return -1;
   if (state.exists && !state.marked)
     return template_drop(arena, conn, note, err); /* says why not */

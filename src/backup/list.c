@@ -1,6 +1,7 @@
 #include "backup/backup.h"
 
 #include "backup/manifest.h"
+#include "backup/template.h"
 #include "base/clock.h"
 #include "base/fs.h"
 
@@ -47,10 +48,13 @@ static void read_one(struct arena *arena, struct place *place, const char *prefi
   CLEANUP(archive_closep) struct archive *archive = NULL;
   if (archive_open(arena, place, prefix, &archive, &err) < 0 ||
       backup_read_info(arena, archive, ret_info, &err) < 0)
-    *ret_info = (struct backup_info){.id = fs_basename(prefix),
-                                     .prefix = prefix,
-                                     .damaged = true,
-                                     .damage = arena_strdup(arena, err.message)};
+    *ret_info = (struct backup_info){
+        .id = fs_basename(prefix),
+        .prefix = prefix,
+        .damaged = true,
+        .template =
+            place_exists(place, template_note_key(arena, prefix)) ? "of a template backup" : NULL,
+        .damage = arena_strdup(arena, err.message)};
   ret_info->pinned = backup_is_pinned(place, prefix);
 }
 
@@ -99,7 +103,7 @@ static int find_latest(struct arena *arena, const struct backup_infos *infos, in
   const struct backup_info *latest = NULL;
   for (size_t i = 0; i < infos->len; i++) {
     const struct backup_info *info = &infos->at[i];
-    if (info->scope || !taken_before(arena, info, before_us))
+    if (info->scope || info->template || !taken_before(arena, info, before_us))
       continue;
     if (latest && strcmp(fs_dirname(arena, latest->prefix), fs_dirname(arena, info->prefix)) != 0) {
       err_set(err, ERR_USAGE, "the store holds backups of more than one database");

@@ -68,7 +68,8 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
                      struct backup_info *ret_info, struct err *err)
 {
   const char *kind = backup_string(archive, "kind");
-  if (!kind || strcmp(kind, "backup") != 0)
+  bool is_template = kind && strcmp(kind, "template") == 0;
+  if (!kind || (!is_template && strcmp(kind, "backup") != 0))
     return damaged(archive, "it is not the manifest of a backup", err);
   const json_t *totals = json_object_get(archive->manifest, "totals");
   struct backup_info info = {
@@ -84,6 +85,12 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
       .rows = json_integer_value(json_object_get(totals, "rows")),
       .duration_ms = json_integer_value(json_object_get(archive->manifest, "duration_ms")),
   };
+  if (is_template) {
+    info.template = arena_strdup(arena, backup_string(archive, "template"));
+    info.bytes = info.raw_bytes = (uint64_t)json_integer_value(json_object_get(totals, "bytes"));
+    if (!info.template || archive->entries.len)
+      return damaged(archive, "a template backup without database, or with members", err);
+  }
   if (!info.id || !info.database || !info.created_at || !info.server_version || !info.fingerprint ||
       !totals)
     return damaged(archive,

@@ -1,7 +1,10 @@
 #include "backup/restore_names.h"
 #include "backup/restore_select.h"
 
+#include "backup/properties.h"
 #include "backup/session.h"
+#include "backup/sessions.h"
+#include "backup/template.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "sql/quote.h"
@@ -201,6 +204,72 @@ static int restore_all(struct restore *restore, struct err *err)
   return rc;
 }
 
+/* ---- of a template backup ---- */
+
+static int check_template_options(const struct restore_options *o, struct err *err)
+{
+  if (!o->existing && !o->data_only && !o->schema_only && !o->tables.len && !o->map_roles.len &&
+      !o->map_tablespaces.len && !o->no_tablespaces && !o->skip_extensions.len)
+    return 0;
+  err_set(err, ERR_USAGE,
+          "a template backup is restored as the server copies it: whole, into a"
+          " new database; of the options only --no-owner, --yes and --swap go"
+          " with it");
+  return err_hint(err, "Choose a backup that is no template (see belay list backups).");
+}
+
+static int copy_template(struct restore *restore, struct db_conn *conn,
+                         const struct template_note *note, struct err *err)
+{
+  const struct restore_options *o = restore->options;
+  db_cancel_on_signal(conn, true);
+  int rc = template_create(restore->arena, conn, o->into, note->name, " CONNECTION LIMIT 0", err);
+  db_cancel_on_signal(conn, false);
+  if (rc < 0)
+    return restore_explain_create(restore, conn, err);
+  restore->created = true;
+  if (restore_mark_unfinished(restore, conn, err) < 0)
+    return err_wrap(err, "marking database %s as unfinished", o->into);
+  sessions_test_kill("template-restored");
+  return interrupt_check(err) < 0
+             ? -1
+             : properties_apply(restore->arena, conn, o->into,
+                                json_object_get(restore->archive->manifest, "properties"),
+                                o->no_owner, &restore->missing_roles, err);
+}
+
+/* What the caller wants to see of it, before it counts as restored. */
+static int check_copy(struct restore *restore, struct err *err)
+{
+  const struct restore_options *o = restore->options;
+  if (!o->check)
+    return 0;
+  if (restore_connect(restore, &restore->conn, err) < 0)
+    return -1;
+  int rc = o->check(o->check_context, restore->conn, &restore->missing_roles, err);
+  db_close(TAKE(restore->conn));
+  return rc;
+}
+
+static int restore_template(struct restore *restore, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  struct template_note note;
+  if (check_template_options(restore->options, err) < 0 ||
+      backup_open_maintenance(restore->options->target, application, &conn, err) < 0 ||
+      template_find(restore->arena, restore->archive, conn, &note, err) < 0 ||
+      restore_check_name(restore, conn, err) < 0)
+    return -1;
+  int rc = copy_template(restore, conn, &note, err);
+  if (rc == 0)
+    rc = check_copy(restore, err);
+  if (rc < 0 && interrupt_pending()) {
+    err_clear(err);
+    (void)interrupt_check(err);
+  }
+  return rc < 0 && restore->created ? undo_create(restore, err) : rc;
+}
+
 int backup_restore(struct arena *arena, const struct restore_options *options,
                    struct restore_report *ret, struct err *err)
 {
@@ -214,7 +283,7 @@ int backup_restore(struct arena *arena, const struct restore_options *options,
       backup_read_info(arena, archive, &info, err) < 0)
     return -1;
   struct restore restore = {.arena = arena, .options = options, .archive = archive};
-  if (restore_all(&restore, err) < 0) {
+  if ((info.template ? restore_template(&restore, err) : restore_all(&restore, err)) < 0) {
     if (err->code == ERR_SQL)
       err_recode(err, ERR_UNEXPECTED);
     return err_wrap(err, "restore of %s into %s", info.id, options->into);
@@ -231,5 +300,9 @@ int backup_restore(struct arena *arena, const struct restore_options *options,
   }
   for (size_t i = 0; i < restore.tables.len && !options->schema_only; i++)
     ret->rows += restore.tables.at[i].rows;
+  if (info.template) {
+    ret->tables = info.tables;
+    ret->rows = info.rows;
+  }
   return 0;
 }

@@ -58,6 +58,9 @@ bool restore_names_role(const struct restore_item *item);
 /* restore_create.c */
 int restore_check_name(const struct restore *restore, struct db_conn *conn, struct err *err);
 int restore_create(struct restore *restore, struct db_conn *conn, struct err *err);
+/* For whoever makes it otherwise: the mark; what a failed CREATE DATABASE means. */
+int restore_mark_unfinished(struct restore *restore, struct db_conn *conn, struct err *err);
+int restore_explain_create(const struct restore *restore, struct db_conn *conn, struct err *err);
 bool restore_is_of_database(const struct restore_item *item);
 /* The database is whole: its properties and the end of the mark, in one transaction. */
 int restore_finish(struct restore *restore, struct err *err);

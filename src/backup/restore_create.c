@@ -80,7 +80,7 @@ static json_t *locale_of(const struct archive *archive)
   return locale;
 }
 
-static int explain_create(const struct restore *restore, struct db_conn *conn, struct err *err)
+int restore_explain_create(const struct restore *restore, struct db_conn *conn, struct err *err)
 {
   if (err_sqlstate_is(err, "42P04"))
     err_recode(err, ERR_REFUSED);
@@ -95,7 +95,7 @@ static int explain_create(const struct restore *restore, struct db_conn *conn, s
 }
 
 /* A limit of 0 does not bind superusers; another role needs room for its own connections. */
-static int mark_unfinished(struct restore *restore, struct db_conn *conn, struct err *err)
+int restore_mark_unfinished(struct restore *restore, struct db_conn *conn, struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(conn, &r, err,
@@ -123,9 +123,9 @@ int restore_create(struct restore *restore, struct db_conn *conn, struct err *er
     return -1;
   sql = arena_printf(restore->arena, "%s CONNECTION LIMIT 0", sql);
   if (db_exec(conn, sql, err) < 0)
-    return explain_create(restore, conn, err);
+    return restore_explain_create(restore, conn, err);
   restore->created = true;
-  if (mark_unfinished(restore, conn, err) < 0)
+  if (restore_mark_unfinished(restore, conn, err) < 0)
     return err_wrap(err, "marking database %s as unfinished", restore->options->into);
   return 0;
 }

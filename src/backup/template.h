@@ -18,7 +18,8 @@ struct template_note { /* template.json */
   const char *database, *database_oid; /* of the source */
   const char *server_id;               /* system identifier */
   const char *created_at;
-  bool closes; /* the source accepts no connections while it is copied */
+  bool closes;    /* the source accepts no connections while it is copied */
+  bool committed; /* read: there is a manifest */
 };
 /* The key of the note under a prefix. */
 char *template_note_key(struct arena *arena, const char *prefix);
@@ -30,6 +31,8 @@ int template_note_get(struct arena *arena, struct place *place, const char *pref
 
 char *template_mark(struct arena *arena, const char *id); /* the comment */
 
+/* Of a note without a manifest, "marked" is also a closed database without any comment: it was
+ * killed between making and marking. */
 struct template_state {
   bool exists, marked, accepts_connections;
 };
@@ -39,3 +42,19 @@ int template_look(struct arena *arena, struct db_conn *conn, const struct templa
 /* Drops the database of a note if there is one. ERR_REFUSED: another server, or no mark. */
 int template_drop(struct arena *arena, struct db_conn *conn, const struct template_note *note,
                   struct err *err);
+
+/* One at a time per source: a session lock on conn (maintenance database). ERR_PREFLIGHT: another
+ * template backup is under way; ERR_USAGE: there is no such database. */
+int template_lock(struct arena *arena, struct db_conn *conn, const char *database,
+                  const char **ret_oid, struct err *err);
+/* Removes what killed template backups of the target left, and opens the source again. The caller
+ * holds the lock. What cannot be removed is a warning. */
+void template_sweep(struct arena *arena, struct place *place, const struct db_target *target);
+
+/* CREATE DATABASE name TEMPLATE source, as files where the server has the choice. */
+int template_create(struct arena *arena, struct db_conn *conn, const char *name, const char *source,
+                    const char *options, struct err *err);
+/* The note of a backup whose database is there, marked and closed. ERR_DAMAGED, ERR_REFUSED:
+ * another server. */
+int template_find(struct arena *arena, const struct archive *archive, struct db_conn *conn,
+                  struct template_note *ret, struct err *err);

@@ -46,14 +46,16 @@ int template_note_get(struct arena *arena, struct place *place, const char *pref
   if (place_get(place, arena, key, &bytes, &len, err) < 0)
     return -1;
   json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
-  *ret = (struct template_note){.id = get(arena, json, "id"),
-                                .prefix = arena_strdup(arena, prefix),
-                                .name = get(arena, json, "template"),
-                                .database = get(arena, json, "database"),
-                                .database_oid = get(arena, json, "database_oid"),
-                                .server_id = get(arena, json, "server_id"),
-                                .created_at = get(arena, json, "created_at"),
-                                .closes = json_is_true(json_object_get(json, "closes"))};
+  *ret = (struct template_note){
+      .id = get(arena, json, "id"),
+      .prefix = arena_strdup(arena, prefix),
+      .name = get(arena, json, "template"),
+      .database = get(arena, json, "database"),
+      .database_oid = get(arena, json, "database_oid"),
+      .server_id = get(arena, json, "server_id"),
+      .created_at = get(arena, json, "created_at"),
+      .closes = json_is_true(json_object_get(json, "closes")),
+      .committed = place_exists(place, arena_printf(arena, "%s/manifest.json", prefix))};
   json_decref(json);
   if (!ret->id || !ret->name || !ret->database || !ret->database_oid || !ret->server_id ||
       !ret->created_at || strcmp(ret->id, fs_basename(prefix)) != 0)
@@ -75,9 +77,11 @@ int template_look(struct arena *arena, struct db_conn *conn, const struct templa
   }
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(conn, &r, err,
-               "SELECT pg_catalog.shobj_description(oid, 'pg_database') = $2, datallowconn"
+               "SELECT coalesce(pg_catalog.shobj_description(oid, 'pg_database') = $2,"
+               " NOT $3::boolean AND NOT datallowconn), datallowconn"
                " FROM pg_catalog.pg_database WHERE datname = $1",
-               note->name, template_mark(arena, note->id), NULL) < 0)
+               note->name, template_mark(arena, note->id), note->committed ? "true" : "false",
+               NULL) < 0)
     return err_wrap(err, "looking for database %s", note->name);
   *ret = (struct template_state){0};
   if (db_rows(r))

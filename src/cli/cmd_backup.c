@@ -4,24 +4,45 @@
 #include "cli/cli.h"
 #include "report/run.h"
 
+static int check_options(const struct cli_options *o, struct err *err)
+{
+  if (o->terminate && !o->template)
+    return err_set(err, ERR_USAGE, "--terminate goes with --template");
+  if (o->template && (o->tables.len || o->scope))
+    return err_set(err, ERR_USAGE, "--template copies the whole database: no --table, no --scope");
+  return 0;
+}
+
+static int take(struct cli *cli, const struct run_env *env, struct backup_info *ret,
+                struct err *err)
+{
+  struct backup_options options = {
+      .target = &env->target,
+      .place = env->place,
+      .jobs = env->jobs,
+      .level = env->policy.backup.level,
+      .lock_timeout_ms = env->policy.apply.lock_timeout_ms,
+  };
+  const struct template_options template = {
+      .target = &env->target, .place = env->place, .terminate = cli->options.terminate};
+  log_info("backing up %s (from %s) to %s", env->target.shown, env->target.source,
+           place_name(env->place));
+  if (cli->options.template)
+    return backup_template_take(cli->arena, &template, ret, err);
+  backup_template_sweep(cli->arena, env->place, &env->target);
+  if (cli_backup_scope(cli, env, &options.scope, err) < 0)
+    return -1;
+  return backup_take(cli->arena, &options, ret, err);
+}
+
 int cmd_backup(struct cli *cli, struct err *err)
 {
   struct run_env env;
   struct backup_info info;
-  if (cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
+  if (check_options(&cli->options, err) < 0 ||
+      cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
     return -1;
-  struct backup_options options = {
-      .target = &env.target,
-      .place = env.place,
-      .jobs = env.jobs,
-      .level = env.policy.backup.level,
-      .lock_timeout_ms = env.policy.apply.lock_timeout_ms,
-  };
-  int rc = cli_backup_scope(cli, &env, &options.scope, err);
-  log_info("backing up %s (from %s) to %s", env.target.shown, env.target.source,
-           place_name(env.place));
-  if (rc == 0)
-    rc = backup_take(cli->arena, &options, &info, err);
+  int rc = take(cli, &env, &info, err);
   if (rc == 0) {
     cli_warn_scoped(&info);
     CLEANUP(text_clear) struct text out = TEXT_INIT;
@@ -72,6 +93,9 @@ int cmd_verify(struct cli *cli, struct err *err)
     static const char *const proven[] = {
         "every byte is what the manifest says", "every chunk expands, rows and content agree",
         "restored into a scratch database, schema, rows and content agree"};
+    static const char *const of_template[] = {
+        "", "its database is there, marked and closed",
+        "its database is there, marked and closed; the schema of a copy is that of the manifest"};
     CLEANUP(text_clear) struct text out = TEXT_INIT;
     for (size_t i = 0; i < report.uncompared.len; i++)
       log_warning("%s could only be compared by the number of its rows", report.uncompared.at[i]);
@@ -80,6 +104,9 @@ int cmd_verify(struct cli *cli, struct err *err)
                   "{\"schema\":1,\"backup\":\"%s\",\"ok\":true,\"members\":%" PRId64
                   ",\"rows\":%" PRId64 "}\n",
                   info.id, report.members, report.rows);
+    else if (info.template)
+      text_printf(&out, "%s is whole: %s\n", info.id,
+                  of_template[report.level == BACKUP_HASH ? 1 : 2]);
     else
       text_printf(&out, "%s is whole: %s (%" PRId64 " members, %" PRIu64 " KiB)\n", info.id,
                   proven[level], report.members, report.bytes >> 10);

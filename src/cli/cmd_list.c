@@ -99,6 +99,8 @@ static void show_backup(struct cli *cli, const struct backup_info *info, struct 
               " raw)\n  schema       %s\n",
               info->id, info->database, info->created_at, info->server_version, info->tables,
               info->rows, info->bytes, info->raw_bytes, info->fingerprint);
+  if (info->template)
+    text_printf(out, "  kind         template: database %s on the same server\n", info->template);
   if (info->run_id)
     text_printf(out, "  run          %s\n", info->run_id);
   if (info->reason)

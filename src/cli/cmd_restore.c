@@ -145,7 +145,10 @@ int cmd_restore(struct cli *cli, struct err *err)
     cli_warn_scoped(&info);
     log_info("restoring backup %s of %s (%s) into the %s database %s", info.id, info.database,
              info.created_at, options.existing ? "existing" : "new", options.into);
-    rc = backup_restore(cli->arena, &options, &result, err);
+    if (info.template && cli->options.no_analyze)
+      rc = usage(err, "--no-analyze does not go with a template backup: its statistics come along");
+    else
+      rc = backup_restore(cli->arena, &options, &result, err);
     if (rc == 0)
       report(cli, &info, options.into, &result);
   }

@@ -33,16 +33,21 @@ const struct cli_command cli_commands[] = {
      "its ledger row, and\n"
      "captures what it destroys. With CMD it wraps that command; it gets the database as "
      "DATABASE_URL."},
-    {"backup", "backup [--table PATTERN]...",
-     "take a consistent copy of the database; prints its id", "table scope", 0, 0, false,
-     cmd_backup,
+    {"backup", "backup [--table PATTERN]... | --template [--terminate]",
+     "take a consistent copy of the database; prints its id", "table scope template terminate", 0,
+     0, false, cmd_backup,
      "With --table or --scope pending the backup holds the rows of some tables only, and the whole "
      "schema. It says which\n"
      "tables it leaves out, and is never the latest one. Partitions go with their root, "
      "inheritance "
      "children only if they\n"
      "are named. Where it cannot be known what a pending migration endangers, the backup holds "
-     "everything."},
+     "everything.\n"
+     "With --template the server makes the copy: database belay_template_ID beside the other, on "
+     "the same disk, closed.\n"
+     "Nobody may be connected meanwhile; who is, is named, or ended by --terminate. It is never "
+     "the latest one: restore\n"
+     "it by its id."},
     {"restore",
      "restore ID|latest --into NEWDB | --table PATTERN --confirm DB | --swap --confirm DB",
      "bring a backup back as a new database, tables of it, or in the place of the present one",

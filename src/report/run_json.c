@@ -232,6 +232,8 @@ void report_backup_json(struct jw *w, const struct backup_info *b)
     jw_end(w);
     return;
   }
+  jw_key_string(w, "kind", b->template ? "template" : "archive");
+  jw_key_string(w, "template", b->template);
   jw_key_string(w, "database", b->database);
   jw_key_string(w, "created_at", b->created_at);
   jw_key_string(w, "server_version", b->server_version);

@@ -163,7 +163,10 @@ void report_backups_text(struct arena *arena, const struct backup_infos *backups
     text_printf(out, "%s  %s  %" PRId64 " tables  %" PRId64 " rows  %" PRIu64 " KiB  %s  %s%s%s\n",
                 b->id, b->database, b->tables, b->rows, b->bytes >> 10,
                 clock_duration(arena, b->duration_ms), b->reason ? b->reason : "",
-                b->scope ? "  scoped" : "", b->pinned ? "  pinned" : "");
+                b->template ? "  template"
+                : b->scope  ? "  scoped"
+                            : "",
+                b->pinned ? "  pinned" : "");
   }
   if (shown == 0)
     text_puts(out, "no backups\n");

@@ -202,12 +202,13 @@ static int add_backups(struct look *look, struct err *err)
     struct prune_item *item = vec_add(look->arena, &look->plan.backups);
     item->prefix = info->prefix;
     item->bytes = bytes_of(look, info->prefix);
-    item->decision =
-        (struct retention_item){.kind = info->scope ? RETENTION_SCOPED : RETENTION_WHOLE,
-                                .id = info->id,
-                                .time_us = time_of(info->created_at, info->id),
-                                .damage = info->damaged ? info->damage : NULL,
-                                .held = held_backup(look, info)};
+    item->decision = (struct retention_item){.kind = info->template ? RETENTION_TEMPLATE
+                                                     : info->scope  ? RETENTION_SCOPED
+                                                                    : RETENTION_WHOLE,
+                                             .id = info->id,
+                                             .time_us = time_of(info->created_at, info->id),
+                                             .damage = info->damaged ? info->damage : NULL,
+                                             .held = held_backup(look, info)};
   }
   return 0;
 }
