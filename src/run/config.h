@@ -32,6 +32,7 @@ struct config {            /* belay.yaml; every field may be NULL or empty */
 };
 
 enum backup_extent { BACKUP_FULL, BACKUP_PENDING };
+enum backup_kinds { BACKUP_ARCHIVE, BACKUP_TEMPLATE, BACKUP_BOTH };
 enum on_failure { ON_FAILURE_ROLLBACK, ON_FAILURE_STOP };
 
 struct policy {
@@ -46,6 +47,8 @@ struct policy {
   } inverse;
   struct {
     bool required;            /* backup: required: true */
+    enum backup_kinds kind;   /* kind: archive | template | both: what a run takes */
+    bool template_alone;      /* template_alone: false: a run needs an archive as well */
     int jobs;                 /* jobs: 2 */
     int level;                /* level: 1 */
     enum backup_extent scope; /* scope: full | pending */

@@ -35,6 +35,9 @@ static const struct table_choice verdict_choices[] = {{"exact", INVERSE_EXACT},
 static const struct table_choice extent_choices[] = {
     {"full", BACKUP_FULL}, {"pending", BACKUP_PENDING}, {0}};
 
+static const struct table_choice kind_choices[] = {
+    {"archive", BACKUP_ARCHIVE}, {"template", BACKUP_TEMPLATE}, {"both", BACKUP_BOTH}, {0}};
+
 static const struct table_choice failure_choices[] = {
     {"rollback", ON_FAILURE_ROLLBACK}, {"stop", ON_FAILURE_STOP}, {0}};
 
@@ -82,6 +85,8 @@ static const struct table_key policy_keys[] = {
     {.path = "inverse.shadow_on_target", .type = TABLE_BOOL, AT(inverse.shadow_on_target)},
     {.path = "inverse.allow", .type = TABLE_STRINGS, AT(inverse.allow)},
     {.path = "backup.required", .type = TABLE_BOOL, AT(backup.required)},
+    {.path = "backup.kind", .type = TABLE_ENUM, AT(backup.kind), .choices = kind_choices},
+    {.path = "backup.template_alone", .type = TABLE_BOOL, AT(backup.template_alone)},
     {.path = "backup.jobs", .type = TABLE_INT, AT(backup.jobs), .min = 1, .max = 64},
     {.path = "backup.scope", .type = TABLE_ENUM, AT(backup.scope), .choices = extent_choices},
     {.path = "backup.level", .type = TABLE_INT, AT(backup.level), .min = 1, .max = 19},

@@ -2,6 +2,7 @@
 #include "run/check.h"
 #include "run/drift.h"
 
+#include "backup/sessions.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
 
@@ -182,6 +183,39 @@ static int check_sessions(struct run *run, struct err *err)
                   "(pg_terminate_backend) or wait.");
 }
 
+/* A template is made by the server on its own disk: the loss of that disk takes both. */
+static int check_policy(const struct run *run, struct err *err)
+{
+  const struct policy *policy = &run->env->policy;
+  if (!policy->backup.required || policy->backup.kind != BACKUP_TEMPLATE ||
+      policy->backup.template_alone)
+    return 0;
+  err_set(err, ERR_REFUSED,
+          "policy %s (%s) says backup.kind: template, and a template alone, which lies on the disk"
+          " of the database, is no backup for a run",
+          policy->name, policy->source);
+  return err_hint(err, "Take an archive as well, with kind: both; or say template_alone: true.");
+}
+
+/* Better now than when the proof is made; the backup looks again. */
+static int check_alone(struct run *run, struct err *err)
+{
+  struct strings sessions = {0};
+  const struct policy *policy = &run->env->policy;
+  if (!policy->backup.required || policy->backup.kind == BACKUP_ARCHIVE)
+    return 0;
+  if (sessions_list(run->arena, run->conn, run->env->target.database, &sessions, err) < 0)
+    return -1;
+  if (sessions.len == 0)
+    return 0;
+  err_set(err, ERR_PREFLIGHT,
+          "policy %s wants a template backup, for which nobody may be connected to %s; there %s"
+          " %zu: %s%s",
+          policy->name, run->env->target.database, sessions.len == 1 ? "is" : "are", sessions.len,
+          sessions.at[0], sessions.len > 1 ? ", ..." : "");
+  return err_hint(err, "Stop the application first, or run with backup.kind: archive.");
+}
+
 static int check_store(struct run *run, struct err *err)
 {
   const char *size;
@@ -196,7 +230,9 @@ static int check_store(struct run *run, struct err *err)
     return -1;
   /* measured: a level-1 archive is a third of the COPY text, and that is smaller than the database
    * on disk */
-  uint64_t need = strtoull(size, NULL, 10) / 2 + run->env->policy.preflight.min_free_bytes;
+  bool archive = run->env->policy.backup.kind != BACKUP_TEMPLATE;
+  uint64_t need =
+      (archive ? strtoull(size, NULL, 10) / 2 : 0) + run->env->policy.preflight.min_free_bytes;
   if (free_bytes >= need)
     return 0;
   err_set(err, ERR_STORE, "the store %s has %" PRIu64 " MiB free, the run may need %" PRIu64 " MiB",
@@ -217,8 +253,10 @@ int run_stage_preflight(struct run *run, const char **summary, struct err *err)
 {
   struct checks checks;
   run->catalog_options = run_catalog_options(run->env);
-  if (check_command_text(run, err) < 0)
+  if (check_command_text(run, err) < 0 || check_policy(run, err) < 0)
     return -1;
+  if (run->journal)
+    backup_template_sweep(run->arena, run->env->place, &run->env->target);
   if (run_open_target(run, err) < 0 || check_server(run, err) < 0)
     return -1;
   if (run->journal &&
@@ -239,8 +277,9 @@ int run_stage_preflight(struct run *run, const char **summary, struct err *err)
     return 0;
   }
   const char *drift = "";
-  if (check_sessions(run, err) < 0 || (run->env->place && check_store(run, err) < 0) ||
-      read_catalog(run, err) < 0 || run_check_drift(run, &drift, err) < 0)
+  if (check_sessions(run, err) < 0 || check_alone(run, err) < 0 ||
+      (run->env->place && check_store(run, err) < 0) || read_catalog(run, err) < 0 ||
+      run_check_drift(run, &drift, err) < 0)
     return -1;
   *summary =
       arena_printf(run->arena, "%s, %zu pending migration%s, %s, no transaction in the way%s",
