@@ -56,7 +56,8 @@ struct backup_info {
   struct strings widened;   /* scoped: why it holds more than was asked for */
   const char *template;     /* of a template backup: its database on the server; else NULL */
   bool pinned;              /* it stays whatever the rules of retention say */
-  bool damaged;       /* the manifest cannot be trusted: only id, prefix and damage are filled in */
+  bool damaged; /* the manifest cannot be trusted: only id, prefix and damage are filled in; or the
+                   database of a template backup is not as it was made */
   const char *damage; /* what is wrong with it */
 };
 VEC_TYPE(backup_infos, struct backup_info);
@@ -73,6 +74,11 @@ int backup_template_take(struct arena *arena, const struct template_options *opt
  * database that they closed. What fails is a warning. */
 void backup_template_sweep(struct arena *arena, struct place *place,
                            const struct db_target *target);
+/* Is there one that was killed, or is under way? What is so, in a sentence. */
+enum template_left { TEMPLATE_LEFT_NOTHING, TEMPLATE_UNDER_WAY, TEMPLATE_KILLED };
+int backup_template_unfinished(struct arena *arena, struct place *place,
+                               const struct db_target *target, enum template_left *ret,
+                               const char **ret_verdict, struct err *err);
 
 /* Whole backups only (those with a manifest), newest last. One whose manifest is damaged is
  * listed as such and does not hide the others. database_prefix: the key under which the database's
@@ -80,6 +86,10 @@ void backup_template_sweep(struct arena *arena, struct place *place,
  * all databases. */
 int backup_list(struct arena *arena, struct place *place, const char *database_prefix,
                 struct backup_infos *ret, struct err *err);
+/* Marks template backups as damaged whose database is not on the server, or not as it was made.
+ * Where the server cannot be asked that is a warning. */
+void backup_look_at_templates(struct arena *arena, struct place *place,
+                              const struct db_target *target, struct backup_infos *infos);
 /* `which`: an id, a unique beginning of one, or "latest", the newest whole archive; before_us: only
  * those taken at or before it (INT64_MAX: any). database_prefix as for backup_list; NULL: looked
  * for under every database of the store. None or several: ERR_USAGE; a damaged one: ERR_DAMAGED. */
@@ -89,8 +99,9 @@ int backup_find(struct arena *arena, struct place *place, const char *database_p
 
 /* Deletes a backup of any kind; info: from backup_list, a damaged one too. It is no longer listed
  * before anything else of it goes. target: any database of the server; needed for a template
- * backup only: its database is dropped if it carries our mark. ERR_REFUSED: it lies on another
- * server, or carries no mark. ERR_CONNECT, ERR_STORE, ERR_SQL. */
+ * backup only: its database is dropped if it is the one that was made. ERR_REFUSED: it lies on
+ * another server, or is another one. ERR_PREFLIGHT: it is being made. ERR_CONNECT, ERR_STORE,
+ * ERR_SQL. */
 int backup_delete(struct arena *arena, struct place *place, const struct db_target *target,
                   const struct backup_info *info, struct err *err);
 /* A file "pinned" beside the manifest; pinning twice is fine, unpinning what is not pinned too. */
@@ -163,8 +174,10 @@ struct verify_options {
 /* HASH: every byte against the manifest. EXPAND: also every chunk expands and is whole COPY data,
  * row counts and digests of the tables' content agree. RESTORE: also a real restore into the
  * scratch database belay_verify_<id> (dropped afterwards; one left by a killed verify is
- * replaced): schema fingerprint, row counts and content are read back and compared. ERR_DAMAGED.
- */
+ * replaced): schema fingerprint, row counts and content are read back and compared. Of a template
+ * backup HASH looks at its manifest and at its database from outside; EXPAND copies that into the
+ * scratch database and compares the schema; RESTORE reads each row of the copy, too. ERR_DAMAGED;
+ * ERR_REFUSED: a template backup of another server. */
 int backup_verify(struct arena *arena, const struct verify_options *options,
                   struct verify_report *ret, struct err *err);
 

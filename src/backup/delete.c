@@ -8,7 +8,7 @@ static int reopen_source(struct arena *arena, struct db_conn *conn,
                          const struct template_note *note, struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (note->committed || !note->closes)
+  if (!note->closes)
     return 0;
   if (db_query(conn, &r, err,
                "SELECT FROM pg_catalog.pg_database WHERE datname = $1 AND oid = $2::oid"
@@ -23,6 +23,17 @@ static int reopen_source(struct arena *arena, struct db_conn *conn,
   return sessions_allow(arena, conn, note->database, true, err);
 }
 
+/* Under the lock: the CREATE DATABASE of a killed belay may still be at work. */
+static int clean_up_killed(struct arena *arena, struct place *place, struct db_conn *conn,
+                           const struct template_note *note, struct err *err)
+{
+  if (template_lock(arena, conn, note, err) < 0)
+    return -1;
+  if (template_is_committed(place, note->prefix))
+    return err_set(err, ERR_PREFLIGHT, "it was finished just now");
+  return reopen_source(arena, conn, note, err);
+}
+
 /* First it is no longer listed. Should the rest fail, template.json still tells of the database. */
 static int delete_template(struct arena *arena, struct place *place, const struct db_target *target,
                            const struct template_note *note, struct err *err)
@@ -31,9 +42,9 @@ static int delete_template(struct arena *arena, struct place *place, const struc
   struct template_state state;
   if (backup_open_maintenance(target, "belay prune", &conn, err) < 0 ||
       template_look(arena, conn, note, &state, err) < 0 ||
-      reopen_source(arena, conn, note, err) < 0)
+      (!note->committed && clean_up_killed(arena, place, conn, note, err) < 0))
     return -1;
-  if (state.exists && !state.marked)
+  if (state.foreign)
     return template_drop(arena, conn, note, err); /* says why not */
   if (place_delete(place, arena_printf(arena, "%s/manifest.json", note->prefix), err) < 0)
     return -1;

@@ -231,11 +231,18 @@ static int copy_template(struct restore *restore, struct db_conn *conn,
   if (restore_mark_unfinished(restore, conn, err) < 0)
     return err_wrap(err, "marking database %s as unfinished", o->into);
   sessions_test_kill("template-restored");
-  return interrupt_check(err) < 0
-             ? -1
-             : properties_apply(restore->arena, conn, o->into,
-                                json_object_get(restore->archive->manifest, "properties"),
-                                o->no_owner, &restore->missing_roles, err);
+  return interrupt_check(err);
+}
+
+/* A scratch copy stays marked as unfinished: what a killed verify left goes with the next one. */
+static int dress_copy(struct restore *restore, struct db_conn *conn, struct err *err)
+{
+  const struct restore_options *o = restore->options;
+  if (o->scratch)
+    return 0;
+  return properties_apply(restore->arena, conn, o->into,
+                          json_object_get(restore->archive->manifest, "properties"), o->no_owner,
+                          &restore->missing_roles, err);
 }
 
 /* What the caller wants to see of it, before it counts as restored. */
@@ -257,12 +264,15 @@ static int restore_template(struct restore *restore, struct err *err)
   struct template_note note;
   if (check_template_options(restore->options, err) < 0 ||
       backup_open_maintenance(restore->options->target, application, &conn, err) < 0 ||
-      template_find(restore->arena, restore->archive, conn, &note, err) < 0 ||
+      template_find(restore->arena, restore->archive->place, restore->archive->prefix, conn, &note,
+                    err) < 0 ||
       restore_check_name(restore, conn, err) < 0)
     return -1;
   int rc = copy_template(restore, conn, &note, err);
   if (rc == 0)
     rc = check_copy(restore, err);
+  if (rc == 0)
+    rc = dress_copy(restore, conn, err);
   if (rc < 0 && interrupt_pending()) {
     err_clear(err);
     (void)interrupt_check(err);

@@ -54,11 +54,11 @@ int swap_new(struct arena *arena, struct db_conn *conn, const char *database_pre
 
 int swap_note_put(struct place *place, const struct swap *swap, struct err *err)
 {
-  json_t *json = json_pack("{si ss ss ss ss ss ss ss sb sb sb}", "schema", 1, "id", swap->id,
-                           "backup", swap->backup_id, "database", swap->database, "database_oid",
-                           swap->database_oid, "server_id", swap->server_id, "candidate",
-                           swap->candidate, "kept_as", swap->kept_as, "is_template",
-                           swap->is_template, "ready", swap->ready, "no_owner", swap->no_owner);
+  json_t *json =
+      json_pack("{si ss ss ss ss ss ss ss sb sb}", "schema", 1, "id", swap->id, "backup",
+                swap->backup_id, "database", swap->database, "database_oid", swap->database_oid,
+                "server_id", swap->server_id, "candidate", swap->candidate, "kept_as",
+                swap->kept_as, "ready", swap->ready, "no_owner", swap->no_owner);
   if (!json)
     return err_set(err, ERR_USAGE, "the name of the database is not UTF-8");
   CLEANUP(free_ptr) char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
@@ -87,7 +87,6 @@ static bool read_note(struct arena *arena, struct place *place, const char *key,
                        .server_id = get(arena, json, "server_id"),
                        .candidate = get(arena, json, "candidate"),
                        .kept_as = get(arena, json, "kept_as"),
-                       .is_template = json_is_true(json_object_get(json, "is_template")),
                        .no_owner = json_is_true(json_object_get(json, "no_owner")),
                        .ready = json_is_true(json_object_get(json, "ready"))};
   json_decref(json);
@@ -296,7 +295,7 @@ int swap_discard(struct arena *arena, const struct db_target *target, struct pla
   if (backup_open_maintenance(target, application, &conn, err) < 0 ||
       swap_look(arena, conn, swap, &look, err) < 0)
     return -1;
-  bool ours = (look.state == SWAP_RESTORING || look.state == SWAP_READY) && !swap->is_template;
+  bool ours = look.state == SWAP_RESTORING || look.state == SWAP_READY;
   /* a database with subscriptions goes only after a look inside */
   if (ours && (sessions_allow(arena, conn, swap->candidate, true, err) < 0 ||
                restore_drop_database(target, swap->candidate, err) < 0))

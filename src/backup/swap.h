@@ -17,7 +17,6 @@ struct swap {
   const char *server_id;
   const char *candidate; /* the restored database that takes the place */
   const char *kept_as;   /* what the old one is called afterwards */
-  bool is_template;      /* the candidate is the template backup itself */
   bool no_owner;         /* restored without owners and privileges */
   bool ready;            /* the candidate is restored, checked and has the properties */
 };
@@ -53,7 +52,7 @@ int swap_dress(struct arena *arena, const struct db_target *target, const struct
  * (ERR_CHANGED). */
 int swap_execute(struct arena *arena, const struct db_target *target, const struct swap *swap,
                  int64_t wait_ms, struct err *err);
-/* Drops a candidate that is in nobody's place (never a template backup) and the note. */
+/* Drops a candidate that is in nobody's place, and the note. */
 int swap_discard(struct arena *arena, const struct db_target *target, struct place *place,
                  const struct swap *swap, struct err *err);
 /* What to type to go back: a psql script. */

@@ -8,6 +8,7 @@
 #include "backup/take.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "sql/quote.h"
 
 enum { TERMINATE_WAIT_MS = 10000, LINGER_TRIES = 10, LINGER_PAUSE_MS = 100 };
@@ -18,21 +19,10 @@ struct making {
   struct take take; /* what take_manifest needs: its leader is in the copy */
   struct template_note note;
   struct db_conn *conn; /* maintenance database */
-  char shape[65];       /* of the source, without what belongs to the database itself */
-  char fingerprint[65], fingerprint_without_owner[65];
+  /* Of the source. What belongs to the database itself is not copied: it is in "properties". */
+  char fingerprint[65], fingerprint_without_owner[65], fingerprint_without_database[65];
   bool noted;
 };
-
-/* Comment, settings and privileges of the database are not copied: they are in "properties". */
-static void inner_fingerprint(struct arena *arena, const struct catalog *c, char ret_hex[65])
-{
-  struct catalog inner = {.server_version = c->server_version};
-  inner.objects = arena_alloc(arena, (c->object_count + 1) * sizeof(struct catalog_object *));
-  for (size_t i = 0; i < c->object_count; i++)
-    if (c->objects[i]->kind != CATALOG_DATABASE)
-      inner.objects[inner.object_count++] = c->objects[i];
-  catalog_fingerprint(&inner, 0, ret_hex);
-}
 
 /* ---- before the copy ---- */
 
@@ -43,7 +33,9 @@ static int refuse_state(struct db_conn *conn, struct err *err)
   if (db_query(conn, &r, err,
                "SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM"
                " pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid"
-               " WHERE d.datname = pg_catalog.current_database())",
+               " WHERE d.datname = pg_catalog.current_database()), (SELECT"
+               " pg_catalog.string_agg(gid, ', ') FROM pg_catalog.pg_prepared_xacts"
+               " WHERE database = pg_catalog.current_database())",
                NULL) < 0)
     return -1;
   if (db_bool(r, 0, 0))
@@ -51,6 +43,10 @@ static int refuse_state(struct db_conn *conn, struct err *err)
   else if (db_bool(r, 0, 1))
     err_set(err, ERR_PREFLIGHT,
             "the database has subscriptions, which a copy made by the server does not get");
+  else if (db_value(r, 0, 2))
+    err_set(err, ERR_PREFLIGHT,
+            "the database holds prepared transactions (%s), with which it cannot be copied",
+            db_value(r, 0, 2));
   else
     return 0;
   return err_hint(err, "Take a backup without --template.");
@@ -70,10 +66,9 @@ static int read_source(struct making *m, struct err *err)
       counters_read(m->arena, conn, &m->take.counters, err) < 0 ||
       catalog_read(m->arena, conn, &all, &catalog, err) < 0)
     return err_wrap(err, "reading the database");
-  m->take.database = arena_strdup(m->arena, db_database(conn));
-  inner_fingerprint(m->arena, catalog, m->shape);
   catalog_fingerprint(catalog, 0, m->fingerprint);
   catalog_fingerprint(catalog, CATALOG_IGNORE_OWNER, m->fingerprint_without_owner);
+  catalog_fingerprint(catalog, CATALOG_IGNORE_DATABASE, m->fingerprint_without_database);
   return 0;
 }
 
@@ -97,14 +92,16 @@ static int refuse_sessions(struct making *m, struct err *err)
       "a template backup needs a database where nobody is connected; %s has %zu session%s: %s%s",
       m->take.database, sessions.len, sessions.len == 1 ? "" : "s", list.data,
       sessions.len > SESSIONS_SHOWN ? ", ..." : "");
-  return err_hint(err, "Stop the application first, or let belay end its sessions with"
-                       " --terminate.");
+  return err_hint(err, "Stop the application first; belay backup --template --terminate ends its"
+                       " sessions itself.");
 }
 
 /* ---- the copy ---- */
 
 static int create_copy(struct making *m, struct err *err)
 {
+  log_warning("maintenance window: whoever connects to %s now %s until the server has copied it",
+              m->take.database, m->options->terminate ? "is turned away" : "waits");
   db_cancel_on_signal(m->conn, true);
   int rc = template_create(m->arena, m->conn, m->note.name, m->take.database,
                            " ALLOW_CONNECTIONS false", err);
@@ -125,7 +122,7 @@ static int create_copy(struct making *m, struct err *err)
 }
 
 /* The source is open again in all cases but a kill; then template.json tells. */
-static int copy(struct making *m, struct err *err)
+static int make_copy(struct making *m, struct err *err)
 {
   if (!m->options->terminate)
     return refuse_sessions(m, err) < 0 ? -1 : create_copy(m, err);
@@ -138,6 +135,17 @@ static int copy(struct making *m, struct err *err)
   if (rc == 0)
     rc = create_copy(m, err);
   return sessions_reopen(m->arena, m->options->target, m->take.database, err) < 0 ? -1 : rc;
+}
+
+/* From now on the template is known by its OID, and the source is no longer ours to open. */
+static int note_copy(struct making *m, struct err *err)
+{
+  if (db_query_value(m->conn, m->arena, &m->note.oid, err,
+                     "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = $1",
+                     m->note.name, NULL) < 0)
+    return -1;
+  m->note.closes = false;
+  return template_note_put(m->options->place, m->arena, &m->note, err);
 }
 
 /* ---- the manifest ---- */
@@ -167,6 +175,8 @@ static int fill_manifest(struct making *m, json_t *extra, struct err *err)
   json_object_set_new(extra, "fingerprint", json_string(m->fingerprint));
   json_object_set_new(extra, "fingerprint_without_owner",
                       json_string(m->fingerprint_without_owner));
+  json_object_set_new(extra, "fingerprint_without_database",
+                      json_string(m->fingerprint_without_database));
   return add_totals(m, extra, err);
 }
 
@@ -197,8 +207,8 @@ static int check_shape(struct making *m, struct err *err)
   char found[65];
   if (catalog_read(m->arena, m->take.leader, &all, &m->take.catalog, err) < 0)
     return err_wrap(err, "reading the schema of the copy");
-  inner_fingerprint(m->arena, m->take.catalog, found);
-  if (strcmp(found, m->shape) == 0)
+  catalog_fingerprint(m->take.catalog, CATALOG_IGNORE_DATABASE, found);
+  if (strcmp(found, m->fingerprint_without_database) == 0)
     return 0;
   err_set(err, ERR_BACKUP, "the schema changed while the database was copied");
   return err_hint(err, "Run the backup again.");
@@ -221,25 +231,37 @@ static int describe(struct making *m, struct backup_info *ret_info, struct err *
   return backup_read_info(m->arena, archive, ret_info, err);
 }
 
+/* The lock comes before the note: a note without a manifest whose lock is free is dead. */
+static int begin(struct making *m, struct err *err)
+{
+  const char *database = m->options->target->database;
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (strcmp(database, "postgres") == 0 || strcmp(database, "template1") == 0)
+    return err_set(err, ERR_PREFLIGHT,
+                   "database %s cannot be copied as a template: belay works"
+                   " from it",
+                   database);
+  backup_template_sweep(m->arena, m->options->place, m->options->target);
+  if (backup_open_maintenance(m->options->target, "belay backup", &m->conn, err) < 0 ||
+      db_query(m->conn, &r, err, "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = $1",
+               database, NULL) < 0)
+    return -1;
+  if (db_rows(r) == 0)
+    return err_set(err, ERR_USAGE, "there is no database %s", database);
+  m->note.database = m->take.database = database;
+  m->note.database_oid = arena_strdup(m->arena, db_value(r, 0, 0));
+  m->note.closes = m->options->terminate;
+  return template_lock(m->arena, m->conn, &m->note, err);
+}
+
 static int make(struct making *m, struct backup_info *ret_info, struct err *err)
 {
-  if (backup_open_maintenance(m->options->target, "belay backup", &m->conn, err) < 0 ||
-      template_lock(m->arena, m->conn, m->options->target->database, &m->note.database_oid, err) <
-          0)
-    return -1;
-  template_sweep(m->arena, m->options->place, m->options->target);
-  if (read_source(m, err) < 0)
-    return -1;
-  m->note.database = m->take.database;
-  m->note.closes = m->options->terminate;
-  if (!m->options->terminate && refuse_sessions(m, err) < 0)
-    return -1;
-  if (template_note_put(m->options->place, m->arena, &m->note, err) < 0)
+  if (begin(m, err) < 0 || read_source(m, err) < 0 ||
+      (!m->options->terminate && refuse_sessions(m, err) < 0) ||
+      template_note_put(m->options->place, m->arena, &m->note, err) < 0)
     return -1;
   m->noted = true;
-  if (copy(m, err) < 0)
-    return -1;
-  return describe(m, ret_info, err);
+  return make_copy(m, err) < 0 || note_copy(m, err) < 0 ? -1 : describe(m, ret_info, err);
 }
 
 /* The copy goes, then what tells of it. */

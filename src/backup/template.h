@@ -1,12 +1,14 @@
 /* backup/template.h: a backup that is a database: CREATE DATABASE ... TEMPLATE on the same server.
  * Private to backup/.
  *
- *   <prefix>/template.json  written first: what is being made, on which server
+ *   <prefix>/template.json  written first: what is being made, on which server; again when it is
+ *                           made: its OID
  *   the database            belay_template_<id>; nobody can connect; its comment is our mark
  *   <prefix>/manifest.json  written last: its presence is the commit
  *
  * template.json without a manifest is what a killed backup left behind. A database is dropped
- * only if template.json names it, the server is the one it was made on, and it carries the mark.
+ * only if template.json names it, the server is the one it was made on, it has the OID that was
+ * noted, and it carries the mark.
  */
 #pragma once
 
@@ -15,6 +17,7 @@
 struct template_note { /* template.json */
   const char *id, *prefix;
   const char *name;                    /* of the template */
+  const char *oid;                     /* of the template; NULL: not made yet, or just made */
   const char *database, *database_oid; /* of the source */
   const char *server_id;               /* system identifier */
   const char *created_at;
@@ -23,6 +26,7 @@ struct template_note { /* template.json */
 };
 /* The key of the note under a prefix. */
 char *template_note_key(struct arena *arena, const char *prefix);
+bool template_is_committed(struct place *place, const char *prefix);
 int template_note_put(struct place *place, struct arena *arena, const struct template_note *note,
                       struct err *err);
 /* ret_found false: there is none, it is no template. ERR_DAMAGED: it cannot be read. */
@@ -31,30 +35,28 @@ int template_note_get(struct arena *arena, struct place *place, const char *pref
 
 char *template_mark(struct arena *arena, const char *id); /* the comment */
 
-/* Of a note without a manifest, "marked" is also a closed database without any comment: it was
+/* Where the OID was not noted, a closed database without any comment is ours, too: its backup was
  * killed between making and marking. */
 struct template_state {
-  bool exists, marked, accepts_connections;
+  bool exists, accepts_connections;
+  const char *foreign; /* why it is not ours; NULL: it is */
 };
 /* Asked on any database of the server. ERR_REFUSED: another server. */
 int template_look(struct arena *arena, struct db_conn *conn, const struct template_note *note,
                   struct template_state *ret, struct err *err);
-/* Drops the database of a note if there is one. ERR_REFUSED: another server, or no mark. */
+/* Drops the database of a note if there is one. ERR_REFUSED: another server, or not ours. */
 int template_drop(struct arena *arena, struct db_conn *conn, const struct template_note *note,
                   struct err *err);
 
-/* One at a time per source: a session lock on conn (maintenance database). ERR_PREFLIGHT: another
- * template backup is under way; ERR_USAGE: there is no such database. */
-int template_lock(struct arena *arena, struct db_conn *conn, const char *database,
-                  const char **ret_oid, struct err *err);
-/* Removes what killed template backups of the target left, and opens the source again. The caller
- * holds the lock. What cannot be removed is a warning. */
-void template_sweep(struct arena *arena, struct place *place, const struct db_target *target);
+/* One at a time per source: a session lock on conn (maintenance database), which a CREATE DATABASE
+ * keeps that outlives its killed belay. ERR_PREFLIGHT: another template backup is under way. */
+int template_lock(struct arena *arena, struct db_conn *conn, const struct template_note *note,
+                  struct err *err);
 
 /* CREATE DATABASE name TEMPLATE source, as files where the server has the choice. */
 int template_create(struct arena *arena, struct db_conn *conn, const char *name, const char *source,
                     const char *options, struct err *err);
-/* The note of a backup whose database is there, marked and closed. ERR_DAMAGED, ERR_REFUSED:
+/* The note of a backup whose database is there, ours and closed. ERR_DAMAGED; ERR_REFUSED:
  * another server. */
-int template_find(struct arena *arena, const struct archive *archive, struct db_conn *conn,
-                  struct template_note *ret, struct err *err);
+int template_find(struct arena *arena, struct place *place, const char *prefix,
+                  struct db_conn *conn, struct template_note *ret, struct err *err);

@@ -14,6 +14,7 @@ struct verify {
   const struct verify_options *options;
   const struct archive *archive;
   const char *id;
+  bool is_template; /* what is restored is a scratch copy: without what belongs to the database */
   struct backup_tables tables;
   struct verify_report report;
 };
@@ -291,13 +292,16 @@ static int check_fingerprint(void *context, struct db_conn *conn,
   struct verify *v = context;
   static const struct catalog_options options = {0};
   bool owners = missing_roles->len == 0;
-  const char *key = owners ? "fingerprint" : "fingerprint_without_owner";
+  const char *key = v->is_template ? "fingerprint_without_database"
+                    : owners       ? "fingerprint"
+                                   : "fingerprint_without_owner";
+  int flags = v->is_template ? CATALOG_IGNORE_DATABASE : owners ? 0 : CATALOG_IGNORE_OWNER;
   const char *expected = backup_string(v->archive, key);
   struct catalog *c;
   char found[65];
   if (catalog_read(v->arena, conn, &options, &c, err) < 0)
     return err_wrap(err, "reading the restored schema");
-  catalog_fingerprint(c, owners ? 0 : CATALOG_IGNORE_OWNER, found);
+  catalog_fingerprint(c, flags, found);
   if (expected && strcmp(found, expected) == 0)
     return 0;
   err_set(err, ERR_DAMAGED,
@@ -366,6 +370,37 @@ int backup_check_restored(struct arena *arena, const struct restore_options *opt
   return check_restored(&v, options, &missing_roles, err);
 }
 
+/* Of a template's scratch copy: each row can be read, whatever it holds. */
+static int read_all_rows(struct verify *v, const struct restore_options *options, struct err *err)
+{
+  const struct restore restore = {.arena = v->arena, .options = options, .archive = v->archive};
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (restore_connect(&restore, &conn, err) < 0 ||
+      db_query(conn, &r, err,
+               "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c"
+               " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+               " WHERE (c.relkind = 'r' OR (c.relkind = 'm' AND c.relispopulated))"
+               " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1",
+               NULL) < 0)
+    return -1;
+  v->report.rows = 0;
+  for (int i = 0; i < db_rows(r); i++) {
+    const char *name = db_value(r, i, 0);
+    const char *sql = arena_printf(v->arena, "COPY (SELECT * FROM ONLY %s) TO STDOUT", name);
+    struct chunks_content content;
+    if (interrupt_check(err) < 0)
+      return -1;
+    if (chunks_read_content(conn, sql, CHUNKS_TEXT, &content, err) < 0) {
+      if (err->code == ERR_SQL)
+        err_recode(err, ERR_DAMAGED);
+      return err_wrap(err, "reading %s in a copy of the template", name);
+    }
+    v->report.rows += content.rows;
+  }
+  return 0;
+}
+
 static int check_by_restore(struct verify *v, struct err *err)
 {
   const struct restore_options options = {.target = v->options->target,
@@ -381,7 +416,9 @@ static int check_by_restore(struct verify *v, struct err *err)
   if (backup_restore(v->arena, &options, &report, err) < 0)
     return -1;
   v->report.missing_roles = report.missing_roles;
-  int rc = check_contents(v, &options, err);
+  int rc = !v->is_template                     ? check_contents(v, &options, err)
+           : v->report.level == BACKUP_RESTORE ? read_all_rows(v, &options, err)
+                                               : 0;
   struct err failed = ERR_INIT;
   if (restore_drop_database(options.target, options.into, &failed) == 0)
     return rc;
@@ -399,20 +436,18 @@ static int check_archive(struct verify *v, struct err *err)
   return v->report.level >= BACKUP_EXPAND ? check_members(v, err) : 0;
 }
 
-/* The template is never opened for this: whoever came in could change it. Its schema is read from
- * a copy, above the level of HASH. */
+/* The template is never opened for this: whoever came in could change it. What is inside is read
+ * from a copy: its schema for EXPAND, its rows too for RESTORE. */
 static int check_template(struct verify *v, struct err *err)
 {
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   struct template_note note;
   if (backup_open_maintenance(v->options->target, "belay verify", &conn, err) < 0 ||
-      template_find(v->arena, v->archive, conn, &note, err) < 0)
+      template_find(v->arena, v->archive->place, v->archive->prefix, conn, &note, err) < 0)
     return -1;
   if (!json_is_object(json_object_get(v->archive->manifest, "properties")))
     return err_set(err, ERR_DAMAGED, "%s/manifest.json: the properties of the database are missing",
                    v->archive->prefix);
-  if (v->report.level == BACKUP_EXPAND)
-    v->report.level = BACKUP_RESTORE; /* there is nothing to expand */
   return 0;
 }
 
@@ -427,14 +462,19 @@ int backup_verify(struct arena *arena, const struct verify_options *options,
   if (archive_open(arena, options->place, options->prefix, &archive, err) < 0 ||
       backup_read_info(arena, archive, &info, err) < 0)
     return -1;
-  struct verify v = {.arena = arena, .options = options, .archive = archive, .id = info.id};
+  struct verify v = {.arena = arena,
+                     .options = options,
+                     .archive = archive,
+                     .id = info.id,
+                     .is_template = info.template != NULL};
   v.report = (struct verify_report){.level = options->level,
                                     .members = (int64_t)archive->entries.len,
                                     .tables = info.tables,
                                     .rows = info.rows,
                                     .bytes = info.bytes};
-  if ((info.template ? check_template(&v, err) : check_archive(&v, err)) < 0 ||
-      (v.report.level >= BACKUP_RESTORE && check_by_restore(&v, err) < 0))
+  enum backup_level restored_from = v.is_template ? BACKUP_EXPAND : BACKUP_RESTORE;
+  if ((v.is_template ? check_template(&v, err) : check_archive(&v, err)) < 0 ||
+      (options->level >= restored_from && check_by_restore(&v, err) < 0))
     return err_wrap(err, "verifying %s", info.id);
   *ret = v.report;
   return 0;

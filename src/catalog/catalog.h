@@ -297,7 +297,8 @@ int catalog_sort(struct arena *arena, struct catalog_object *const *objects, siz
 /* ---- fingerprint ---- */
 enum {
   CATALOG_IGNORE_COLUMN_ORDER = 1,
-  CATALOG_IGNORE_OWNER = 2 /* owner, acl, the database's settings (of roles, too) */
+  CATALOG_IGNORE_OWNER = 2,   /* owner, acl, the database's settings (of roles, too) */
+  CATALOG_IGNORE_DATABASE = 4 /* what belongs to the database itself */
 };
 /* SHA-256 over kind, identity and properties of all objects. 64 hex digits. The column order of
  * views always counts. */

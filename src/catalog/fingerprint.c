@@ -5,7 +5,8 @@ enum { VALUE_SHOWN_BYTES_MAX = 160 };
 
 static bool object_counts(const struct catalog_object *o, int flags)
 {
-  return !((flags & CATALOG_IGNORE_OWNER) && o->kind == CATALOG_DEFAULT_ACL);
+  return !((flags & CATALOG_IGNORE_OWNER) && o->kind == CATALOG_DEFAULT_ACL) &&
+         !((flags & CATALOG_IGNORE_DATABASE) && o->kind == CATALOG_DATABASE);
 }
 
 static bool property_counts(const struct catalog_object *o, const char *name, int flags)

@@ -13,6 +13,18 @@ static int check_options(const struct cli_options *o, struct err *err)
   return 0;
 }
 
+/* No run may begin meanwhile, and the sessions of one that is under way are not for ending. */
+static int take_template(struct cli *cli, const struct run_env *env, struct backup_info *ret,
+                         struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *lock = NULL;
+  const struct template_options options = {
+      .target = &env->target, .place = env->place, .terminate = cli->options.terminate};
+  if (run_lock_target(env, &lock, err) < 0)
+    return -1;
+  return backup_template_take(cli->arena, &options, ret, err);
+}
+
 static int take(struct cli *cli, const struct run_env *env, struct backup_info *ret,
                 struct err *err)
 {
@@ -23,12 +35,10 @@ static int take(struct cli *cli, const struct run_env *env, struct backup_info *
       .level = env->policy.backup.level,
       .lock_timeout_ms = env->policy.apply.lock_timeout_ms,
   };
-  const struct template_options template = {
-      .target = &env->target, .place = env->place, .terminate = cli->options.terminate};
   log_info("backing up %s (from %s) to %s", env->target.shown, env->target.source,
            place_name(env->place));
   if (cli->options.template)
-    return backup_template_take(cli->arena, &template, ret, err);
+    return take_template(cli, env, ret, err);
   backup_template_sweep(cli->arena, env->place, &env->target);
   if (cli_backup_scope(cli, env, &options.scope, err) < 0)
     return -1;
@@ -94,8 +104,10 @@ int cmd_verify(struct cli *cli, struct err *err)
         "every byte is what the manifest says", "every chunk expands, rows and content agree",
         "restored into a scratch database, schema, rows and content agree"};
     static const char *const of_template[] = {
-        "", "its database is there, marked and closed",
-        "its database is there, marked and closed; the schema of a copy is that of the manifest"};
+        "its database is there, marked and closed",
+        "its database is there, marked and closed; the schema of a copy is that of the manifest",
+        "its database is there, marked and closed; the schema of a copy is that of the manifest,"
+        " every row of it can be read"};
     CLEANUP(text_clear) struct text out = TEXT_INIT;
     for (size_t i = 0; i < report.uncompared.len; i++)
       log_warning("%s could only be compared by the number of its rows", report.uncompared.at[i]);
@@ -105,8 +117,7 @@ int cmd_verify(struct cli *cli, struct err *err)
                   ",\"rows\":%" PRId64 "}\n",
                   info.id, report.members, report.rows);
     else if (info.template)
-      text_printf(&out, "%s is whole: %s\n", info.id,
-                  of_template[report.level == BACKUP_HASH ? 1 : 2]);
+      text_printf(&out, "%s is whole: %s\n", info.id, of_template[level]);
     else
       text_printf(&out, "%s is whole: %s (%" PRId64 " members, %" PRIu64 " KiB)\n", info.id,
                   proven[level], report.members, report.bytes >> 10);

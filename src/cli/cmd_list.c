@@ -9,6 +9,7 @@ static int list_backups(struct cli *cli, const struct run_env *env, struct text 
   struct backup_infos backups = {0};
   if (backup_list(cli->arena, env->place, env->database_prefix, &backups, err) < 0)
     return -1;
+  backup_look_at_templates(cli->arena, env->place, &env->target, &backups);
   for (size_t i = 0; i < backups.len; i++)
     if (backups.at[i].damaged)
       log_warning("backup %s is damaged: %s", backups.at[i].id, backups.at[i].damage);

@@ -74,9 +74,6 @@ int run_open_target(struct run *run,
                     struct err *err); /* run->conn, application_name "belay run <id>" */
 enum { RUN_LOCK_CLASS = 0x62656c61 }; /* "bela": first half of the advisory key, then the OID */
 int run_lock(struct run *run, struct err *err); /* ERR_LOCKED names the holder */
-/* The same, of any database of the server; held until ret_lock is closed. */
-int run_lock_database(const struct run_env *env, const char *oid, struct db_conn **ret_lock,
-                      struct err *err);
 /* The tool's own lock, by polling: nobody runs the tool beside native apply. Not around the tool
  * itself. */
 int run_tool_lock(struct run *run, struct err *err);

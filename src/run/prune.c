@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "run/record.h"
 
@@ -197,6 +198,7 @@ static int add_backups(struct look *look, struct err *err)
   struct backup_infos infos = {0};
   if (backup_list(look->arena, env->place, env->database_prefix, &infos, err) < 0)
     return -1;
+  backup_look_at_templates(look->arena, env->place, &env->target, &infos);
   for (size_t i = 0; i < infos.len; i++) {
     const struct backup_info *info = &infos.at[i];
     struct prune_item *item = vec_add(look->arena, &look->plan.backups);
@@ -306,19 +308,32 @@ static int remove_folder(const struct run_env *env, const char *prefix, struct e
   return 0;
 }
 
+/* A template backup whose database is not the one that it made stays, and does not hold up the
+ * others; at the end it is a failure. */
 static int remove_items(const struct run_env *env, const struct prune_items *items,
                         struct prune_removed *ret, struct err *err)
 {
+  int rc = 0;
   for (size_t i = 0; i < items->len; i++) {
     const struct prune_item *item = &items->at[i];
+    CLEANUP(err_clear) struct err refused = ERR_INIT;
     if (item->decision.keep || backup_is_pinned(env->place, item->prefix))
       continue;
-    if (remove_folder(env, item->prefix, err) < 0)
+    if (remove_folder(env, item->prefix, &refused) == 0) {
+      ret->count++;
+      ret->bytes += item->bytes;
+      continue;
+    }
+    enum err_code code = refused.code;
+    if (rc == 0)
+      err_move(err, &refused);
+    else
+      log_warning("%s", refused.message);
+    rc = -1;
+    if (code != ERR_REFUSED)
       return -1;
-    ret->count++;
-    ret->bytes += item->bytes;
   }
-  return 0;
+  return rc;
 }
 
 static int remove_unfinished(const struct run_env *env, const struct prune_unfinisheds *unfinished,

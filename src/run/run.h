@@ -63,5 +63,9 @@ struct run_request {
   const char *plan_file;      /* --plan: must still be true */
 };
 
+/* The lock that a run holds on the target's database, for whoever must not meet one; held until
+ * ret_lock is closed. ERR_LOCKED names the holder; ERR_USAGE: there is no such database. */
+int run_lock_target(const struct run_env *env, struct db_conn **ret_lock, struct err *err);
+
 int run_plan(const struct run_request *request, struct run_result *ret_result, struct err *err);
 int run_execute(const struct run_request *request, struct run_result *ret_result, struct err *err);

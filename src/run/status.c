@@ -313,6 +313,26 @@ static int read_last(struct status *s, const char *running_id, struct err *err)
   return report->last.command && report->last_troubled ? look_at_command(s, err) : 0;
 }
 
+/* What was interrupted and is no run; it goes before what the last run says. */
+static int look_beside(struct status *s, struct err *err)
+{
+  const struct run_env *env = s->run.env;
+  const char *verdict, *next;
+  if (run_swap_unfinished(env, &verdict, &next, err) < 0)
+    return -1;
+  if (!verdict && env->place) {
+    enum template_left left;
+    if (backup_template_unfinished(env->arena, env->place, &env->target, &left, &verdict, err) < 0)
+      return -1;
+    next = left == TEMPLATE_KILLED ? "belay backup" : "belay status";
+  }
+  if (verdict) {
+    s->report.verdict = verdict;
+    s->report.next = next;
+  }
+  return 0;
+}
+
 static int fill(struct status *s, struct err *err)
 {
   const char *running_id;
@@ -331,27 +351,17 @@ static int fill(struct status *s, struct err *err)
   status_judge(s);
   if (s->report.running || s->report.last_troubled)
     return 0;
-  const char *verdict, *next;
-  if (run_swap_unfinished(s->run.env, &verdict, &next, err) < 0)
-    return -1;
-  if (verdict) {
-    s->report.verdict = verdict;
-    s->report.next = next;
-  }
-  return 0;
+  return look_beside(s, err);
 }
 
-/* Nobody can connect: a restore into its place may have closed it. */
+/* Nobody can connect: a restore into its place, or a template backup, may have closed it. */
 static int fill_closed(struct status *s, struct err *err)
 {
   CLEANUP(err_clear) struct err failed = ERR_INIT;
-  const char *verdict = NULL, *next;
-  if (run_swap_unfinished(s->run.env, &verdict, &next, &failed) < 0 || !verdict)
+  if (look_beside(s, &failed) < 0 || !s->report.verdict)
     return -1;
   err_clear(err);
   s->report.server = "no connection";
-  s->report.verdict = verdict;
-  s->report.next = next;
   return 0;
 }
 

@@ -113,17 +113,14 @@ static int prepare(struct swapping *s, struct err *err)
   return -1;
 }
 
-static int hold_lock(struct swapping *s, struct db_conn **ret_lock, struct err *err)
+static int hold_lock(const struct swapping *s, struct db_conn **ret_lock, struct err *err)
 {
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  const char *name = s->env->target.database;
-  if (db_query(s->conn, &r, err, "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = $1",
-               name, NULL) < 0)
+  if (run_lock_target(s->env, ret_lock, err) == 0)
+    return 0;
+  if (err->code != ERR_USAGE)
     return -1;
-  if (db_rows(r))
-    return run_lock_database(s->env, db_value(r, 0, 0), ret_lock, err);
-  err_set(err, ERR_USAGE, "there is no database %s whose place could be taken", name);
-  return err_hint(err, "Restore it with: belay restore %s --into '%s'", s->backup->id, name);
+  return err_hint(err, "Restore it with: belay restore %s --into '%s'", s->backup->id,
+                  s->env->target.database);
 }
 
 /* The old database may have other privileges and settings by now than when that try saw it. */

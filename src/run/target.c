@@ -59,8 +59,8 @@ static int lock_holder(const struct run_env *env, struct db_conn *conn, const ch
   return err_hint(err, "Wait for it to end, or see what it is doing with: belay status");
 }
 
-int run_lock_database(const struct run_env *env, const char *oid, struct db_conn **ret_lock,
-                      struct err *err)
+static int lock_database(const struct run_env *env, const char *oid, struct db_conn **ret_lock,
+                         struct err *err)
 {
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   if (open_maintenance(env, &conn, err) < 0)
@@ -83,6 +83,20 @@ int run_lock_database(const struct run_env *env, const char *oid, struct db_conn
   return lock_holder(env, conn, oid, err);
 }
 
+int run_lock_target(const struct run_env *env, struct db_conn **ret_lock, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  const char *name = env->target.database;
+  if (open_maintenance(env, &conn, err) < 0 ||
+      db_query(conn, &r, err, "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = $1",
+               name, NULL) < 0)
+    return -1;
+  if (db_rows(r) == 0)
+    return err_set(err, ERR_USAGE, "there is no database %s", name);
+  return lock_database(env, db_value(r, 0, 0), ret_lock, err);
+}
+
 int run_lock(struct run *run, struct err *err)
 {
   const char *oid;
@@ -90,7 +104,7 @@ int run_lock(struct run *run, struct err *err)
                      "SELECT oid::text FROM pg_database WHERE datname = current_database()",
                      NULL) < 0)
     return -1;
-  return run_lock_database(run->env, oid, &run->lock, err);
+  return lock_database(run->env, oid, &run->lock, err);
 }
 
 int run_tool_lock(struct run *run, struct err *err)

@@ -121,29 +121,140 @@ for command in "verify $id" "restore $id --into other"; do
 done
 
 # ---- pruned: what is not marked is left alone; the archive stays ----
-expect 3 "$BELAY" prune --keep-last 1 --yes
-says 'mark'
+expect 0 "$BELAY" prune --keep-last 1 --yes
+says "keep .*$id .*damaged"
+expect 3 "$BELAY" prune --keep-last 1 --damaged --yes
+says 'does not carry the mark of this backup: it is left alone'
+holds "SELECT count(*) = 1 FROM pg_database WHERE datname = 'belay_template_$id'"
 sql "COMMENT ON DATABASE \"belay_template_$id\" IS 'belay template backup $id'" postgres
+expect 0 "$BELAY" pin "$id"
+expect 0 "$BELAY" prune --keep-last 1 --yes
+says "keep .*$id .*pinned"
+expect 0 "$BELAY" unpin "$id"
 expect 0 "$BELAY" prune --keep-last 1 --yes
 holds "SELECT count(*) = 0 FROM pg_database WHERE datname = 'belay_template_$id'"
 expect 0 "$BELAY" list
 says "$archive"
 says "$second"
 says_not "$id"
-sql "DROP DATABASE \"belay_template_$second\"" postgres
+sql "ALTER DATABASE \"belay_template_$second\" RENAME TO elsewhere" postgres
 expect 12 "$BELAY" verify "$second" --level hash
 says 'not on the server'
+expect 0 "$BELAY" list
+says "backup $second is damaged: its database belay_template_$second is not on the server"
+grep -q "^$second" "$scratch/out" && fail "a template without its database counts as a backup"
+# another database under its name, with its mark: still not the one
+for statement in "CREATE DATABASE \"belay_template_$second\"" \
+  "COMMENT ON DATABASE \"belay_template_$second\" IS 'belay template backup $second'" \
+  "ALTER DATABASE \"belay_template_$second\" ALLOW_CONNECTIONS false"; do
+  sql "$statement" postgres
+done
+expect 12 "$BELAY" verify "$second" --level hash
+says 'is not the one that this backup made: its OID is'
+expect 12 "$BELAY" restore "$second" --into other
+expect 3 "$BELAY" prune --keep-last 1 --damaged --yes
+says 'its OID is .* it is left alone'
+holds "SELECT count(*) = 1 FROM pg_database WHERE datname = 'belay_template_$second'"
+sql "DROP DATABASE \"belay_template_$second\"" postgres
+sql "ALTER DATABASE elsewhere RENAME TO \"belay_template_$second\"" postgres
+expect 0 "$BELAY" verify "$second" --level hash
+sql "DROP DATABASE \"belay_template_$second\"" postgres
+expect 0 "$BELAY" prune --keep-last 1 --damaged --yes
+says "remove .*$second .*damaged \(its database belay_template_$second is not on the server"
+[ -z "$(find "$store" -name template.json)" ] || fail "the record of a template without a database stays"
 
 # ---- killed: the next backup finds and removes it, and lets people in again ----
 for step in template-closed template-created template-marked template-described; do
   expect 137 env BELAY_TEST_KILL="$step" "$BELAY" backup --template --terminate
   expect 0 "$BELAY" list
-  [ "$(grep -c template "$scratch/out")" = 1 ] || fail "listed after $step"
-  if [ "$step" = template-closed ] || [ "$step" = template-created ] || [ "$step" = template-marked ]; then
-    holds "SELECT NOT datallowconn FROM pg_database WHERE datname = '$db'"
+  says_not template
+  expect 0 "$BELAY" status
+  says 'template backup .* was killed; database Tra ding is whole'
+  says 'next: belay backup'
+  if [ "$step" != template-described ]; then
+    holds "SELECT NOT datallowconn FROM pg_database WHERE datname = '$db'" postgres
+    says 'accepts no connections'
   fi
   expect 0 "$BELAY" backup --quiet
   [ "$(templates)" = 0 ] || fail "left after $step"
-  [ "$(find "$store" -name template.json | wc -l)" = 1 ] || fail "a note is left after $step"
-  holds "SELECT datallowconn FROM pg_database WHERE datname = '$db'"
+  [ -z "$(find "$store" -name template.json)" ] || fail "a note is left after $step"
+  holds "SELECT datallowconn FROM pg_database WHERE datname = '$db'" postgres
 done
+
+# ---- killed while the server copies: it goes on by itself, and nobody touches what it makes ----
+coproc HOLDER { exec psql -X -q -A -t -d postgres 2>&1; }
+echo 'BEGIN; LOCK TABLE pg_catalog.pg_database IN SHARE MODE; SELECT 1;' >&"${HOLDER[1]}"
+read -r _ <&"${HOLDER[0]}"
+"$BELAY" backup --template >"$scratch/out" 2>"$scratch/err" &
+maker=$!
+at_work() { sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE %belay_template%' AND state = 'active'
+  AND pid <> pg_backend_pid()" postgres; }
+for ((i = 0; i < 600; i++)); do
+  [ "$(at_work)" = 1 ] && break
+  sleep 0.1
+done
+[ "$(at_work)" = 1 ] || fail "CREATE DATABASE was not seen"
+kill -KILL "$maker"
+wait "$maker" || true
+expect 0 "$BELAY" status
+says 'a template backup of Tra ding is under way'
+expect 4 "$BELAY" backup --template
+says 'another template backup of Tra ding is under way'
+[ "$(find "$store" -name template.json | wc -l)" = 1 ] || fail "the note of what is being made is gone"
+echo 'COMMIT;' >&"${HOLDER[1]}"
+eval "exec ${HOLDER[1]}>&-"
+for ((i = 0; i < 600; i++)); do
+  [ "$(at_work)" = 0 ] && break
+  sleep 0.1
+done
+[ "$(templates)" = 1 ] || fail "the server did not go on"
+expect 0 "$BELAY" list
+says_not template
+expect 0 "$BELAY" backup --template
+[ "$(templates)" = 1 ] || fail "what the killed one left is still there"
+[ "$(find "$store" -name template.json | wc -l)" = 1 ] || fail "a note is left"
+third=$(cat "$scratch/out")
+holds "SELECT count(*) = 1 FROM pg_database WHERE datname = 'belay_template_$third'"
+
+# ---- prepared transactions ----
+if [ "$(sql 'SHOW max_prepared_transactions' postgres)" != 0 ]; then
+  sql "BEGIN; INSERT INTO t VALUES (-1); PREPARE TRANSACTION 'later'" "$db"
+  expect 4 "$BELAY" backup --template --terminate
+  says 'prepared transactions \(later\)'
+  sql "ROLLBACK PREPARED 'later'" "$db"
+fi
+
+# ---- the backup of a run ----
+policy() { printf 'extends: staging\nbackup:\n  kind: %s\n  template_alone: %s\n' "$1" "$2" >policies/staging.yaml; }
+mkdir -p policies
+migration 20260101000000_first 'ALTER TABLE t ADD first int;'
+policy template false
+for command in plan run; do
+  expect 3 "$BELAY" $command
+  says 'backup.kind: template, and a template alone, which lies on the disk of the database, is no backup'
+done
+[ "$(templates)" = 1 ] || fail "a refused run took a template"
+policy template true
+hold
+expect 4 "$BELAY" run
+says 'wants a template backup, for which nobody may be connected to Tra ding; there is 1: [0-9]+ \(belay, somebody'
+eval "exec ${SOMEBODY[1]}>&-"
+wait "$somebody" || true
+expect 0 "$BELAY" run
+says 'backup +ok .* \(template\)'
+taken=$("$BELAY" list --json | jq -r '.backups[-1] | select(.kind == "template") | .id')
+[ -n "$taken" ] || fail "the run took no template"
+expect 0 "$BELAY" show "$(last_run)"
+says "backup +$taken"
+expect 0 "$BELAY" restore "$taken" --into before_run
+holds "SELECT count(*) = 0 FROM information_schema.columns WHERE table_name = 't' AND column_name = 'first'" before_run
+expect 0 "$BELAY" prune --keep-last 1 --dry-run
+says "keep .*$taken .*needs it"
+expect 0 "$BELAY" rollback last --yes
+migration 20260102000000_second 'ALTER TABLE t ADD second int;'
+policy both false
+expect 0 "$BELAY" run
+says 'backup +ok .*; template '
+[ "$("$BELAY" list --json | jq -r '[.backups[-2:][].kind] | sort | join(" ")')" = 'archive template' ] || fail "not both"
+expect 0 "$BELAY" show "$(last_run)"
+says "backup +$("$BELAY" list --json | jq -r '[.backups[] | select(.kind == "archive")][-1].id')"
