@@ -47,7 +47,7 @@ struct template_options {
 struct backup_info {
   const char *id, *prefix, *database, *created_at, *server_version, *run_id, *reason;
   const char *fingerprint; /* structure fingerprint of the schema */
-  int64_t tables, rows;
+  int64_t tables, rows;    /* rows -1: not counted (a template backup) */
   uint64_t raw_bytes, bytes;
   int64_t duration_ms;
   const char *scope;        /* of a scoped backup: "tables", "pending"; NULL: it is whole */
@@ -90,6 +90,8 @@ int backup_list(struct arena *arena, struct place *place, const char *database_p
  * Where the server cannot be asked that is a warning. */
 void backup_look_at_templates(struct arena *arena, struct place *place,
                               const struct db_target *target, struct backup_infos *infos);
+/* "13 tables, 231844 rows" */
+char *backup_amount(struct arena *arena, int64_t tables, int64_t rows);
 /* `which`: an id, a unique beginning of one, or "latest", the newest whole archive; before_us: only
  * those taken at or before it (INT64_MAX: any). database_prefix as for backup_list; NULL: looked
  * for under every database of the store. None or several: ERR_USAGE; a damaged one: ERR_DAMAGED. */

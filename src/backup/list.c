@@ -84,6 +84,14 @@ int backup_list(struct arena *arena, struct place *place, const char *database_p
   return 0;
 }
 
+char *backup_amount(struct arena *arena, int64_t tables, int64_t rows)
+{
+  const char *plural = tables == 1 ? "" : "s";
+  if (rows < 0)
+    return arena_printf(arena, "%" PRId64 " table%s", tables, plural);
+  return arena_printf(arena, "%" PRId64 " table%s, %" PRId64 " rows", tables, plural, rows);
+}
+
 /* The time of a damaged backup is in its id. */
 static bool taken_before(struct arena *arena, const struct backup_info *info, int64_t before_us)
 {

@@ -86,6 +86,7 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
       .duration_ms = json_integer_value(json_object_get(archive->manifest, "duration_ms")),
   };
   if (is_template) {
+    info.rows = -1;
     info.template = arena_strdup(arena, backup_string(archive, "template"));
     info.bytes = info.raw_bytes = (uint64_t)json_integer_value(json_object_get(totals, "bytes"));
     if (!info.template || archive->entries.len)

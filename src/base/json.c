@@ -157,6 +157,15 @@ void jw_key_int(struct jw *w, const char *key, int64_t value)
   jw_int(w, value);
 }
 
+void jw_key_count(struct jw *w, const char *key, int64_t count)
+{
+  jw_key(w, key);
+  if (count < 0)
+    jw_null(w);
+  else
+    jw_int(w, count);
+}
+
 void jw_key_bool(struct jw *w, const char *key, bool value)
 {
   jw_key(w, key);

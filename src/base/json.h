@@ -36,4 +36,5 @@ void jw_raw(struct jw *w, const char *json); /* a value that is JSON already */
 
 void jw_key_string(struct jw *w, const char *key, const char *value);
 void jw_key_int(struct jw *w, const char *key, int64_t value);
+void jw_key_count(struct jw *w, const char *key, int64_t count); /* negative: not known, null */
 void jw_key_bool(struct jw *w, const char *key, bool value);

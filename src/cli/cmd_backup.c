@@ -56,9 +56,8 @@ int cmd_backup(struct cli *cli, struct err *err)
   if (rc == 0) {
     cli_warn_scoped(&info);
     CLEANUP(text_clear) struct text out = TEXT_INIT;
-    log_info("%" PRId64 " table%s, %" PRId64 " rows, %" PRIu64 " KiB in %s", info.tables,
-             info.tables == 1 ? "" : "s", info.rows, info.bytes >> 10,
-             clock_duration(cli->arena, info.duration_ms));
+    log_info("%s, %" PRIu64 " KiB in %s", backup_amount(cli->arena, info.tables, info.rows),
+             info.bytes >> 10, clock_duration(cli->arena, info.duration_ms));
     if (cli->options.json) {
       struct jw w = jw_begin(&out);
       report_backup_json(&w, &info);
@@ -82,6 +81,20 @@ static int level_of(const char *name, enum backup_level *ret, struct err *err)
       return 0;
     }
   return name ? err_set(err, ERR_USAGE, "--level is hash, expand or restore, not \"%s\"", name) : 0;
+}
+
+static void verify_json(const struct backup_info *info, const struct verify_report *report,
+                        struct text *out)
+{
+  struct jw w = jw_begin(out);
+  jw_object(&w);
+  jw_key_int(&w, "schema", 1);
+  jw_key_string(&w, "backup", info->id);
+  jw_key_bool(&w, "ok", true);
+  jw_key_int(&w, "members", report->members);
+  jw_key_count(&w, "rows", report->rows);
+  jw_end(&w);
+  text_putc(out, '\n');
 }
 
 int cmd_verify(struct cli *cli, struct err *err)
@@ -112,10 +125,7 @@ int cmd_verify(struct cli *cli, struct err *err)
     for (size_t i = 0; i < report.uncompared.len; i++)
       log_warning("%s could only be compared by the number of its rows", report.uncompared.at[i]);
     if (cli->options.json)
-      text_printf(&out,
-                  "{\"schema\":1,\"backup\":\"%s\",\"ok\":true,\"members\":%" PRId64
-                  ",\"rows\":%" PRId64 "}\n",
-                  info.id, report.members, report.rows);
+      verify_json(&info, &report, &out);
     else if (info.template)
       text_printf(&out, "%s is whole: %s\n", info.id, of_template[level]);
     else

@@ -96,10 +96,11 @@ static void show_backup(struct cli *cli, const struct backup_info *info, struct 
   }
   text_printf(out,
               "backup %s of %s\n  taken        %s\n  server       %s\n  tables       %" PRId64
-              "\n  rows         %" PRId64 "\n  size         %" PRIu64 " bytes (%" PRIu64
+              "\n  rows         %s\n  size         %" PRIu64 " bytes (%" PRIu64
               " raw)\n  schema       %s\n",
               info->id, info->database, info->created_at, info->server_version, info->tables,
-              info->rows, info->bytes, info->raw_bytes, info->fingerprint);
+              info->rows < 0 ? "not counted" : arena_printf(cli->arena, "%" PRId64, info->rows),
+              info->bytes, info->raw_bytes, info->fingerprint);
   if (info->template)
     text_printf(out, "  kind         template: database %s on the same server\n", info->template);
   if (info->run_id)

@@ -116,14 +116,13 @@ static void report(const struct cli *cli, const struct backup_info *info, const 
     jw_key_string(&w, "backup", info->id);
     jw_key_string(&w, "database", into);
     jw_key_int(&w, "tables", r->tables);
-    jw_key_int(&w, "rows", r->rows);
+    jw_key_count(&w, "rows", r->rows);
     jw_key_int(&w, "duration_ms", r->duration_ms);
     jw_end(&w);
     text_putc(&out, '\n');
   } else {
-    text_printf(&out, "restored %" PRId64 " table%s, %" PRId64 " rows into %s in %s\n", r->tables,
-                r->tables == 1 ? "" : "s", r->rows, into,
-                clock_duration(cli->arena, r->duration_ms));
+    text_printf(&out, "restored %s into %s in %s\n", backup_amount(cli->arena, r->tables, r->rows),
+                into, clock_duration(cli->arena, r->duration_ms));
   }
   cli_print(&out);
 }

@@ -105,7 +105,7 @@ static void done_json(const struct swap_report *report, struct text *out)
   jw_key_string(&w, "database", report->swap.database);
   jw_key_string(&w, "kept_as", report->swap.kept_as);
   jw_key_int(&w, "tables", report->tables);
-  jw_key_int(&w, "rows", report->rows);
+  jw_key_count(&w, "rows", report->rows);
   jw_key_string(&w, "way_back", report->way_back);
   jw_key_int(&w, "duration_ms", report->duration_ms);
   jw_end(&w);
@@ -149,12 +149,12 @@ int cli_swap(struct cli *cli, const struct run_env *env, const struct backup_inf
   if (cli->options.json)
     done_json(&report, &out);
   else
-    text_printf(&out,
-                "database %s is backup %s now: %" PRId64 " tables, %" PRId64
-                " rows, in %s\nthe one before is kept as %s\nto go back, in psql -d postgres:\n%s",
-                report.swap.database, backup->id, report.tables, report.rows,
-                clock_duration(cli->arena, report.duration_ms), report.swap.kept_as,
-                report.way_back);
+    text_printf(
+        &out,
+        "database %s is backup %s now: %s, in %s\nthe one before is kept as %s\nto go back, in "
+        "psql -d postgres:\n%s",
+        report.swap.database, backup->id, backup_amount(cli->arena, report.tables, report.rows),
+        clock_duration(cli->arena, report.duration_ms), report.swap.kept_as, report.way_back);
   cli_print(&out);
   return 0;
 }

@@ -241,7 +241,7 @@ void report_backup_json(struct jw *w, const struct backup_info *b)
   jw_key_string(w, "reason", b->reason);
   jw_key_string(w, "fingerprint", b->fingerprint);
   jw_key_int(w, "tables", b->tables);
-  jw_key_int(w, "rows", b->rows);
+  jw_key_count(w, "rows", b->rows);
   jw_key_int(w, "raw_bytes", (int64_t)b->raw_bytes);
   jw_key_int(w, "bytes", (int64_t)b->bytes);
   jw_key_int(w, "duration_ms", b->duration_ms);

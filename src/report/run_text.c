@@ -160,9 +160,10 @@ void report_backups_text(struct arena *arena, const struct backup_infos *backups
     if (b->damaged)
       continue;
     shown++;
-    text_printf(out, "%s  %s  %" PRId64 " tables  %" PRId64 " rows  %" PRIu64 " KiB  %s  %s%s%s\n",
-                b->id, b->database, b->tables, b->rows, b->bytes >> 10,
-                clock_duration(arena, b->duration_ms), b->reason ? b->reason : "",
+    const char *rows = b->rows < 0 ? "" : arena_printf(arena, "  %" PRId64 " rows", b->rows);
+    text_printf(out, "%s  %s  %" PRId64 " tables%s  %" PRIu64 " KiB  %s  %s%s%s\n", b->id,
+                b->database, b->tables, rows, b->bytes >> 10, clock_duration(arena, b->duration_ms),
+                b->reason ? b->reason : "",
                 b->template ? "  template"
                 : b->scope  ? "  scoped"
                             : "",

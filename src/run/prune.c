@@ -203,7 +203,8 @@ static int add_backups(struct look *look, struct err *err)
     const struct backup_info *info = &infos.at[i];
     struct prune_item *item = vec_add(look->arena, &look->plan.backups);
     item->prefix = info->prefix;
-    item->bytes = bytes_of(look, info->prefix);
+    item->bytes = bytes_of(look, info->prefix) +
+                  (info->template && !info->damaged ? info->bytes : 0); /* the database, too */
     item->decision = (struct retention_item){.kind = info->template ? RETENTION_TEMPLATE
                                                      : info->scope  ? RETENTION_SCOPED
                                                                     : RETENTION_WHOLE,

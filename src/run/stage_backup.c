@@ -52,8 +52,8 @@ static int take_template(struct run *run, struct backup_info *ret, struct err *e
 
 static const char *describe(struct run *run, const struct backup_info *b)
 {
-  return arena_printf(run->arena, "%s: %" PRId64 " table%s, %" PRId64 " rows, %" PRIu64 " KiB%s",
-                      b->id, b->tables, b->tables == 1 ? "" : "s", b->rows, b->bytes >> 10,
+  return arena_printf(run->arena, "%s: %s, %" PRIu64 " KiB%s", b->id,
+                      backup_amount(run->arena, b->tables, b->rows), b->bytes >> 10,
                       b->template ? " (template)"
                       : b->scope  ? " (scoped)"
                                   : "");
