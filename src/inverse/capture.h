@@ -16,8 +16,8 @@
  *
  * Before COMMIT, capture_finish compares what changed with what was captured: own
  * RowExclusiveLock-or-stronger locks in pg_locks, relfilenodes, dropped tables and columns, large
- * objects (pg_largeobject locked: refused), foreign tables (refused). Anything written and not
- * captured is ERR_REFUSED: the caller must ROLLBACK.
+ * objects (locked, made, given other privileges: refused), foreign tables (refused). Anything
+ * written and not captured is ERR_REFUSED: the caller must ROLLBACK.
  */
 #pragma once
 

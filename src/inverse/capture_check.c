@@ -71,6 +71,14 @@ struct capture_item *capture_item_find(struct capture *c, uint32_t oid)
 
 /* ---- locks ---- */
 
+static int refuse_large_object(const char *oid, struct err *err)
+{
+  err_set(err, ERR_REFUSED, "large objects were changed by the migration but cannot be captured");
+  if (oid)
+    err_detail(err, "large object %s", oid);
+  return err_hint(err, "Change large objects outside of a migration, after `belay backup`.");
+}
+
 /* lo_unlink and friends lock the object (class pg_largeobject), lo_put and lowrite the catalog
  * table. */
 static int check_large_objects(const struct capture *c, const char *pid, struct err *err)
@@ -90,10 +98,15 @@ static int check_large_objects(const struct capture *c, const char *pid, struct 
     return -1;
   if (db_rows(r) == 0)
     return 0;
-  err_set(err, ERR_REFUSED, "large objects were changed by the migration but cannot be captured");
-  if (!db_is_null(r, 0, 0))
-    err_detail(err, "large object %s", db_value(r, 0, 0));
-  return err_hint(err, "Change large objects outside of a migration, after `belay backup`.");
+  return refuse_large_object(db_value(r, 0, 0), err);
+}
+
+int capture_check_large_objects(struct capture *c, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(c->options.conn, &r, err, capture_large_objects_sql(c), NULL) < 0)
+    return err_wrap(err, "looking for new large objects");
+  return db_rows(r) ? refuse_large_object(db_value(r, 0, 0), err) : 0;
 }
 
 int capture_locks_read(struct arena *arena, const struct capture *c, struct capture_locks *ret,

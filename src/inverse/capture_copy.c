@@ -128,6 +128,14 @@ static const char *in_progress(struct arena *arena, const char *x)
                       x, x);
 }
 
+char *capture_large_objects_sql(struct capture *c)
+{
+  return arena_printf(c->arena,
+                      "%s SELECT t.oid FROM pg_catalog.pg_largeobject_metadata t, s WHERE %s"
+                      " ORDER BY 1 LIMIT 1",
+                      with_clause(c), in_progress(c->arena, "t.xmin"));
+}
+
 /* The row t is changed or (locks_too) locked by such a transaction. */
 static const char *row_is_held(struct arena *arena, bool locks_too)
 {

@@ -90,6 +90,9 @@ int capture_copy_changed(struct capture *c, struct capture_item *item, struct er
 int capture_copy_confirmed(struct capture *c, struct capture_item *item, struct err *err);
 /* after: and unchanged:, on A. */
 int capture_copy_after(struct capture *c, struct capture_item *item, struct err *err);
+/* SELECT of a large object that A made or gave another owner or privileges: on A, inside
+ * capture_observer_begin/end. */
+char *capture_large_objects_sql(struct capture *c);
 /* "ONLY public.t" or, for a partitioned table, "public.t" */
 char *capture_from(struct arena *arena, const char *identity, bool partitioned);
 /* alias.a, alias.b */
@@ -112,6 +115,8 @@ int capture_locks_read(struct arena *arena, const struct capture *c, struct capt
 struct capture_item *capture_item_find(struct capture *c, uint32_t oid);
 /* What the locks alone show; also marks items as written. */
 int capture_check_locks(struct capture *c, const struct capture_locks *locks, struct err *err);
+/* Large objects made, or given other privileges, which leaves no lock. */
+int capture_check_large_objects(struct capture *c, struct err *err);
 /* Everything: locks, dropped tables and columns, relfilenodes. Call when all copies are made. */
 int capture_check_all(struct capture *c, const struct capture_locks *locks,
                       const struct capture_state *end, struct err *err);

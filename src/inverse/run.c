@@ -18,6 +18,10 @@ struct passage {
 static int at_place(const struct passage *p, size_t i, struct err *err)
 {
   const struct sql_statement *st = &p->script->statements.at[i];
+  if (err_sqlstate_is(err, "42704") && strncmp(err->message, "large object ", 13) == 0)
+    err_hint(err,
+             "The shadow has no large objects. Change them outside of a migration, after `belay"
+             " backup`.");
   if (err->code == ERR_SQL)
     err_recode(err, ERR_REFUSED);
   return err_wrap(err, "%s:%d:%d", p->script->name, st->start.line, st->start.column);

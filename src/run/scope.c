@@ -43,6 +43,16 @@ static const char *depends_on_rows(const struct sql_statement *statement)
   }
 }
 
+/* A backup of some tables has none of them. */
+static bool may_change_large_objects(const char *text)
+{
+  static const char *const words[] = {"lo_", "lowrite", "large", "pg_largeobject"};
+  for (size_t i = 0; i < COUNT_OF(words); i++)
+    if (strcasestr(text, words[i]))
+      return true;
+  return false;
+}
+
 /* Statements that only name functions and views, and do not evaluate them. */
 static bool only_defines(enum sql_kind kind)
 {
@@ -96,7 +106,8 @@ static void judge_statements(struct scoping *s)
     const struct sql_statement *statement = &s->file->script->statements.at[i];
     const char *what = makes_following_key(s, statement->text)
                            ? "rows of other tables may follow by the foreign key that it makes"
-                           : depends_on_rows(statement);
+                       : may_change_large_objects(statement->text) ? "it may change large objects"
+                                                                   : depends_on_rows(statement);
     if (what || only_defines(statement->tree->kind)) {
       s->why = what ? at_statement(s, statement, what) : NULL;
       continue;

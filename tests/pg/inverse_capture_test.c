@@ -243,8 +243,14 @@ static void test_other_end_than_proven(void **state)
 static void test_large_objects(void **state)
 {
   struct world *w = *state;
-  static const char *const statements[] = {"SELECT lo_unlink(4711)", "SELECT lo_put(4711, 0, 'x')",
-                                           "ALTER LARGE OBJECT 4711 OWNER TO belay"};
+  static const char *const statements[] = {"SELECT lo_unlink(4711)",
+                                           "SELECT lo_put(4711, 0, 'x')",
+                                           "ALTER LARGE OBJECT 4711 OWNER TO belay",
+                                           "COMMENT ON LARGE OBJECT 4711 IS 'x'",
+                                           "GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC",
+                                           "SELECT lo_create(4712)",
+                                           "DO $$ BEGIN PERFORM lo_create(4712);"
+                                           " EXCEPTION WHEN division_by_zero THEN NULL; END $$"};
   for (size_t i = 0; i < COUNT_OF(statements); i++) {
     struct scenario s = {
         .schema = people, .rows = "SELECT lo_create(4711)", .migration = {"SELECT 1"}};
