@@ -2,6 +2,12 @@
 
 #include "backup/session.h"
 
+/* Large objects count as well: a catalog holds them. */
+#define COUNTED                                                                                    \
+  "(SELECT * FROM pg_catalog.pg_stat_user_tables UNION ALL"                                        \
+  " SELECT * FROM pg_catalog.pg_stat_sys_tables WHERE schemaname = 'pg_catalog'"                   \
+  "   AND relname IN ('pg_largeobject', 'pg_largeobject_metadata'))"
+
 static const char read_query[] =
     "SELECT pg_catalog.json_build_object("
     " 'server_id', $1::text, 'database_oid', d.oid::text,"
@@ -10,7 +16,7 @@ static const char read_query[] =
     "   ELSE pg_catalog.pg_current_wal_lsn() END,"
     " 'tables', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(t.relid::text,"
     "   t.n_tup_ins, t.n_tup_upd, t.n_tup_del) ORDER BY t.relid), '[]')"
-    "   FROM pg_catalog.pg_stat_user_tables t WHERE t.n_tup_ins + t.n_tup_upd + t.n_tup_del > 0))"
+    "   FROM " COUNTED " t WHERE t.n_tup_ins + t.n_tup_upd + t.n_tup_del > 0))"
     " FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_stat_database s ON s.datid = d.oid"
     " WHERE d.datname = pg_catalog.current_database()";
 
@@ -39,7 +45,7 @@ static const char compare_query[] =
     "SELECT pg_catalog.format('%I.%I', t.schemaname, t.relname),"
     " t.n_tup_ins - coalesce(o.ins, 0), t.n_tup_upd - coalesce(o.upd, 0),"
     " t.n_tup_del - coalesce(o.del, 0)"
-    " FROM pg_catalog.pg_stat_user_tables t LEFT JOIN (SELECT (e ->> 0)::oid AS relid,"
+    " FROM " COUNTED " t LEFT JOIN (SELECT (e ->> 0)::oid AS relid,"
     "   (e ->> 1)::bigint AS ins, (e ->> 2)::bigint AS upd, (e ->> 3)::bigint AS del"
     "   FROM pg_catalog.json_array_elements($1::json -> 'tables') e) o ON o.relid = t.relid"
     " WHERE t.n_tup_ins <> coalesce(o.ins, 0) OR t.n_tup_upd <> coalesce(o.upd, 0)"

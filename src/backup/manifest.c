@@ -1,6 +1,7 @@
 #include "backup/manifest.h"
 
 #include "base/fs.h"
+#include "catalog/large_objects.h"
 #include "sql/quote.h"
 
 const char *backup_string(const struct archive *archive, const char *key)
@@ -167,6 +168,19 @@ int backup_read_tables(struct arena *arena, const struct archive *archive,
   }
   *ret = tables;
   return 0;
+}
+
+bool backup_is_large_objects(const struct backup_table *table)
+{
+  return strcmp(table->identity, LARGE_OBJECTS_TABLE) == 0;
+}
+
+bool backup_has_large_objects(const struct backup_tables *tables)
+{
+  for (size_t i = 0; i < tables->len; i++)
+    if (backup_is_large_objects(&tables->at[i]))
+      return true;
+  return false;
 }
 
 char *backup_content_sql(struct arena *arena, const struct archive *archive,

@@ -25,7 +25,7 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
 int backup_read_tables(struct arena *arena, const struct archive *archive,
                        struct backup_tables *ret, struct err *err);
 /* COPY ... TO STDOUT of what `load_into` holds after a restore, in the table's format and columns:
- * for chunks_read_content. */
+ * for chunks_read_content. Not for large objects: large_objects_content_sql. */
 char *backup_content_sql(struct arena *arena, const struct archive *archive,
                          const struct backup_table *table);
 /* A list of strings; ERR_DAMAGED when it is not one. */
@@ -33,6 +33,9 @@ int backup_read_strings(struct arena *arena, const struct archive *archive, cons
                         struct strings *ret, struct err *err);
 /* NULL when absent or null. */
 const char *backup_string(const struct archive *archive, const char *key);
+/* Are there large objects in it? Then there is an SQL member that makes them, too. */
+bool backup_has_large_objects(const struct backup_tables *tables);
+bool backup_is_large_objects(const struct backup_table *table);
 /* Every part belongs to a table, every table has a part, the rows add up. ERR_DAMAGED. */
 int backup_check_rows(struct arena *arena, const struct archive *archive,
                       const struct backup_tables *tables, struct err *err);

@@ -55,16 +55,28 @@ void mark_write(struct text *out, struct arena *arena, const struct catalog *c,
   text_putc(out, '\n');
 }
 
-void mark_write_value(struct text *out, const char *sequence)
+static void write_plain(struct text *out, const char *kind, const char *object, const char *purpose)
 {
   text_puts(out, "-- belay ");
   struct jw w = jw_begin(out);
   jw_object(&w);
-  jw_key_string(&w, "kind", catalog_kind_name(CATALOG_SEQUENCE));
-  jw_key_string(&w, "object", sequence);
-  jw_key_string(&w, "for", "value");
+  jw_key_string(&w, "kind", kind);
+  jw_key_string(&w, "object", object);
+  jw_key_string(&w, "for", purpose);
   jw_end(&w);
   text_putc(out, '\n');
+}
+
+void mark_write_value(struct text *out, const char *sequence)
+{
+  write_plain(out, catalog_kind_name(CATALOG_SEQUENCE), sequence, "value");
+}
+
+void mark_write_large_objects(struct text *out, enum catalog_purpose purpose, const char *objects,
+                              const char *sql)
+{
+  write_plain(out, "large object", objects, catalog_purpose_name(purpose));
+  text_printf(out, "%s;\n", sql);
 }
 
 bool mark_is(const char *comment)

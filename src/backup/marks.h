@@ -11,7 +11,7 @@
 #include "backup/backup.h"
 
 struct mark {
-  const char *kind;       /* catalog_kind_name; NULL: there is no mark */
+  const char *kind;       /* catalog_kind_name, or "large object"; NULL: there is no mark */
   const char *object;     /* identity, in kind */
   const char *purpose;    /* catalog_purpose_name; "value" for the position of a sequence */
   const char *table;      /* of constraints, indexes, triggers ...: the table they belong to;
@@ -27,6 +27,9 @@ struct mark {
 void mark_write(struct text *out, struct arena *arena, const struct catalog *c,
                 const struct catalog_statement *statement);
 void mark_write_value(struct text *out, const char *sequence); /* of a setval */
+/* With the statement, its semicolon and line break. */
+void mark_write_large_objects(struct text *out, enum catalog_purpose purpose, const char *objects,
+                              const char *sql);
 /* From the text of a comment (without the dashes). False: it is no mark. ERR_DAMAGED: it is one
  * that cannot be understood. */
 bool mark_is(const char *comment);

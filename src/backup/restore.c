@@ -117,6 +117,8 @@ static int fill(struct restore *restore, struct err *err)
   if (restore_connect(restore, &restore->conn, err) < 0)
     return -1;
   db_cancel_on_signal(restore->conn, true);
+  if (!restore->options->schema_only && restore_make_large_objects(restore, err) < 0)
+    return -1;
   if (restore_run(restore, &restore->pre_data, "pre-data", err) < 0 ||
       restore_leave_out_absent(restore, err) < 0 || restore_load(restore, &tail, err) < 0)
     return -1;
@@ -165,7 +167,7 @@ static int check_all(struct restore *restore, struct db_conn *conn, struct err *
   if (check_version(restore, conn, err) < 0)
     return -1;
   if (restore->options->data_only)
-    return 0;
+    return restore_check_names(restore, conn, err);
   if (check_policy_roles(restore, conn, err) < 0 ||
       restore_check_extensions(restore, conn, err) < 0 ||
       restore_check_names(restore, conn, err) < 0)

@@ -29,7 +29,7 @@ struct restore {
   const struct restore_options *options;
   const struct archive *archive;
   struct backup_tables tables;
-  struct restore_items pre_data, values, post_data;
+  struct restore_items large_objects, pre_data, values, post_data;
   struct restore_items of_database; /* properties of the database: run last */
   bool marked;                      /* the backup has marks */
   struct strings absent_roles;      /* roles of the manifest that do not exist here */
@@ -40,7 +40,7 @@ struct restore {
 
 void restore_note(const struct restore *restore, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int restore_connect(const struct restore *restore, struct db_conn **ret_conn, struct err *err);
-/* Fills pre_data, values (of sequences) and post_data. */
+/* Fills large_objects (what makes them), pre_data, values (of sequences) and post_data. */
 int restore_read_items(struct restore *restore, struct err *err);
 /* Runs the statements in order, in transactions of at most RESTORE_BATCH; `what` is for messages.
  */
@@ -50,6 +50,8 @@ int restore_run(struct restore *restore, const struct restore_items *items, cons
 /* The same inside the transaction that the caller has begun. */
 int restore_run_within(struct restore *restore, const struct restore_items *items, const char *what,
                        struct err *err);
+/* One transaction each: the statements lock every object that they name. */
+int restore_make_large_objects(struct restore *restore, struct err *err);
 /* What to do where a function of the user does not find a name. */
 void restore_explain(struct err *err);
 int restore_statement_error(const char *what, const char *sql, struct err *err);

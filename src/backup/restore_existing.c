@@ -197,15 +197,30 @@ static int prepare_rows(struct restore *restore, struct err *err)
     return -1;
   bool replica = super && strcmp(super, "true") == 0;
   for (size_t i = 0; i < restore->tables.len; i++)
-    if (interrupt_check(err) < 0 ||
-        (!restore->tables.at[i].before && !restore->tables.at[i].after &&
-         check_empty(restore, &restore->tables.at[i], err) < 0))
+    if (interrupt_check(err) < 0 || (!backup_is_large_objects(&restore->tables.at[i]) &&
+                                     check_empty(restore, &restore->tables.at[i], err) < 0))
       return -1;
   if (refuse_triggers(restore, replica, err) < 0)
     return -1;
   if (!replica)
     return sort_by_foreign_keys(restore, err);
   return db_exec(restore->conn, "SET LOCAL session_replication_role = replica", err);
+}
+
+/* Those of the backup must not exist, others may. */
+static int make_large_objects(struct restore *restore, struct err *err)
+{
+  struct err failed = ERR_INIT;
+  if (restore_run_within(restore, &restore->large_objects, "large objects", &failed) == 0)
+    return 0;
+  err_move(err, &failed);
+  if (!err_sqlstate_is(err, "23505"))
+    return -1;
+  const char *which = arena_strdup(restore->arena, err->detail);
+  err_clear(err);
+  err_set(err, ERR_REFUSED, "a large object of the backup exists in %s", restore->options->into);
+  err_detail(err, "%s", which ? which : "");
+  return err_hint(err, "Restore into a new database with --into NEWDB.");
 }
 
 /* ---- both ---- */
@@ -215,11 +230,6 @@ static int load_rows(struct restore *restore, struct err *err)
   const struct archive_entries *entries = &restore->archive->entries;
   for (size_t i = 0; i < restore->tables.len; i++) {
     const struct backup_table *t = &restore->tables.at[i];
-    if (t->before || t->after) { /* each part a transaction: not all or nothing */
-      if (t->rows)
-        restore_note(restore, "%s: left out", t->identity);
-      continue;
-    }
     for (size_t k = 0; k < entries->len; k++) {
       const struct archive_entry *e = &entries->at[k];
       if (strcmp(e->kind, "data") != 0 || strcmp(e->object, t->identity) != 0)
@@ -249,7 +259,7 @@ static int fill(struct restore *restore, struct err *err)
     return -1;
   if (!data_only && restore_run_within(restore, &restore->pre_data, "pre-data", err) < 0)
     return -1;
-  if (load_rows(restore, err) < 0 ||
+  if ((data_only && make_large_objects(restore, err) < 0) || load_rows(restore, err) < 0 ||
       restore_run_within(restore, &restore->values, "sequences", err) < 0)
     return -1;
   if (data_only &&

@@ -53,7 +53,9 @@ static int read_member(struct restore *restore, const char *object, struct resto
 int restore_read_items(struct restore *restore, struct err *err)
 {
   struct restore_items pre_data = {0};
-  if (read_member(restore, "pre-data", &pre_data, err) < 0 ||
+  if ((backup_has_large_objects(&restore->tables) &&
+       read_member(restore, "large objects", &restore->large_objects, err) < 0) ||
+      read_member(restore, "pre-data", &pre_data, err) < 0 ||
       read_member(restore, "sequences", &restore->values, err) < 0 ||
       read_member(restore, "post-data", &restore->post_data, err) < 0)
     return -1;

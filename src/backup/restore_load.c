@@ -29,17 +29,18 @@ static int put_part(struct db_conn *conn, const char *copy_sql, const struct tex
   return db_copy_in_end(conn, ret_rows, err);
 }
 
-/* What stands around the COPY of each part makes one transaction of it. */
+/* What stands around the COPY of each part makes one transaction of it, or is part of the caller's.
+ */
 static int put_part_within(struct db_conn *conn, const struct backup_table *table,
                            const struct text *raw, int64_t *ret_rows, struct err *err)
 {
-  if (!table->before && !table->after)
-    return put_part(conn, table->copy, raw, ret_rows, err);
-  if (db_exec(conn, "BEGIN", err) < 0 || (table->before && db_exec(conn, table->before, err) < 0) ||
+  bool own = (table->before || table->after) && db_transaction_status(conn) == 'I';
+  if ((own && db_exec(conn, "BEGIN", err) < 0) ||
+      (table->before && db_exec(conn, table->before, err) < 0) ||
       put_part(conn, table->copy, raw, ret_rows, err) < 0 ||
       (table->after && db_exec(conn, table->after, err) < 0))
     return -1;
-  return db_exec(conn, "COMMIT", err);
+  return own ? db_exec(conn, "COMMIT", err) : 0;
 }
 
 int restore_put_part(const struct restore *restore, struct db_conn *conn,

@@ -203,9 +203,12 @@ int restore_check_names(struct restore *restore, struct db_conn *conn, struct er
       names_parse(arena, &options->map_tablespaces, "--map-tablespace", &c.tablespaces.maps, err) <
           0)
     return -1;
-  check_items(&c, &restore->of_database);
-  check_items(&c, &restore->pre_data);
-  check_items(&c, &restore->post_data);
+  check_items(&c, &restore->large_objects);
+  if (!options->data_only) {
+    check_items(&c, &restore->of_database);
+    check_items(&c, &restore->pre_data);
+    check_items(&c, &restore->post_data);
+  }
   if (check_used(&c.roles, "--map-role", "role", err) < 0 ||
       check_used(&c.tablespaces, "--map-tablespace", "tablespace", err) < 0 ||
       check_roles(&c, err) < 0)

@@ -36,7 +36,7 @@ int names_parse(struct arena *arena, const struct strings *texts, const char *op
 /* The statement with the names mapped; names->found says which it holds now. */
 char *names_rewrite(struct names *names, enum names_form form, const char *sql);
 
-/* Changes the items, and refuses (ERR_REFUSED) what the server lacks. */
+/* Changes the items that will be run, and refuses (ERR_REFUSED) what the server lacks. */
 int restore_check_names(struct restore *restore, struct db_conn *conn, struct err *err);
 /* restore_extensions.c: refuses extensions that the server does not offer, leaves out those of
  * options->skip_extensions, takes the default version where that of the backup is not offered. */

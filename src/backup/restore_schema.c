@@ -165,6 +165,16 @@ int restore_run_within(struct restore *restore, const struct restore_items *item
   return 0;
 }
 
+int restore_make_large_objects(struct restore *restore, struct err *err)
+{
+  for (size_t i = 0; i < restore->large_objects.len; i++) {
+    const struct restore_items one = {.at = &restore->large_objects.at[i], .len = 1};
+    if (restore_run(restore, &one, "large objects", err) < 0)
+      return -1;
+  }
+  return 0;
+}
+
 int restore_run(struct restore *restore, const struct restore_items *items, const char *what,
                 struct err *err)
 {

@@ -206,6 +206,7 @@ static void filter_rows(struct selection *s)
   }
   for (size_t i = 0; i < restore->of_database.len; i++)
     restore->of_database.at[i].left_out = true;
+  restore->large_objects.len = 0; /* they belong to no table */
 }
 
 /* What the constraints and indexes of wanted tables need of pre-data comes along: operator classes,

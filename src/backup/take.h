@@ -6,7 +6,7 @@
  *   take_copy.c    the workers
  *   take_scope.c   a scoped backup: which tables keep their rows
  *   take_large.c   rows too large for the server to send
- *   take_schema.c  SQL members: pre-data, post-data, sequences
+ *   take_schema.c  SQL members: large objects, pre-data, post-data, sequences
  *   take_manifest.c what the manifest says about the database
  *   take_sweep.c   what killed backups left in the store
  */
@@ -14,6 +14,7 @@
 
 #include "backup/backup.h"
 #include "backup/chunks.h"
+#include "catalog/large_objects.h"
 
 /* A table whose rows are in the backup, or the root of partitions (locked, without rows of its
  * own). */
@@ -28,6 +29,7 @@ struct take_table {
   bool has_rows;  /* false for partition roots, and for what a scope leaves out */
   bool left_out;  /* by the scope */
   bool is_heap;   /* its rows lie in numbered blocks */
+  bool is_large_objects; /* LARGE_OBJECTS_TABLE; unless is_heap read by calls, and not locked */
   enum chunks_format format;
   bool sendable; /* in binary, by this server to any server: more types than make it the default */
   uint32_t relfilenode;

@@ -113,6 +113,9 @@ static int lock_nowait(struct db_conn *conn, const struct take_table *table, boo
                        struct err *err)
 {
   struct err failed = ERR_INIT;
+  *ret_locked = true;
+  if (table->is_large_objects && !table->is_heap)
+    return 0;
   *ret_locked = db_execf(conn, &failed,
                          "SAVEPOINT belay; LOCK TABLE ONLY %s IN ACCESS SHARE MODE NOWAIT;"
                          " RELEASE SAVEPOINT belay",

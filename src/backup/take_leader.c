@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 static const char application[] = "belay backup";
+enum { LARGE_OBJECTS_OID = 2613 }; /* of pg_largeobject, for ever */
 
 int take_connect(const struct take *take, struct db_conn **ret_conn, struct err *err)
 {
@@ -355,6 +356,34 @@ int take_explain_conflict(const struct take *take, struct err *err)
   return -1;
 }
 
+/* Their pages are locked and measured like those of a table: VACUUM FULL would move rows from one
+ * range to another. */
+static int add_large_objects(struct take *take, struct err *err)
+{
+  struct large_objects_found found;
+  bool changed;
+  if (large_objects_find(take->leader, &found, err) < 0)
+    return -1;
+  if (!found.any)
+    return 0;
+  struct take_table table = {.oid = LARGE_OBJECTS_OID,
+                             .identity = LARGE_OBJECTS_TABLE,
+                             .load_into = LARGE_OBJECTS_TABLE,
+                             .columns = "loid, at, data",
+                             .names = "[\"loid\", \"at\", \"data\"]",
+                             .has_rows = true,
+                             .is_heap = found.by_pages,
+                             .is_large_objects = true,
+                             .format = CHUNKS_BINARY,
+                             .sendable = true};
+  const struct take_tables these = {.at = &table, .len = 1};
+  if (found.by_pages && lock_tables(take, &these, &changed, err) < 0)
+    return -1;
+  vec_push(take->arena, &take->tables, table);
+  qsort(take->tables.at, take->tables.len, sizeof(table), compare_oid);
+  return 0;
+}
+
 int take_begin(struct take *take, struct err *err)
 {
   if (refuse_transaction_pooler(take, err) < 0)
@@ -364,7 +393,7 @@ int take_begin(struct take *take, struct err *err)
     if (interrupt_check(err) < 0 || try_begin(take, &stable, err) < 0)
       return -1;
     if (stable)
-      return sort_by_size(take, err);
+      return add_large_objects(take, err) < 0 ? -1 : sort_by_size(take, err);
     if (db_exec(take->leader, "ROLLBACK", err) < 0)
       return -1;
   }

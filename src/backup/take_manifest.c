@@ -37,6 +37,7 @@ static const char roles_query[] =
     "   WHERE w.oid >= 16384)"
     " OR r.oid IN (SELECT s.srvowner FROM pg_catalog.pg_foreign_server s WHERE s.oid >= 16384)"
     " OR r.oid IN (SELECT s.subowner FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid)"
+    " OR r.oid IN (SELECT m.lomowner FROM pg_catalog.pg_largeobject_metadata m)"
     " OR r.oid IN (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.oid >= 16384))";
 
 /* Policies and user mappings name roles in a statement that cannot be left out. */
@@ -135,6 +136,10 @@ static void add_tables(const struct take *take, json_t *extra)
     set_string(table, "copy", take_copy_in_sql(take->arena, take, t));
     set_string(table, "load_into", t->load_into);
     set_string(table, "condition", t->condition);
+    if (t->is_large_objects) {
+      set_string(table, "before", large_objects_before);
+      set_string(table, "after", large_objects_after);
+    }
     json_array_append_new(tables, table);
     count++;
     rows += t->content.rows;

@@ -88,12 +88,36 @@ static int add_section(struct take *take, const struct catalog_script *script,
   return rc;
 }
 
+static int add_large_objects(void *context, enum catalog_purpose purpose, const char *objects,
+                             const char *sql, struct err *err)
+{
+  struct member *m = context;
+  mark_write_large_objects(&m->text, purpose, objects, sql);
+  return member_add(m, "", err);
+}
+
+static int make_large_objects(struct take *take, struct err *err)
+{
+  struct member m = {.take = take, .object = "large objects", .text = TEXT_INIT};
+  bool wanted = false;
+  for (size_t i = 0; i < take->tables.len; i++)
+    wanted = wanted || (take->tables.at[i].is_large_objects && take->tables.at[i].has_rows);
+  if (!wanted)
+    return 0;
+  if (large_objects_statements(take->leader, add_large_objects, &m, err) == 0)
+    return member_end(&m, err);
+  text_clear(&m.text);
+  return -1;
+}
+
+/* Large objects first: they need nothing, and no event trigger is there yet. */
 int take_schema(struct take *take, struct err *err)
 {
   static const struct catalog_options options = {.secrets = true};
   if (catalog_read(take->arena, take->leader, &options, &take->catalog, err) < 0)
     return err_wrap(err, "reading the schema");
-  if (refuse_unknown(take, err) < 0 || take_scope(take, err) < 0)
+  if (refuse_unknown(take, err) < 0 || take_scope(take, err) < 0 ||
+      make_large_objects(take, err) < 0)
     return -1;
   struct catalog_script script = {0};
   if (catalog_ddl(take->arena, take->catalog, CATALOG_ALL, &script, err) < 0)

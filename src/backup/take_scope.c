@@ -46,7 +46,8 @@ static int choose(struct scoping *s, struct err *err)
     return -1;
   for (size_t i = 0; i < take->tables.len; i++) {
     struct take_table *t = &take->tables.at[i];
-    t->left_out = !is_wanted(s, t->identity) && t->has_rows;
+    /* large objects belong to no table */
+    t->left_out = t->is_large_objects || (!is_wanted(s, t->identity) && t->has_rows);
   }
   return patterns_check_used(&s->patterns, take->database, err);
 }

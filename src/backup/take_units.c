@@ -93,6 +93,8 @@ char *take_copy_out_sql(struct arena *arena, const struct take *take, const stru
   const struct take_table *table = unit->table;
   const char *columns = table->columns, *options = copy_options(arena, take, table);
   const char *where = take_where(arena, unit);
+  if (table->is_large_objects)
+    return large_objects_copy_sql(arena, table->is_heap, where, unit->first_block == 0);
   if (where[0])
     return arena_printf(arena, "COPY (SELECT %s FROM ONLY %s %s) TO STDOUT WITH %s",
                         columns ? columns : "", table->identity, where, options);
@@ -103,6 +105,8 @@ char *take_copy_out_sql(struct arena *arena, const struct take *take, const stru
 char *take_copy_in_sql(struct arena *arena, const struct take *take, const struct take_table *table)
 {
   const char *columns = table->columns;
+  if (table->is_large_objects)
+    return arena_strdup(arena, large_objects_copy_in);
   return arena_printf(arena, "COPY %s %s%s%s FROM STDIN WITH %s", table->load_into,
                       columns ? "(" : "", columns ? columns : "", columns ? ")" : "",
                       copy_options(arena, take, table));

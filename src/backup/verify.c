@@ -1,11 +1,13 @@
 #include <stdatomic.h>
 
 #include "backup/manifest.h"
+#include "backup/marks.h"
 #include "backup/restore.h"
 #include "backup/session.h"
 #include "backup/template.h"
 #include "backup/workers.h"
 #include "base/interrupt.h"
+#include "catalog/large_objects.h"
 #include "sql/quote.h"
 #include "sql/script.h"
 
@@ -138,8 +140,9 @@ static int check_members_work(void *context, struct db_conn *conn, int number, s
 
 static int check_sql_members(struct verify *v, struct err *err)
 {
-  static const char *const needed[] = {"pre-data", "sequences", "post-data"};
-  for (size_t n = 0; n < COUNT_OF(needed); n++) {
+  static const char *const needed[] = {"pre-data", "sequences", "post-data", "large objects"};
+  size_t count = COUNT_OF(needed) - (backup_has_large_objects(&v->tables) ? 0 : 1);
+  for (size_t n = 0; n < count; n++) {
     bool found = false;
     for (size_t i = 0; i < v->archive->entries.len; i++) {
       const struct archive_entry *e = &v->archive->entries.at[i];
@@ -231,13 +234,23 @@ static void find_groups(struct verify *v, struct groups *ret)
   }
 }
 
+static int read_content(struct checking *checking, struct db_conn *conn, const struct group *g,
+                        struct chunks_content *ret, struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  char *sql = NULL;
+  if (!backup_is_large_objects(&g->table))
+    sql = backup_content_sql(arena, checking->verify->archive, &g->table);
+  else if (large_objects_content_sql(arena, conn, &sql, err) < 0)
+    return -1;
+  return chunks_read_content(conn, sql, g->table.format, ret, err);
+}
+
 static int check_group(struct checking *checking, struct db_conn *conn, const struct group *g,
                        struct err *err)
 {
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
   struct chunks_content found;
-  if (chunks_read_content(conn, backup_content_sql(arena, checking->verify->archive, &g->table),
-                          g->table.format, &found, err) < 0)
+  if (read_content(checking, conn, g, &found, err) < 0)
     return err_wrap(err, "reading the restored %s", g->table.load_into);
   if (found.rows != g->expected.rows)
     return err_set(err, ERR_DAMAGED,
@@ -251,13 +264,14 @@ static int check_group(struct checking *checking, struct db_conn *conn, const st
   return 0;
 }
 
-/* All statements of the backup's schema, one after the other. */
-static int read_schema(const struct verify *v, struct text *ret_sql, struct err *err)
+/* All statements of the backup's SQL members of that name (NULL: of all), one after the other. */
+static int read_sql(const struct verify *v, const char *object, struct text *ret_sql,
+                    struct err *err)
 {
   for (size_t i = 0; i < v->archive->entries.len; i++) {
     const struct archive_entry *e = &v->archive->entries.at[i];
     CLEANUP(text_clear) struct text part = TEXT_INIT;
-    if (strcmp(e->kind, "sql") != 0)
+    if (strcmp(e->kind, "sql") != 0 || (object && strcmp(e->object, object) != 0))
       continue;
     if (archive_read(v->archive, e, &part, err) < 0)
       return -1;
@@ -275,7 +289,7 @@ static void explain_difference(const struct verify *v, const struct catalog *res
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
   CLEANUP(text_clear) struct text sql = TEXT_INIT;
   struct catalog_script script = {0};
-  if (read_schema(v, &sql, &ignored) < 0 ||
+  if (read_sql(v, NULL, &sql, &ignored) < 0 ||
       catalog_ddl(v->arena, restored, CATALOG_ALL, &script, &ignored) < 0)
     return;
   for (size_t i = 0; i < script.len; i++)
@@ -330,7 +344,49 @@ static int check_groups_work(void *context, struct db_conn *conn, int number, st
   return 0;
 }
 
-static int check_contents(struct verify *v, const struct restore_options *options, struct err *err)
+/* What makes the restored large objects is what the backup says, word by word. */
+struct comparing {
+  struct text made;
+  const char *rest;
+};
+
+static int compare_statement(void *context, enum catalog_purpose purpose, const char *objects,
+                             const char *sql, struct err *err)
+{
+  enum { SHOWN = 400 };
+  struct comparing *c = context;
+  text_reset(&c->made);
+  mark_write_large_objects(&c->made, purpose, objects, sql);
+  if (strncmp(c->rest, c->made.data, c->made.len) == 0) {
+    c->rest += c->made.len;
+    return 0;
+  }
+  err_set(err, ERR_DAMAGED, "the restored large objects are not those that were backed up");
+  return err_detail(err, "restored, but not in the backup: %.*s", SHOWN, sql);
+}
+
+static int check_large_objects(struct verify *v, const struct restore *restore, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  CLEANUP(text_clear) struct text expected = TEXT_INIT;
+  struct comparing c = {.made = TEXT_INIT};
+  if (read_sql(v, "large objects", &expected, err) < 0 ||
+      restore_connect(restore, &conn, err) < 0 || db_exec(conn, "BEGIN READ ONLY", err) < 0)
+    return -1;
+  c.rest = expected.data;
+  int rc = large_objects_statements(conn, compare_statement, &c, err);
+  text_clear(&c.made);
+  if (rc < 0)
+    return -1;
+  if (*c.rest)
+    return err_set(err, ERR_DAMAGED,
+                   "the restored large objects lack something that was backed up");
+  return 0;
+}
+
+/* owners: nothing was left out because its role does not exist. */
+static int check_contents(struct verify *v, const struct restore_options *options, bool owners,
+                          struct err *err)
 {
   const struct restore restore = {.arena = v->arena, .options = options, .archive = v->archive};
   struct groups groups = {0};
@@ -340,7 +396,9 @@ static int check_contents(struct verify *v, const struct restore_options *option
       note_uncompared(v, groups.at[i]->table.load_into);
   struct checking checking = {.verify = v, .restore = &restore, .groups = &groups};
   const struct workers_job job = {.connect = connect_scratch, .work = check_groups_work};
-  return check_all(&checking, &job, err);
+  if (check_all(&checking, &job, err) < 0)
+    return -1;
+  return owners && backup_has_large_objects(&v->tables) ? check_large_objects(v, &restore, err) : 0;
 }
 
 static int check_restored(struct verify *v, const struct restore_options *options,
@@ -351,7 +409,7 @@ static int check_restored(struct verify *v, const struct restore_options *option
   if (restore_connect(&restore, &conn, err) < 0 ||
       check_fingerprint(v, conn, missing_roles, err) < 0)
     return -1;
-  return check_contents(v, options, err);
+  return check_contents(v, options, missing_roles->len == 0, err);
 }
 
 int backup_check_restored(struct arena *arena, const struct restore_options *options, bool owners,
@@ -416,7 +474,8 @@ static int check_by_restore(struct verify *v, struct err *err)
   if (backup_restore(v->arena, &options, &report, err) < 0)
     return -1;
   v->report.missing_roles = report.missing_roles;
-  int rc = !v->is_template                     ? check_contents(v, &options, err)
+  bool owners = report.missing_roles.len == 0;
+  int rc = !v->is_template                     ? check_contents(v, &options, owners, err)
            : v->report.level == BACKUP_RESTORE ? read_all_rows(v, &options, err)
                                                : 0;
   struct err failed = ERR_INIT;

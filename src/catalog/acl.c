@@ -225,6 +225,16 @@ struct strings catalog_acl_statements_on(struct arena *arena, const char *name, 
   return transition(&t, from, to);
 }
 
+struct strings catalog_acl_statements_on_new(struct arena *arena, const char *name,
+                                             const char *owner, const char *from, const char *to)
+{
+  struct acl_target t = {.arena = arena,
+                         .name = arena_strdup(arena, name),
+                         .prefix = arena_strdup(arena, ""),
+                         .owner = owner};
+  return transition(&t, from, to);
+}
+
 char *catalog_acl_sql(struct arena *arena, const struct catalog_object *object,
                       const char *from_acl)
 {

@@ -149,7 +149,7 @@ struct catalog_object {
 };
 
 struct catalog_unknown {
-  const char *kind; /* "aggregate", "foreign table", "subscription", "large object", ... */
+  const char *kind; /* as the server says it: "comment", "not null constraint", ... */
   const char *identity;
 };
 VEC_TYPE(catalog_unknowns, struct catalog_unknown);

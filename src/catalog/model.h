@@ -218,6 +218,9 @@ struct strings catalog_acl_statements(struct arena *arena, const struct catalog_
  * none) of it. */
 struct strings catalog_acl_statements_on(struct arena *arena, const char *name, const char *column,
                                          const char *from, const char *to);
+/* The same for something new, made by `owner`: also what others granted, by the roles that did. */
+struct strings catalog_acl_statements_on_new(struct arena *arena, const char *name,
+                                             const char *owner, const char *from, const char *to);
 /* PRE_DATA or POST_DATA by nature: CHECKs of validated rows are PRE_DATA, other constraints
  * POST_DATA. */
 enum catalog_section catalog_section_of(const struct catalog_object *object);

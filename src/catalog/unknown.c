@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-enum { LARGE_OBJECTS_NAMED_MAX = 1000 };
-
 /* Where objects of the user can be: the schema they are in (NULL: none) and the table or type they
  * are part of (0: none). */
 static const struct {
@@ -182,24 +180,6 @@ static int read_others(struct arena *arena, struct db_conn *conn, struct catalog
   return 0;
 }
 
-static int read_large_objects(struct arena *arena, struct db_conn *conn, struct catalog *c,
-                              struct err *err)
-{
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  char *sql = arena_printf(arena,
-                           "SELECT m.oid, count(*) OVER () FROM pg_largeobject_metadata m"
-                           " ORDER BY m.oid LIMIT %d",
-                           LARGE_OBJECTS_NAMED_MAX);
-  if (db_query(conn, &r, err, sql, NULL) < 0)
-    return -1;
-  for (int i = 0; i < db_rows(r); i++)
-    add(arena, c, "large object", db_value(r, i, 0));
-  int64_t more = db_rows(r) ? db_int(r, 0, 1) - db_rows(r) : 0;
-  if (more > 0)
-    add(arena, c, "large objects", arena_printf(arena, "and %" PRId64 " more", more));
-  return 0;
-}
-
 static int compare_unknown(const void *a, const void *b)
 {
   const struct catalog_unknown *x = a, *y = b;
@@ -212,7 +192,7 @@ int catalog_read_unknown(struct arena *arena, struct db_conn *conn, struct catal
                          const struct catalog_addresses *ignored, struct err *err)
 {
   if (read_objects(arena, conn, c, aliases, ignored, err) < 0 ||
-      read_others(arena, conn, c, err) < 0 || read_large_objects(arena, conn, c, err) < 0)
+      read_others(arena, conn, c, err) < 0)
     return err_wrap(err, "reading the catalog: unknown objects");
   if (c->unknown.len)
     qsort(c->unknown.at, c->unknown.len, sizeof(*c->unknown.at), compare_unknown);

@@ -53,6 +53,10 @@ SELECT format('SELECT %L, last_value, is_called FROM %s', c.oid::regclass, c.oid
   WHERE relnamespace::regnamespace::text !~ '^pg_' AND relkind = 'S' ORDER BY c.oid::regclass::text COLLATE "C" \gexec
 SQL
 }
+# what pg_dump says of large objects and puts into them
+exact_large_objects() {
+  "${PGBIN}/pg_dump" -a -b --exclude-table-data='*.*' "$1" | sed -E "/^\\\\(un)?restrict /d"
+}
 # pg_dump -s -C of a database, with its name written DATABASE and without the keys that change from run to run
 exact_schema() {
   "${PGBIN}/pg_dump" -s -C -d "$1" | sed -E -e "/^\\\\(un)?restrict /d" -e "s/\\b$1\\b/DATABASE/g"

@@ -209,19 +209,37 @@ static void load_other(json_t *manifest)
                       json_string("COPY public.c (i) FROM STDIN WITH (FORMAT binary)"));
 }
 
+struct change_case {
+  void (*change)(json_t *manifest);
+  enum backup_level level; /* the lowest that can know it */
+  const char *says;
+};
+
+static void assert_caught(struct fixture *f, const struct backup_info *info,
+                          const struct change_case *cases, size_t count)
+{
+  char *manifest;
+  size_t len;
+  const char *path = path_of(f, info, "manifest.json");
+  ok(f, fs_read(f->arena, path, &manifest, &len, &f->err));
+  for (size_t i = 0; i < count; i++) {
+    rewrite(f, info, cases[i].change);
+    if (cases[i].level > BACKUP_HASH)
+      ok(f, verify(f, info, cases[i].level - 1));
+    fails(f, verify(f, info, cases[i].level), ERR_DAMAGED, cases[i].says);
+    ok(f, fs_write_atomic(path, manifest, len, 0600, &f->err));
+    ok(f, verify(f, info, BACKUP_EXPAND));
+  }
+  assert_string_equal(
+      value_of(f, "postgres", "SELECT count(*) FROM pg_database WHERE datname ~ 'belay_verify'"),
+      "0");
+}
+
 static void a_changed_manifest_is_caught(void **state)
 {
   struct fixture *f = *state;
   struct backup_info info = backup_of_two_tables(f);
-  char *manifest;
-  size_t len;
-  const char *path = path_of(f, &info, "manifest.json");
-  ok(f, fs_read(f->arena, path, &manifest, &len, &f->err));
-  static const struct {
-    void (*change)(json_t *manifest);
-    enum backup_level level;
-    const char *says;
-  } cases[] = {
+  static const struct change_case cases[] = {
       {change_table_rows, BACKUP_EXPAND, "the members of public.a hold 5000 rows"},
       {change_all_rows, BACKUP_EXPAND, "holds 5000 rows, the manifest says 4999"},
       {move_to_other_table, BACKUP_EXPAND, "belongs to no table (public.d)"},
@@ -236,17 +254,70 @@ static void a_changed_manifest_is_caught(void **state)
       {load_other, BACKUP_RESTORE, "the restored public."},
       {change_fingerprint, BACKUP_RESTORE, "not the one that was backed up"},
   };
-  for (size_t i = 0; i < COUNT_OF(cases); i++) {
-    rewrite(f, &info, cases[i].change);
-    if (cases[i].level > BACKUP_HASH) /* the lowest level that can know it */
-      ok(f, verify(f, &info, cases[i].level - 1));
-    fails(f, verify(f, &info, cases[i].level), ERR_DAMAGED, cases[i].says);
-    ok(f, fs_write_atomic(path, manifest, len, 0600, &f->err));
-    ok(f, verify(f, &info, BACKUP_EXPAND));
-  }
-  assert_string_equal(
-      value_of(f, "postgres", "SELECT count(*) FROM pg_database WHERE datname ~ 'belay_verify'"),
-      "0");
+  assert_caught(f, &info, cases, COUNT_OF(cases));
+}
+
+static const char large_objects[] = "pg_catalog.pg_largeobject";
+
+static void change_large_content(json_t *manifest)
+{
+  json_object_set_new(table_of(manifest, large_objects), "content",
+                      json_string("0123456789abcdef"));
+}
+
+static void forget_what_makes_them(json_t *manifest)
+{
+  json_object_set_new(entry_of(manifest, "large objects"), "object", json_string("other"));
+}
+
+/* Does something else after each part. */
+static void do_after(json_t *manifest, const char *sql)
+{
+  json_t *table = table_of(manifest, large_objects);
+  char *after = x_printf("%s; %s", json_string_value(json_object_get(table, "after")), sql);
+  json_object_set_new(table, "after", json_string(after));
+  free(after);
+}
+
+static void write_another_byte(json_t *manifest)
+{
+  do_after(manifest, "SELECT pg_catalog.lo_put(4711, 1, 'x')");
+}
+
+static void make_longer(json_t *manifest)
+{
+  do_after(manifest, "SELECT pg_catalog.lo_put(4711, 100, '\\x00')");
+}
+
+static void forget_comment(json_t *manifest)
+{
+  do_after(manifest, "COMMENT ON LARGE OBJECT 4711 IS NULL");
+}
+
+static void grant_more(json_t *manifest)
+{
+  do_after(manifest, "GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC");
+}
+
+static void changed_large_objects_are_caught(void **state)
+{
+  struct fixture *f = *state;
+  run_sql(f, "source",
+          "SELECT lo_from_bytea(4711, 'abc'), lo_create(4712);"
+          "COMMENT ON LARGE OBJECT 4711 IS 'mine'");
+  struct backup_info info = take(f, 1);
+  ok(f, verify(f, &info, BACKUP_RESTORE));
+  static const struct change_case cases[] = {
+      {change_large_content, BACKUP_EXPAND,
+       "the members of pg_catalog.pg_largeobject hold other rows"},
+      {forget_what_makes_them, BACKUP_EXPAND, "there is no member \"large objects\""},
+      {write_another_byte, BACKUP_RESTORE,
+       "the restored pg_catalog.pg_largeobject holds other rows"},
+      {make_longer, BACKUP_RESTORE, "the restored pg_catalog.pg_largeobject holds other rows"},
+      {forget_comment, BACKUP_RESTORE, "the restored large objects lack something"},
+      {grant_more, BACKUP_RESTORE, "the restored large objects are not those"},
+  };
+  assert_caught(f, &info, cases, COUNT_OF(cases));
 }
 
 static void a_damaged_manifest_does_not_hide_the_others(void **state)
@@ -345,6 +416,7 @@ int main(void)
       WITH_SERVER(a_flipped_bit_is_named),
       WITH_SERVER(a_truncated_segment_is_damage),
       WITH_SERVER(a_changed_manifest_is_caught),
+      WITH_SERVER(changed_large_objects_are_caught),
       WITH_SERVER(a_damaged_manifest_does_not_hide_the_others),
       WITH_SERVER(a_backup_is_found_by_the_beginning_of_its_id),
       WITH_SERVER(a_text_backup_without_formats_restores),

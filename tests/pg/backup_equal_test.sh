@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # backup_equal_test.sh [FIXTURE...]: of each database of tests/fixtures/databases a backup is taken and restored; pg_dump must not
-# tell the two apart, every table and sequence must hold the same.
+# tell the two apart, every table, sequence and large object must hold the same.
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/harness/lib.sh
 . "$here/../harness/lib.sh"
@@ -25,6 +25,7 @@ for fixture; do
     expect 0 "$BELAY" restore latest --into equal_copy -j "$jobs"
     same schema
     same content
+    same large_objects
     sql 'DROP DATABASE equal_copy' postgres
   done
   expect 0 "$BELAY" verify latest --level restore

@@ -140,3 +140,8 @@ COMMENT ON COLUMN shop.people.boss IS E'line\nbreak';
 CREATE TABLE _prisma_migrations (id text PRIMARY KEY, checksum text NOT NULL, finished_at timestamptz, migration_name text NOT NULL, logs text,
   rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count int NOT NULL DEFAULT 0);
 INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at) VALUES ('x', 'c0ffee', '20260101_init', '2026-01-01');
+
+-- large objects
+SELECT lo_create(100001), lo_from_bytea(100002, 'a \\ text'), lo_put(lo_create(100003), 5000, '\x00ff00') \g /dev/null
+GRANT SELECT ON LARGE OBJECT 100002 TO PUBLIC;
+COMMENT ON LARGE OBJECT 100003 IS 'it''s $belay$';

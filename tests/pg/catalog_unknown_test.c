@@ -8,7 +8,6 @@ struct known_gap {
 static const struct known_gap gaps[] = {
     {"CREATE TYPE app.span AS RANGE (SUBTYPE = float8); COMMENT ON TYPE app._span IS 'x'",
      "comment", "type app.span[]"},
-    {"SELECT lo_create(424242)", "large object", "424242"},
 };
 
 static void test_gaps(void **state)
@@ -45,25 +44,10 @@ static void test_gaps(void **state)
   assert_int_equal(wrong, 0);
 }
 
-/* More large objects than are named one by one are counted. */
-static void test_many_large_objects(void **state)
-{
-  UNUSED(state);
-  struct err err = ERR_INIT;
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
-  support_create(arena, "large_db");
-  CLEANUP(db_closep) struct db_conn *conn = support_open(arena, "large_db");
-  OK(db_exec(conn, "SELECT lo_create(0) FROM generate_series(1, 1007)", &err));
-  struct catalog *c = support_read(arena, conn);
-  assert_int_equal(c->unknown.len, 1001);
-  assert_string_equal(c->unknown.at[1000].identity, "and 7 more");
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_gaps),
-      cmocka_unit_test(test_many_large_objects),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
