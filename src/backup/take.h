@@ -34,6 +34,7 @@ struct take_table {
   bool sendable; /* in binary, by this server to any server: more types than make it the default */
   uint32_t relfilenode;
   int64_t bytes, blocks;         /* with TOAST; of the heap alone */
+  int64_t cost;                  /* of copying it, about: comparable among tables */
   struct chunks_content content; /* after the copy */
 };
 VEC_TYPE(take_tables, struct take_table);
@@ -50,7 +51,7 @@ struct take {
   struct db_conn *leader;
   struct archive_writer *archive;
   struct sink *hold;         /* open as long as the backup is made: see take_hold */
-  struct take_tables tables; /* sorted by size, largest first */
+  struct take_tables tables; /* sorted by cost, highest first */
   int attempts;
   const char *database; /* as the server calls it */
   const char *id, *prefix;
@@ -83,7 +84,7 @@ struct take_unit {
   int64_t bytes;                  /* its share of the table's */
 };
 VEC_TYPE(take_units, struct take_unit);
-/* Largest first. */
+/* In the order in which the workers take them: whole tables, highest cost first, then ranges. */
 void take_plan_units(struct take *take, struct take_units *ret);
 /* COPY statements: of a unit, and of a table's part on its way back. */
 char *take_copy_out_sql(struct arena *arena, const struct take *take, const struct take_unit *unit);
