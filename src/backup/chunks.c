@@ -308,25 +308,68 @@ static int find_parts(struct arena *arena, const struct archive *archive, const 
   return 0;
 }
 
-static int copy_chunk_in(struct db_conn *conn, const char *copy_sql, const struct archive *archive,
-                         const struct archive_entry *entry, int64_t *ret_rows, struct err *err)
+int chunks_load_begin(struct chunks_load *ret, struct db_conn *conn, const char *copy_sql,
+                      enum chunks_format format, struct err *err)
 {
-  CLEANUP(text_clear) struct text raw = TEXT_INIT;
-  if (interrupt_check(err) < 0 || archive_read(archive, entry, &raw, err) < 0)
-    return -1;
-  if (db_copy_in_begin(conn, copy_sql, err) < 0)
-    return -1;
-  if (raw.len > 0 && db_copy_in_put(conn, raw.data, raw.len, err) < 0) {
-    db_copy_in_abort(conn, "the data could not be sent");
-    return -1;
+  *ret = (struct chunks_load){.conn = conn, .format = format, .raw = TEXT_INIT};
+  return db_copy_in_begin(conn, copy_sql, err);
+}
+
+/* Of a binary part the rows alone, and the header if it is the first. */
+static int cut_ends(const struct chunks_load *load, const struct archive_entry *entry,
+                    const char **bytes, size_t *len, struct err *err)
+{
+  size_t header = header_size(*bytes, *len);
+  if (!header || *len < header + sizeof(trailer) ||
+      memcmp(*bytes + *len - sizeof(trailer), trailer, sizeof(trailer)) != 0)
+    return err_set(err, ERR_DAMAGED, "chunk %s is no whole COPY BINARY data", entry->id);
+  *len -= sizeof(trailer);
+  if (load->begun) {
+    *bytes += header;
+    *len -= header;
   }
-  int64_t rows = 0;
-  if (db_copy_in_end(conn, &rows, err) < 0)
+  return 0;
+}
+
+static int send_part(struct chunks_load *load, const struct archive *archive,
+                     const struct archive_entry *entry, struct err *err)
+{
+  if (interrupt_check(err) < 0 || archive_read(archive, entry, &load->raw, err) < 0)
     return -1;
-  if (rows != entry->rows)
-    return err_set(err, ERR_DAMAGED, "chunk %s holds %" PRId64 " rows, the manifest says %" PRId64,
-                   entry->id, rows, entry->rows);
-  *ret_rows += rows;
+  const char *bytes = load->raw.data;
+  size_t len = load->raw.len;
+  if (load->format == CHUNKS_BINARY && cut_ends(load, entry, &bytes, &len, err) < 0)
+    return -1;
+  load->begun = true;
+  load->object = entry->object;
+  load->rows += entry->rows;
+  return len > 0 ? db_copy_in_put(load->conn, bytes, len, err) : 0;
+}
+
+int chunks_load_part(struct chunks_load *load, const struct archive *archive,
+                     const struct archive_entry *entry, struct err *err)
+{
+  if (send_part(load, archive, entry, err) == 0)
+    return 0;
+  text_clear(&load->raw);
+  db_copy_in_abort(load->conn, "the data could not be sent");
+  return err_wrap(err, "loading %s (part %d)", entry->object, entry->part);
+}
+
+int chunks_load_end(struct chunks_load *load, int64_t *ret_rows, struct err *err)
+{
+  text_clear(&load->raw);
+  bool closed = load->format == CHUNKS_BINARY && load->begun;
+  if (closed && db_copy_in_put(load->conn, trailer, sizeof(trailer), err) < 0) {
+    db_copy_in_abort(load->conn, "the data could not be sent");
+    return err_wrap(err, "loading %s", load->object);
+  }
+  if (db_copy_in_end(load->conn, ret_rows, err) < 0)
+    return err_wrap(err, "loading %s", load->object);
+  if (*ret_rows != load->rows)
+    return err_set(err, ERR_DAMAGED,
+                   "the parts of %s held %" PRId64 " rows, the manifest says %" PRId64,
+                   load->object, *ret_rows, load->rows);
   return 0;
 }
 
@@ -335,13 +378,17 @@ int chunks_copy_in(struct db_conn *conn, const char *copy_sql, const struct arch
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   struct entry_pointers parts = {0};
+  struct chunks_load load;
+  int64_t rows = 0;
   if (find_parts(arena, archive, object, &parts, err) < 0)
     return -1;
-  int64_t rows = 0;
-  for (size_t i = 0; i < parts.len; i++) {
-    if (copy_chunk_in(conn, copy_sql, archive, parts.at[i], &rows, err) < 0)
-      return err_wrap(err, "loading %s", object);
-  }
+  if (parts.len && chunks_load_begin(&load, conn, copy_sql, CHUNKS_TEXT, err) < 0)
+    return err_wrap(err, "loading %s", object);
+  for (size_t i = 0; i < parts.len; i++)
+    if (chunks_load_part(&load, archive, parts.at[i], err) < 0)
+      return -1;
+  if (parts.len && chunks_load_end(&load, &rows, err) < 0)
+    return -1;
   if (ret_rows)
     *ret_rows = rows;
   return 0;

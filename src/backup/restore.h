@@ -70,9 +70,13 @@ int restore_finish(struct restore *restore, struct err *err);
 /* Rows, indexes, keys and foreign keys, by options->jobs workers. ret_tail: what of post-data
  * remains to be run afterwards, in order. */
 int restore_load(struct restore *restore, struct restore_items *ret_tail, struct err *err);
-int restore_put_part(const struct restore *restore, struct db_conn *conn,
+/* Rows of a table in one COPY: `part`, and those that `next` gives until NULL (no next: none). What
+ * stands around the COPY (table->before, after) is run in its transaction: the caller's, if it has
+ * one. */
+typedef const struct archive_entry *(*restore_next_part)(void *context);
+int restore_put_rows(const struct restore *restore, struct db_conn *conn,
                      const struct backup_table *table, const struct archive_entry *part,
-                     struct err *err);
+                     restore_next_part next, void *context, struct err *err);
 /* restore_existing.c: into a database that is there, all or nothing: options->data_only, or
  * options->tables. */
 int restore_existing(struct restore *restore, struct err *err);

@@ -225,19 +225,32 @@ static int make_large_objects(struct restore *restore, struct err *err)
 
 /* ---- both ---- */
 
+struct parts_of_table {
+  const struct archive_entries *entries;
+  size_t next;
+  const char *table;
+};
+
+static const struct archive_entry *next_part(void *context)
+{
+  struct parts_of_table *parts = context;
+  while (parts->next < parts->entries->len) {
+    const struct archive_entry *e = &parts->entries->at[parts->next++];
+    if (strcmp(e->kind, "data") == 0 && strcmp(e->object, parts->table) == 0)
+      return e;
+  }
+  return NULL;
+}
+
 static int load_rows(struct restore *restore, struct err *err)
 {
-  const struct archive_entries *entries = &restore->archive->entries;
   for (size_t i = 0; i < restore->tables.len; i++) {
     const struct backup_table *t = &restore->tables.at[i];
-    for (size_t k = 0; k < entries->len; k++) {
-      const struct archive_entry *e = &entries->at[k];
-      if (strcmp(e->kind, "data") != 0 || strcmp(e->object, t->identity) != 0)
-        continue;
-      term_progress("restoring tables", i, restore->tables.len, "tables");
-      if (interrupt_check(err) < 0 || restore_put_part(restore, restore->conn, t, e, err) < 0)
-        return -1;
-    }
+    struct parts_of_table parts = {.entries = &restore->archive->entries, .table = t->identity};
+    term_progress("restoring tables", i, restore->tables.len, "tables");
+    const struct archive_entry *first = next_part(&parts);
+    if (first && restore_put_rows(restore, restore->conn, t, first, next_part, &parts, err) < 0)
+      return -1;
   }
   term_progress_clear();
   return 0;

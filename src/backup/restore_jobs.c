@@ -18,13 +18,15 @@ struct restore_job {
   size_t waits;
   struct lock *locks[LOCKS_MAX]; /* NULL: none */
   bool exclusive;
+  bool builds;
+  uint64_t sorted;
   bool taken; /* the only step was handed out */
   uint64_t cost, rank;
 };
 
 struct table_jobs { /* of a table, or of a whole tree of partitions */
   struct job_pointers jobs;
-  uint64_t bytes;
+  uint64_t bytes, rows;
 };
 
 struct restore_jobs {
@@ -32,6 +34,7 @@ struct restore_jobs {
   struct job_pointers all;   /* in dependency order */
   struct job_pointers ready; /* nothing to wait for but locks; not finished */
   size_t left;
+  int connections;
   struct map *locks;   /* table -> struct lock */
   struct map *parents; /* partition -> partitioned table */
   struct map *loads;   /* table -> struct table_jobs: rows that go into it */
@@ -123,6 +126,7 @@ static void plan_rows(struct restore_jobs *j, const struct restore *restore)
     vec_push(j->arena, &job->parts, e);
     job->cost += e->raw_size;
     load->bytes += e->raw_size;
+    load->rows += (uint64_t)e->rows;
     j->progress.bytes_total += e->raw_size;
   }
 }
@@ -131,6 +135,26 @@ static uint64_t bytes_of(const struct restore_jobs *j, const char *table)
 {
   const struct table_jobs *load = map_get(j->loads, table);
   return load ? load->bytes : 0;
+}
+
+/* In bytes of rows that are loaded in the same time, about: measured on B-trees of one and two
+ * columns and on a GIN index, which has many keys a row. */
+static void estimate_index(const struct restore_jobs *j, const char *table, struct restore_job *job)
+{
+  enum { ROW = 32, KEY = 32 };
+  const struct table_jobs *load = map_get(j->loads, table);
+  const char *columns = strstr(job->sql.at[0], " USING ");
+  uint64_t keys = 1;
+  job->builds = true;
+  if (!load)
+    return;
+  for (const char *p = columns; p && *p; p++)
+    keys += *p == ',';
+  job->cost = load->rows * (ROW + KEY * keys);
+  if (columns && strncmp(columns, " USING btree", 12) == 0)
+    job->sorted = job->cost;
+  else
+    job->cost += load->bytes;
 }
 
 struct group { /* the statements of one object: items[first] to items[end - 1] */
@@ -184,13 +208,15 @@ static bool attaches(const struct group *g)
  * the partitions, so it is one at a time in a tree. */
 static void plan_index(struct restore_jobs *j, const struct group *g, const char *title)
 {
-  enum { SMALLER_THAN_ROWS = 4 };
   const struct mark *m = g->mark;
   const char *root = root_of(j, m->table);
   struct table_jobs *tree = jobs_of(j, j->trees, root);
   bool shared = m->split_index || mark_is_kind(m, CATALOG_INDEX);
-  struct restore_job *build = add_job(j, title, bytes_of(j, m->table) / SMALLER_THAN_ROWS + 1);
-  vec_push(j->arena, &build->sql, m->split_index ? m->split_index : g->items[0].sql);
+  const char *sql = m->split_index ? m->split_index : g->items[0].sql;
+  struct restore_job *build = add_job(j, title, 1);
+  vec_push(j->arena, &build->sql, sql);
+  if (shared)
+    estimate_index(j, m->table, build);
   build->locks[0] = lock_of(j, m->table);
   build->exclusive = !shared;
   /* also rows that come through a partitioned table above it */
@@ -312,6 +338,7 @@ int restore_jobs_plan(struct restore *restore, struct restore_jobs **ret_jobs,
   j->loads = map_new(arena);
   j->trees = map_new(arena);
   j->made = map_new(arena);
+  j->connections = restore->options->jobs;
   UNUSED(err);
   learn_partitions(j, &restore->pre_data);
   if (!restore->options->schema_only)
@@ -348,12 +375,34 @@ static void hold(const struct restore_job *job, int change)
       job->locks[i]->shared += change;
 }
 
+/* Of two jobs the one that nobody works at, then the one with more behind it. */
+static bool is_better(const struct restore_job *job, const struct restore_job *best)
+{
+  if (!best || !job->running != !best->running)
+    return !best || !job->running;
+  return job->rank > best->rank;
+}
+
+/* Connections that find nothing to do once the step is handed out. */
+static int idle_connections(const struct restore_jobs *j)
+{
+  int busy = 0;
+  for (size_t i = 0; i < j->ready.len; i++) {
+    const struct restore_job *job = j->ready.at[i];
+    bool more = has_step(job) && is_free(job);
+    if (job->parts.len && more)
+      return 0;
+    busy += (int)job->running + more;
+  }
+  return busy < j->connections ? j->connections - busy : 0;
+}
+
 struct restore_step restore_jobs_next(struct restore_jobs *j)
 {
   struct restore_job *best = NULL;
   for (size_t i = 0; i < j->ready.len; i++) {
     struct restore_job *job = j->ready.at[i];
-    if (has_step(job) && is_free(job) && (!best || job->rank > best->rank))
+    if (has_step(job) && is_free(job) && is_better(job, best))
       best = job;
   }
   struct restore_step step = {.job = best};
@@ -368,7 +417,20 @@ struct restore_step restore_jobs_next(struct restore_jobs *j)
   step.sql = &best->sql;
   best->taken = true;
   hold(best, 1);
+  step.builds = best->builds;
+  step.sorted = best->sorted;
+  step.helpers = idle_connections(j);
   return step;
+}
+
+const struct archive_entry *restore_jobs_more(struct restore_jobs *j, struct restore_step *step)
+{
+  struct restore_job *job = step->job;
+  if (!has_step(job) || strcmp(job->parts.at[job->next_part]->object, step->part->object) != 0)
+    return NULL;
+  j->progress.bytes += step->part->raw_size;
+  step->part = job->parts.at[job->next_part++];
+  return step->part;
 }
 
 static void finish(struct restore_jobs *j, struct restore_job *job)

@@ -134,7 +134,8 @@ run_directory_zstd() { # without its own compression, then compressed file by fi
 run_belay_one() { take 2 "$one" belay_one; }
 run_newer_one() { "$newer" -Fd -j2 --compress=zstd:1 -f "$out/newer_one" "$one"; }
 run_pipe_one() { "$PGBIN/pg_dump" "$one" | zstd -q -1 -T0 -o "$out/pipe_one"; }
-run_restore_belay() { "$BELAY" restore latest -q -d "$(url "$all")" -s "$out/kept" --into restored -j 2 >/dev/null; }
+# pg_restore leaves ANALYZE to the user
+run_restore_belay() { "$BELAY" restore latest -q -d "$(url "$all")" -s "$out/kept" --into restored -j 2 --no-analyze >/dev/null; }
 run_restore_pg() {
   sql -c 'CREATE DATABASE restored TEMPLATE template0'
   "$PGBIN/pg_restore" -j2 -d restored "$out/kept_gzip"

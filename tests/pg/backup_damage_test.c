@@ -250,7 +250,7 @@ static void a_changed_manifest_is_caught(void **state)
       {swap_objects, BACKUP_EXPAND, "the members of public.a hold 3 rows"},
       {change_content, BACKUP_EXPAND, "the members of public.a hold other rows"},
       {change_format, BACKUP_EXPAND, "public.a"},
-      {load_half, BACKUP_RESTORE, "public.b: part 0 holds 2 rows, the manifest says 3"},
+      {load_half, BACKUP_RESTORE, "the parts of public.b held 2 rows, the manifest says 3"},
       {load_other, BACKUP_RESTORE, "the restored public."},
       {change_fingerprint, BACKUP_RESTORE, "not the one that was backed up"},
   };
