@@ -27,18 +27,18 @@ static const char properties_query[] =
     "   l.label) ORDER BY l.provider COLLATE \"C\"), '[]') FROM pg_catalog.pg_shseclabel l"
     "   WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND l.objoid = d.oid))"
     " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace"
-    " WHERE d.datname = coalesce(nullif($1, ''), pg_catalog.current_database())";
+    " WHERE d.datname = $1";
 
 int properties_read(struct arena *arena, struct db_conn *conn, const char *database,
                     json_t **ret_properties, struct err *err)
 {
   const char *text;
   json_error_t why;
-  if (db_query_value(conn, arena, &text, err, properties_query, database ? database : "", NULL) < 0)
-    return err_wrap(err, "reading the properties of the database");
+  if (db_query_value(conn, arena, &text, err, properties_query, database, NULL) < 0)
+    return err_wrap(err, "reading the properties of database %s", database);
   json_t *properties = json_loads(text, 0, &why);
   if (!properties)
-    return err_set(err, ERR_UNEXPECTED, "the properties of the database: %s", why.text);
+    return err_set(err, ERR_UNEXPECTED, "the properties of database %s: %s", database, why.text);
   *ret_properties = properties;
   return 0;
 }

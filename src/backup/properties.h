@@ -10,8 +10,7 @@
 
 #include "db/db.h"
 
-/* Of a database of conn's server; the caller decrefs. ERR_UNEXPECTED: there is none. NULL: of the
- * one that conn is in, which a pooler may call otherwise. */
+/* Of a database of conn's server; the caller decrefs. ERR_UNEXPECTED: there is none. */
 int properties_read(struct arena *arena, struct db_conn *conn, const char *database,
                     json_t **ret_properties, struct err *err);
 /* Makes `database` have these and no others, in one transaction, reads them back and compares.

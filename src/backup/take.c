@@ -61,9 +61,10 @@ static void sweep(const struct take *take, const char *database_prefix)
 
 static int take_all(struct take *take, struct backup_info *ret_info, struct err *err)
 {
-  if (take_connect(take, &take->leader, err) < 0)
+  if (take_connect(take, &take->leader, err) < 0 ||
+      db_query_value(take->leader, take->arena, &take->database, err,
+                     "SELECT pg_catalog.current_database()", NULL) < 0)
     return -1;
-  take->database = arena_strdup(take->arena, db_database(take->leader));
   const char *under = place_key_escape(take->arena, take->options->target->database);
   take->prefix = arena_printf(take->arena, "%s/backups/%s", under, take->id);
   sweep(take, under);

@@ -53,7 +53,7 @@ struct take {
   struct sink *hold;         /* open as long as the backup is made: see take_hold */
   struct take_tables tables; /* sorted by cost, highest first */
   int attempts;
-  const char *database; /* as the server calls it */
+  const char *database; /* as the server calls it; a pooler may know it by another name */
   const char *id, *prefix;
   const char *snapshot, *lsn;
   const char *counters; /* JSON: what was written so far, by table (backup/counters.h) */

@@ -216,7 +216,7 @@ static int add_place(const struct take *take, json_t *extra, struct err *err)
 {
   json_t *counters = json_loads(take->counters, 0, NULL), *properties = NULL;
   json_object_set_new(extra, "counters", counters);
-  if (properties_read(take->arena, take->leader, NULL, &properties, err) < 0)
+  if (properties_read(take->arena, take->leader, take->database, &properties, err) < 0)
     return -1;
   json_object_set_new(extra, "properties", properties);
   return 0;
