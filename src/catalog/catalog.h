@@ -78,7 +78,9 @@ enum catalog_kind {
   CATALOG_COLUMN,  /* child of a table, view or matview: position (among live columns), type,
                       collation, not_null, default, generated ("s", "v" or NULL; expression in
                       default), identity ("a", "d"), identity_options, storage, compression,
-                      statistics, options, foreign_options, inherited ("t"), acl, comment */
+                      statistics, options, foreign_options, inherited ("t"), acl, comment; from 18 on
+                      not_null_name, _not_valid (then not_null is absent), _no_inherit, _inherited,
+                      _comment */
   CATALOG_VIEW,    /* definition, options, owner, acl, comment */
   CATALOG_MATVIEW, /* definition, options, access_method, tablespace, owner, acl, comment */
   CATALOG_CONSTRAINT, /* of a table or domain: type (c,p,u,f,x,t), definition

@@ -3,7 +3,15 @@
  * own. */
 #include "catalog/model.h"
 
-enum part { PART_MAIN, PART_STUB, PART_DEFAULT, PART_OWNED_BY, PART_REST, PART_REFRESH };
+enum part {
+  PART_MAIN,
+  PART_STUB,
+  PART_DEFAULT,
+  PART_OWNED_BY,
+  PART_REST,
+  PART_NOT_VALID,
+  PART_REFRESH
+};
 enum { RANK_DOMAIN_CHECK = -1, RANK_FOREIGN_KEY = 1, RANK_REST = 3, RANK_REFRESH = 8 };
 
 struct node {
@@ -27,6 +35,7 @@ struct ddl {
   struct place {
     const struct catalog_object *object;
     size_t main, extra; /* extra: DEFAULT, OWNED_BY, REST or REFRESH; NONE */
+    size_t not_valid;   /* of a column; NONE */
   } * places;           /* sorted by object */
 };
 
@@ -119,14 +128,35 @@ static void add_nodes(struct ddl *d)
                   ? NONE
                   : add_node(d, o, PART_MAIN, catalog_section_of(o), rank_of(o));
     p->extra = add_extra(d, o);
+    p->not_valid = o->kind == CATALOG_COLUMN && catalog_get(o, "not_null_not_valid")
+                       ? add_node(d, o, PART_NOT_VALID, CATALOG_POST_DATA, RANK_REST)
+                       : NONE;
   }
   qsort(d->places, c->object_count, sizeof(*d->places), compare_place);
+}
+
+/* A NOT NULL that is not validated reaches the children, which must have their own by then. */
+static void need_children_first(struct ddl *d, const struct catalog_object *column)
+{
+  struct strings parents = catalog_json_strings(d->arena, catalog_get(column->parent, "inherits"));
+  if (catalog_get(column->parent, "partition_of"))
+    vec_push(d->arena, &parents, catalog_get(column->parent, "partition_of"));
+  for (size_t i = 0; i < parents.len; i++) {
+    const struct catalog_object *above = catalog_find_name(
+        d->catalog, CATALOG_COLUMN,
+        arena_printf(d->arena, "%s.%s", parents.at[i], sql_ident(d->arena, column->name)));
+    if (above)
+      need(d, place_of(d, above)->not_valid, place_of(d, column)->not_valid);
+  }
 }
 
 static void need_column(struct ddl *d, const struct catalog_object *column)
 {
   size_t table = main_of(d, column), apart = place_of(d, column)->extra;
   need(d, apart, table);
+  need(d, place_of(d, column)->not_valid, table);
+  if (column->parent)
+    need_children_first(d, column);
   for (size_t i = 0; i < column->depends_on_count; i++) {
     const struct catalog_object *needed = column->depends_on[i];
     need(d, apart != NONE && needed->kind == CATALOG_FUNCTION ? apart : table, main_of(d, needed));
@@ -381,7 +411,9 @@ static int compare_node(const void *a, const void *b)
     return x->rank < y->rank ? -1 : 1;
   if (x->serial != y->serial)
     return x->serial < y->serial ? -1 : 1;
-  return (x->part == PART_STUB) ? -1 : 1;
+  if ((x->part == PART_STUB) != (y->part == PART_STUB))
+    return x->part == PART_STUB ? -1 : 1;
+  return (x > y) - (x < y); /* both are in one array, in the order of making */
 }
 
 /* Nodes in the order in which they are written. */
@@ -455,6 +487,9 @@ static int write_node(struct catalog_writer *w, const struct node *n, struct err
     return 0;
   case PART_REST:
     catalog_write_table_rest(w, n->object);
+    return 0;
+  case PART_NOT_VALID:
+    catalog_write_not_valid(w, n->object);
     return 0;
   case PART_REFRESH:
     catalog_write_refresh(w, n->object);

@@ -227,6 +227,8 @@ enum catalog_section catalog_section_of(const struct catalog_object *object);
 /* Does the default of this column call a function, so that it must be set apart from CREATE
  * TABLE? */
 bool catalog_default_is_apart(const struct catalog_object *column);
+/* A NOT NULL constraint that is not validated: only rows that are there already may break it. */
+void catalog_write_not_valid(struct catalog_writer *w, const struct catalog_object *column);
 void catalog_write_default(struct catalog_writer *w, const struct catalog_object *column);
 void catalog_write_owned_by(struct catalog_writer *w, const struct catalog_object *sequence);
 void catalog_write_view_stub(struct catalog_writer *w, const struct catalog_object *view);

@@ -72,28 +72,11 @@ static const char others_query[] =
     " UNION ALL SELECT 'setting of several lines', quote_ident(split_part(v, '=', 1))"
     " FROM pg_db_role_setting s, unnest(s.setconfig) v WHERE strpos(v, E'\\n') > 0 AND"
     " s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    /* comments on what is part of something else */
-    " UNION ALL SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid)"
-    " FROM pg_description d JOIN pg_constraint k ON d.classoid = 'pg_constraint'::regclass"
-    " AND k.oid = d.objoid JOIN pg_namespace n ON n.oid = k.connamespace"
-    " WHERE k.contype = 'n' AND k.contypid = 0 AND " Q_USER_SCHEMA
-    /* types that the server makes of others */
+    /* comments on types that the server makes of others */
     " UNION ALL SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid)"
     " FROM pg_description d JOIN pg_depend i ON i.classid = d.classoid AND i.objid = d.objoid"
     " AND i.deptype = 'i' WHERE d.classoid = 'pg_type'::regclass AND d.objoid >= 16384"
     " AND i.refclassid = 'pg_type'::regclass";
-
-/* Version 18 gives NOT NULL constraints names and states; the model has only "not_null". Those of
- * partitions and inheritance children have the name of the parent's: no difference. */
-static const char not_null_query[] =
-    " UNION ALL SELECT 'not null constraint', format('%I.%I.%I', n.nspname, c.relname, k.conname)"
-    " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
-    " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = k.conrelid"
-    " AND a.attnum = k.conkey[1] WHERE k.contype = 'n' AND c.relpersistence <> 't'"
-    " AND c.relkind IN ('r', 'p', 'f') AND " Q_USER_SCHEMA " AND" Q_NOT_MEMBER(
-        "pg_class", "c.oid") " AND (NOT k.convalidated OR k.connoinherit OR (k.conname <> "
-                             "c.relname || '_' || a.attname ||"
-                             " '_not_null' AND octet_length(c.relname || a.attname) < 54))";
 /* clang-format on */
 
 static void add(struct arena *arena, struct catalog *c, const char *kind, const char *identity)
@@ -171,9 +154,7 @@ static int read_others(struct arena *arena, struct db_conn *conn, struct catalog
                        struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  char *sql =
-      arena_printf(arena, "%s%s", others_query, db_server_major(conn) >= 18 ? not_null_query : "");
-  if (db_query(conn, &r, err, sql, NULL) < 0)
+  if (db_query(conn, &r, err, others_query, NULL) < 0)
     return -1;
   for (int i = 0; i < db_rows(r); i++)
     add(arena, c, db_value(r, i, 0), db_value(r, i, 1));

@@ -69,6 +69,71 @@ static void identity_after(struct altering *w)
                strcmp(goal, "a") == 0 ? "ALWAYS" : "BY DEFAULT", get(w, "identity_options"));
 }
 
+static bool has_not_null(const struct catalog_object *column)
+{
+  return catalog_get(column, "not_null") || catalog_get(column, "not_null_not_valid");
+}
+
+/* What was not there, and what was there but not validated, goes; the latter comes again. */
+static void not_null_before(struct altering *w)
+{
+  const struct catalog_change *c = w->c;
+  const struct catalog_object *above = round_parent_column(w->r, w->r->from, c->after);
+  bool stays = get(w, "not_null") ||
+               (get(w, "not_null_not_valid") && catalog_get(c->after, "not_null_not_valid"));
+  if ((round_changed(c, "not_null") || round_changed(c, "not_null_not_valid")) &&
+      has_not_null(c->after) && !stays && !get(w, "identity") && !(above && has_not_null(above)))
+    round_emit(w->r, INVERSE_BEFORE_DATA, round_note(w->r, c->before, "could be NULL"),
+               "%s DROP NOT NULL", w->all);
+}
+
+/* From 18 on it has a name and more. */
+static void add_not_null(struct altering *w, const char *was)
+{
+  const char *name = get(w, "not_null_name");
+  char *note = round_note(w->r, w->c->before, was);
+  if (!name)
+    round_emit(w->r, INVERSE_AFTER_DATA, note, "%s SET NOT NULL", w->all);
+  else
+    round_emit(w->r, INVERSE_AFTER_DATA, note, "ALTER TABLE %s ADD CONSTRAINT %s NOT NULL %s%s%s",
+               w->table, sql_ident(w->r->arena, name), w->name,
+               get(w, "not_null_no_inherit") ? " NO INHERIT" : "",
+               get(w, "not_null_not_valid") ? " NOT VALID" : "");
+}
+
+static void alter_not_null(struct altering *w)
+{
+  const struct catalog_change *c = w->c;
+  struct arena *a = w->r->arena;
+  char *name = sql_ident(a, get(w, "not_null_name"));
+  if (round_changed(c, "not_null_name") && !parent_does_it(w, "not_null_name"))
+    round_emit(w->r, INVERSE_AFTER_DATA, NULL, "ALTER TABLE %s RENAME CONSTRAINT %s TO %s",
+               w->table, sql_ident(a, catalog_get(c->after, "not_null_name")), name);
+  if (round_changed(c, "not_null_no_inherit"))
+    round_emit(w->r, INVERSE_AFTER_DATA, NULL, "ALTER TABLE %s ALTER CONSTRAINT %s %s", w->table,
+               name, get(w, "not_null_no_inherit") ? "NO INHERIT" : "INHERIT");
+  if (get(w, "not_null") && catalog_get(c->after, "not_null_not_valid") &&
+      !parent_does_it(w, "not_null"))
+    round_emit(w->r, INVERSE_AFTER_DATA, round_note(w->r, c->before, "was NOT NULL"),
+               "ALTER TABLE %s VALIDATE CONSTRAINT %s", w->table, name);
+  if (round_changed(c, "not_null_comment"))
+    round_emit(w->r, INVERSE_AFTER_DATA, NULL, "COMMENT ON CONSTRAINT %s ON %s IS %s", name,
+               w->table, sql_literal(a, get(w, "not_null_comment")));
+}
+
+static void not_null_after(struct altering *w)
+{
+  const struct catalog_object *now = w->c->after;
+  if (has_not_null(now) && has_not_null(w->c->before)) {
+    if (get(w, "not_null_name"))
+      alter_not_null(w);
+  } else if (get(w, "not_null") && !parent_does_it(w, "not_null")) {
+    add_not_null(w, "was NOT NULL");
+  } else if (get(w, "not_null_not_valid") && !parent_does_it(w, "not_null_not_valid")) {
+    add_not_null(w, "had a NOT NULL that was not validated");
+  }
+}
+
 static void before_data(struct altering *w)
 {
   const struct catalog_change *c = w->c;
@@ -84,11 +149,7 @@ static void before_data(struct altering *w)
                "%s DROP DEFAULT", w->only);
   if (round_changed(c, "identity"))
     identity_before(w);
-  const struct catalog_object *above = round_parent_column(w->r, w->r->from, c->after);
-  if (round_changed(c, "not_null") && !get(w, "not_null") && !get(w, "identity") &&
-      !(above && catalog_get(above, "not_null")))
-    round_emit(w->r, INVERSE_BEFORE_DATA, round_note(w->r, c->before, "could be NULL"),
-               "%s DROP NOT NULL", w->all);
+  not_null_before(w);
 }
 
 /* Before 16 there is no word for the type's own storage. */
@@ -107,8 +168,7 @@ static void after_data(struct altering *w)
 {
   const struct catalog_change *c = w->c;
   const enum inverse_phase phase = INVERSE_AFTER_DATA;
-  if (round_changed(c, "not_null") && get(w, "not_null") && !parent_does_it(w, "not_null"))
-    round_emit(w->r, phase, round_note(w->r, c->before, "was NOT NULL"), "%s SET NOT NULL", w->all);
+  not_null_after(w);
   if (round_changed(c, "default") && get(w, "default") && !get(w, "generated"))
     round_emit(w->r, phase, round_note(w->r, c->before, "had another default"), "%s SET DEFAULT %s",
                w->only, get(w, "default"));

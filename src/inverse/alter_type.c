@@ -127,6 +127,32 @@ static void rebuild(struct round *r, const struct catalog_change *c)
              sql_qualified(a, goal->schema, aside));
 }
 
+/* The property is absent when it is the one that the server makes. */
+static char *domain_not_null_name(struct arena *arena, const struct catalog_object *domain)
+{
+  const char *name = catalog_get(domain, "not_null_name");
+  return sql_ident(arena, name ? name : arena_printf(arena, "%s_not_null", domain->name));
+}
+
+/* From 17 on it has a name and a comment. */
+static void alter_domain_not_null(struct round *r, const struct catalog_change *c,
+                                  enum inverse_phase phase)
+{
+  const struct catalog_object *goal = c->before;
+  bool set = catalog_get(goal, "not_null") != NULL;
+  if (round_changed(c, "not_null") && phase == (set ? INVERSE_AFTER_DATA : INVERSE_BEFORE_DATA))
+    round_emit(r, phase, NULL, "ALTER DOMAIN %s %s NOT NULL", goal->identity, set ? "SET" : "DROP");
+  if (!set || phase != INVERSE_AFTER_DATA)
+    return;
+  char *name = domain_not_null_name(r->arena, goal);
+  if (round_changed(c, "not_null_name"))
+    round_emit(r, phase, NULL, "ALTER DOMAIN %s RENAME CONSTRAINT %s TO %s", goal->identity,
+               domain_not_null_name(r->arena, c->after), name);
+  if (round_changed(c, "not_null_comment"))
+    round_emit(r, phase, NULL, "COMMENT ON CONSTRAINT %s ON DOMAIN %s IS %s", name, goal->identity,
+               sql_literal(r->arena, catalog_get(goal, "not_null_comment")));
+}
+
 static void alter_domain(struct round *r, const struct catalog_change *c, enum inverse_phase phase)
 {
   const struct catalog_object *goal = c->before;
@@ -134,9 +160,7 @@ static void alter_domain(struct round *r, const struct catalog_change *c, enum i
   if (round_changed(c, "default") && phase == INVERSE_AFTER_DATA)
     round_emit(r, phase, NULL, "ALTER DOMAIN %s %s%s", goal->identity,
                value ? "SET DEFAULT " : "DROP DEFAULT", value ? value : "");
-  bool set = catalog_get(goal, "not_null") != NULL;
-  if (round_changed(c, "not_null") && phase == (set ? INVERSE_AFTER_DATA : INVERSE_BEFORE_DATA))
-    round_emit(r, phase, NULL, "ALTER DOMAIN %s %s NOT NULL", goal->identity, set ? "SET" : "DROP");
+  alter_domain_not_null(r, c, phase);
 }
 
 /* "name type": the length of the name, which may be quoted */

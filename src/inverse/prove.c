@@ -162,10 +162,11 @@ static int run_in_order(struct proof *p, const struct inverse_steps *steps, stru
 /* Differences that lose nothing an application can see. */
 static bool is_minor(const char *property)
 {
-  static const char *const minor[] = {"comment",    "index_comment",    "attribute_comments",
-                                      "storage",    "compression",      "statistics",
-                                      "cluster_on", "index_statistics", "target",
-                                      "position",   "inherited",        "populated"};
+  static const char *const minor[] = {"comment",       "index_comment",    "attribute_comments",
+                                      "storage",       "compression",      "statistics",
+                                      "cluster_on",    "index_statistics", "target",
+                                      "position",      "inherited",        "populated",
+                                      "not_null_name", "not_null_comment", "not_null_inherited"};
   for (size_t i = 0; i < COUNT_OF(minor); i++)
     if (strcmp(minor[i], property) == 0)
       return true;

@@ -1,6 +1,19 @@
 #include "catalog/kinds/table.h"
 
 /* clang-format off */
+/* From 18 on NOT NULL is a constraint. One that is not validated proves nothing: then not_null is
+ * absent. That of a partition always is its parent's once it is attached. */
+#define NOT_NULL_18                                                                                \
+  Q_FLAG("a.attnotnull AND coalesce(k.convalidated, true)") " AS not_null, k.conname AS"           \
+  " not_null_name, " Q_FLAG("NOT k.convalidated") " AS not_null_not_valid, "                       \
+  Q_FLAG("k.connoinherit") " AS not_null_no_inherit, "                                             \
+  Q_FLAG("NOT k.conislocal AND NOT c.relispartition") " AS not_null_inherited,"                    \
+  " kd.description AS not_null_comment,"
+#define NOT_NULL_JOIN_18                                                                           \
+  " LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] ="    \
+  " a.attnum LEFT JOIN pg_description kd ON kd.classoid = 'pg_constraint'::regclass AND"           \
+  " kd.objoid = k.oid AND kd.objsubid = 0"
+
 static const char *query(struct arena *arena, int server_major)
 {
   return arena_printf(
@@ -11,8 +24,7 @@ static const char *query(struct arena *arena, int server_major)
       " (PARTITION BY c.oid ORDER BY a.attnum) AS position, format_type(a.atttypid, a.atttypmod)"
       " AS type, CASE WHEN a.attcollation <> t.typcollation THEN (SELECT format('%%I.%%I',"
       " cn.nspname, l.collname) FROM pg_collation l JOIN pg_namespace cn ON cn.oid ="
-      " l.collnamespace WHERE l.oid = a.attcollation) END AS collation, " Q_FLAG("a.attnotnull")
-      " AS not_null, pg_get_expr(f.adbin, f.adrelid) AS \"default\", nullif(a.attgenerated, '')"
+      " l.collnamespace WHERE l.oid = a.attcollation) END AS collation, %s pg_get_expr(f.adbin, f.adrelid) AS \"default\", nullif(a.attgenerated, '')"
       " AS generated, nullif(a.attidentity, '') AS property_identity, CASE WHEN s.seqrelid IS"
       " NOT NULL THEN format('SEQUENCE NAME %%I.%%I START WITH %%s INCREMENT BY %%s MINVALUE %%s"
       " MAXVALUE %%s CACHE %%s', sn.nspname, sc.relname, s.seqstart, s.seqincrement, s.seqmin,"
@@ -32,13 +44,15 @@ static const char *query(struct arena *arena, int server_major)
       " i.classid = 'pg_class'::regclass AND i.refclassid = 'pg_class'::regclass AND i.refobjid"
       " = a.attrelid AND i.refobjsubid = a.attnum AND i.deptype = 'i' LEFT JOIN pg_sequence s ON"
       " s.seqrelid = i.objid LEFT JOIN pg_class sc ON sc.oid = s.seqrelid LEFT JOIN pg_namespace"
-      " sn ON sn.oid = sc.relnamespace LEFT JOIN pg_description d ON d.classoid ="
+      " sn ON sn.oid = sc.relnamespace%s LEFT JOIN pg_description d ON d.classoid ="
       " 'pg_class'::regclass AND d.objoid = a.attrelid AND d.objsubid = a.attnum WHERE a.attnum"
       " > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND"
       " c.relpersistence <>"
       " 't' AND " Q_USER_SCHEMA " AND" Q_NOT_MEMBER("pg_class", "c.oid"),
+      server_major >= 18 ? NOT_NULL_18 : Q_FLAG("a.attnotnull") " AS not_null,",
       server_major >= 14 ? "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END"
-      : "NULL");
+      : "NULL",
+      server_major >= 18 ? NOT_NULL_JOIN_18 : "");
 }
 /* clang-format on */
 
@@ -86,9 +100,38 @@ char *catalog_column_constraints(struct catalog_writer *w, const struct catalog_
     text_printf(&sql, " GENERATED %s AS IDENTITY (%s)",
                 catalog_is(column, "identity", "a") ? "ALWAYS" : "BY DEFAULT",
                 catalog_get(column, "identity_options"));
-  if (catalog_get(column, "not_null"))
-    text_puts(&sql, " NOT NULL");
+  if (catalog_get(column, "not_null") && !catalog_get(column, "not_null_inherited"))
+    text_printf(&sql, " %s", catalog_not_null(w->arena, column, false));
   return arena_strdup(w->arena, sql.data);
+}
+
+char *catalog_not_null(struct arena *arena, const struct catalog_object *column, bool of_table)
+{
+  const char *name = catalog_get(column, "not_null_name");
+  return arena_printf(arena, "%s%sNOT NULL%s%s%s%s",
+                      name ? arena_printf(arena, "CONSTRAINT %s", sql_ident(arena, name)) : "",
+                      name ? " " : "", of_table ? " " : "",
+                      of_table ? sql_ident(arena, column->name) : "",
+                      catalog_get(column, "not_null_no_inherit") ? " NO INHERIT" : "",
+                      catalog_get(column, "not_null_not_valid") ? " NOT VALID" : "");
+}
+
+void catalog_write_not_null_comment(struct catalog_writer *w, const struct catalog_object *column)
+{
+  const char *comment = catalog_get(column, "not_null_comment");
+  if (comment)
+    catalog_writef(w, "COMMENT ON CONSTRAINT %s ON %s IS %s",
+                   sql_ident(w->arena, catalog_get(column, "not_null_name")),
+                   column->parent->identity, sql_literal(w->arena, comment));
+}
+
+/* Reaches the children, which must not have it by then: they come first. */
+void catalog_write_not_valid(struct catalog_writer *w, const struct catalog_object *column)
+{
+  if (!catalog_get(column, "not_null_inherited"))
+    catalog_writef(w, "ALTER TABLE %s ADD %s", column->parent->identity,
+                   catalog_not_null(w->arena, column, true));
+  catalog_write_not_null_comment(w, column);
 }
 
 void catalog_write_default(struct catalog_writer *w, const struct catalog_object *column)
@@ -136,6 +179,8 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   catalog_column_settings(w, o, NULL);
   catalog_write_acl(w, o);
   catalog_write_comment(w, o);
+  if (catalog_get(o, "not_null"))
+    catalog_write_not_null_comment(w, o);
   return 0;
 }
 

@@ -104,7 +104,8 @@ static void write_inherited_column(struct catalog_writer *w, const struct catalo
     else if (catalog_get(parent, "default"))
       catalog_writef(w, "%s DROP DEFAULT", alter);
   }
-  if (catalog_get(column, "not_null") && !(parent && catalog_get(parent, "not_null")))
+  if (catalog_get(column, "not_null") && !catalog_get(column, "not_null_name") &&
+      !(parent && catalog_get(parent, "not_null")))
     catalog_writef(w, "%s SET NOT NULL", alter);
 }
 
@@ -131,8 +132,12 @@ static void column_list(struct catalog_writer *w, const struct catalog_object *t
   CLEANUP(text_clear) struct text list = TEXT_INIT;
   for (size_t i = 0; i < columns->len; i++) {
     const struct catalog_object *column = columns->at[i];
-    if (comes_by_inheritance(column))
+    if (comes_by_inheritance(column)) {
+      if (catalog_get(column, "not_null") && catalog_get(column, "not_null_name") &&
+          !catalog_get(column, "not_null_inherited"))
+        text_printf(&list, ",\n  %s", catalog_not_null(w->arena, column, true));
       continue;
+    }
     char *rest = catalog_column_constraints(w, column, parent_column(w, column));
     if (typed && !*rest)
       continue;
@@ -190,6 +195,16 @@ static void write_create(struct catalog_writer *w, const struct catalog_object *
   catalog_write(w, sql.data);
 }
 
+/* What a whole script has among the last. */
+static void write_rest(struct catalog_writer *w, const struct catalog_object *o,
+                       const struct catalog_objects *columns)
+{
+  catalog_write_table_rest(w, o);
+  for (size_t i = 0; i < columns->len; i++)
+    if (catalog_get(columns->at[i], "not_null_not_valid"))
+      catalog_write_not_valid(w, columns->at[i]);
+}
+
 static int create(struct catalog_writer *w, const struct catalog_object *o, struct err *err)
 {
   UNUSED(err);
@@ -212,9 +227,11 @@ static int create(struct catalog_writer *w, const struct catalog_object *o, stru
   for (size_t i = 0; i < columns.len; i++) {
     catalog_write_acl(w, columns.at[i]);
     catalog_write_comment(w, columns.at[i]);
+    if (catalog_get(columns.at[i], "not_null"))
+      catalog_write_not_null_comment(w, columns.at[i]);
   }
   if (!w->whole)
-    catalog_write_table_rest(w, o);
+    write_rest(w, o, &columns);
   return 0;
 }
 
