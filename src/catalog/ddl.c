@@ -135,18 +135,27 @@ static void add_nodes(struct ddl *d)
   qsort(d->places, c->object_count, sizeof(*d->places), compare_place);
 }
 
-/* A NOT NULL that is not validated reaches the children, which must have their own by then. */
-static void need_children_first(struct ddl *d, const struct catalog_object *column)
+/* A NOT NULL that is not validated reaches the children: one that has its own must have it by then,
+ * one that has it from there has it only then. */
+static void need_not_valid_order(struct ddl *d, const struct catalog_object *column,
+                                 const struct catalog_object *table)
 {
-  struct strings parents = catalog_json_strings(d->arena, catalog_get(column->parent, "inherits"));
-  if (catalog_get(column->parent, "partition_of"))
-    vec_push(d->arena, &parents, catalog_get(column->parent, "partition_of"));
+  struct strings parents = catalog_json_strings(d->arena, catalog_get(table, "inherits"));
+  if (catalog_get(table, "partition_of"))
+    vec_push(d->arena, &parents, catalog_get(table, "partition_of"));
+  size_t node = place_of(d, column)->not_valid;
   for (size_t i = 0; i < parents.len; i++) {
+    const struct catalog_object *parent =
+        catalog_find_name(d->catalog, CATALOG_TABLE, parents.at[i]);
     const struct catalog_object *above = catalog_find_name(
         d->catalog, CATALOG_COLUMN,
         arena_printf(d->arena, "%s.%s", parents.at[i], sql_ident(d->arena, column->name)));
-    if (above)
-      need(d, place_of(d, above)->not_valid, place_of(d, column)->not_valid);
+    if (above && catalog_get(column, "not_null_inherited"))
+      need(d, node, place_of(d, above)->not_valid);
+    else if (above && !catalog_get(above, "not_null_inherited"))
+      need(d, place_of(d, above)->not_valid, node);
+    if (parent)
+      need_not_valid_order(d, column, parent);
   }
 }
 
@@ -155,8 +164,8 @@ static void need_column(struct ddl *d, const struct catalog_object *column)
   size_t table = main_of(d, column), apart = place_of(d, column)->extra;
   need(d, apart, table);
   need(d, place_of(d, column)->not_valid, table);
-  if (column->parent)
-    need_children_first(d, column);
+  if (place_of(d, column)->not_valid != NONE)
+    need_not_valid_order(d, column, column->parent);
   for (size_t i = 0; i < column->depends_on_count; i++) {
     const struct catalog_object *needed = column->depends_on[i];
     need(d, apart != NONE && needed->kind == CATALOG_FUNCTION ? apart : table, main_of(d, needed));

@@ -2,12 +2,18 @@
 
 /* clang-format off */
 /* From 18 on NOT NULL is a constraint. One that is not validated proves nothing: then not_null is
- * absent. That of a partition always is its parent's once it is attached. */
+ * absent. That of a partition always is its parent's once it is attached. That of a child is
+ * inherited if the first of its parents that gives one gives it as it is; one that only has another
+ * name or state than that must be written like one of its own, and then is one. */
 #define NOT_NULL_18                                                                                \
   Q_FLAG("a.attnotnull AND coalesce(k.convalidated, true)") " AS not_null, k.conname AS"           \
   " not_null_name, " Q_FLAG("NOT k.convalidated") " AS not_null_not_valid, "                       \
   Q_FLAG("k.connoinherit") " AS not_null_no_inherit, "                                             \
-  Q_FLAG("NOT k.conislocal AND NOT c.relispartition") " AS not_null_inherited,"                    \
+  Q_FLAG("NOT k.conislocal AND NOT c.relispartition AND (k.conname, k.convalidated) = (SELECT"     \
+         " u.conname, u.convalidated FROM pg_inherits h JOIN pg_attribute ua ON ua.attrelid ="     \
+         " h.inhparent AND ua.attname = a.attname JOIN pg_constraint u ON u.conrelid ="            \
+         " h.inhparent AND u.contype = 'n' AND u.conkey[1] = ua.attnum WHERE h.inhrelid = c.oid"   \
+         " AND NOT u.connoinherit ORDER BY h.inhseqno LIMIT 1)") " AS not_null_inherited,"         \
   " kd.description AS not_null_comment,"
 #define NOT_NULL_JOIN_18                                                                           \
   " LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] ="    \
@@ -24,7 +30,8 @@ static const char *query(struct arena *arena, int server_major)
       " (PARTITION BY c.oid ORDER BY a.attnum) AS position, format_type(a.atttypid, a.atttypmod)"
       " AS type, CASE WHEN a.attcollation <> t.typcollation THEN (SELECT format('%%I.%%I',"
       " cn.nspname, l.collname) FROM pg_collation l JOIN pg_namespace cn ON cn.oid ="
-      " l.collnamespace WHERE l.oid = a.attcollation) END AS collation, %s pg_get_expr(f.adbin, f.adrelid) AS \"default\", nullif(a.attgenerated, '')"
+      " l.collnamespace WHERE l.oid = a.attcollation) END AS collation, %s"
+      " pg_get_expr(f.adbin, f.adrelid) AS \"default\", nullif(a.attgenerated, '')"
       " AS generated, nullif(a.attidentity, '') AS property_identity, CASE WHEN s.seqrelid IS"
       " NOT NULL THEN format('SEQUENCE NAME %%I.%%I START WITH %%s INCREMENT BY %%s MINVALUE %%s"
       " MAXVALUE %%s CACHE %%s', sn.nspname, sc.relname, s.seqstart, s.seqincrement, s.seqmin,"
