@@ -24,9 +24,13 @@ static const char *query(struct arena *arena, int server_major)
 }
 /* clang-format on */
 
-/* The sequence of an identity column is made as its table is, but can be altered. */
+/* The sequence of an identity column is made as its table is, but can be altered. Before 15 all
+ * sequences are logged, and there are no words for it. */
 static void write_persistence(struct catalog_writer *w, const struct catalog_object *o)
 {
+  enum { UNLOGGED_SEQUENCES_SINCE = 150000 };
+  if (w->catalog->server_version < UNLOGGED_SEQUENCES_SINCE)
+    return;
   const char *persistence = catalog_get(o, "persistence");
   const struct catalog_object *column =
       catalog_find_name(w->catalog, CATALOG_COLUMN, catalog_get(o, "owned_by"));
