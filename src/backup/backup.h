@@ -152,9 +152,11 @@ int backup_restore(struct arena *arena, const struct restore_options *options,
                    struct restore_report *ret, struct err *err);
 
 /* Does the database that was restored hold what the manifest says: rows and content, fingerprint
- * of the schema (owners false: but for owners and privileges). ERR_DAMAGED. */
+ * of the schema (owners false: but for owners and privileges). ERR_DAMAGED. A schema that differs
+ * on a server of another major than the backup's proves nothing: then *ret_schema_compared is
+ * false. */
 int backup_check_restored(struct arena *arena, const struct restore_options *options, bool owners,
-                          struct err *err);
+                          bool *ret_schema_compared, struct err *err);
 
 enum backup_level { BACKUP_HASH, BACKUP_EXPAND, BACKUP_RESTORE };
 struct verify_report {
@@ -163,6 +165,7 @@ struct verify_report {
   uint64_t bytes;
   struct strings missing_roles; /* RESTORE: owners that the scratch server lacks; then owners and
                                    privileges were left out of the comparison */
+  bool schema_uncompared;       /* RESTORE: it differs, but the server is of another major */
   struct strings uncompared;    /* tables of which only the rows could be counted: the manifest has
                                    no digest of their content, or RESTORE has none to compare */
 };

@@ -65,6 +65,12 @@ static int read_scope(struct arena *arena, const struct archive *archive, struct
   return read_strings(arena, archive, scope, "widened", &info->widened, err);
 }
 
+int backup_major(const struct archive *archive)
+{
+  const json_t *number = json_object_get(archive->manifest, "server_version_num");
+  return (int)(json_integer_value(number) / 10000);
+}
+
 int backup_read_info(struct arena *arena, const struct archive *archive,
                      struct backup_info *ret_info, struct err *err)
 {

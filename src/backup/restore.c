@@ -61,9 +61,7 @@ static int ask(const struct restore *restore, struct db_conn *conn, const char *
 
 static int check_version(const struct restore *restore, struct db_conn *conn, struct err *err)
 {
-  json_int_t number =
-      json_integer_value(json_object_get(restore->archive->manifest, "server_version_num"));
-  int major = (int)(number / 10000);
+  int major = backup_major(restore->archive);
   if (major < 13)
     return err_set(err, ERR_DAMAGED, "%s/manifest.json: \"server_version_num\" is missing",
                    restore->archive->prefix);

@@ -11,15 +11,21 @@ struct analyzing {
   size_t next, done;     /* under the lock of workers */
 };
 
-/* A partitioned table's ANALYZE takes its partitions along. */
+/* A partitioned table's ANALYZE takes its partitions along. That of a table above a foreign one
+ * would read from elsewhere: it is left out, its partitions that are here are not. */
 static int list_tables(struct analyzing *a, struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(a->restore->conn, &r, err,
-               "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
+               "WITH RECURSIVE above (oid) AS (SELECT i.inhparent FROM pg_catalog.pg_inherits i"
+               " JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid WHERE f.relkind = 'f' UNION"
+               " SELECT i.inhparent FROM above a JOIN pg_catalog.pg_inherits i ON i.inhrelid ="
+               " a.oid) SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
                " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid ="
-               " c.relnamespace WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition"
-               " AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <>"
+               " c.relnamespace WHERE c.relkind IN ('r', 'p', 'm') AND c.oid NOT IN (SELECT oid"
+               " FROM above) AND (NOT c.relispartition OR EXISTS (SELECT FROM"
+               " pg_catalog.pg_inherits i JOIN above a ON a.oid = i.inhparent WHERE i.inhrelid ="
+               " c.oid)) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <>"
                " 'information_schema' ORDER BY c.relkind <> 'p', c.relpages DESC, c.oid",
                NULL) < 0)
     return -1;

@@ -205,9 +205,9 @@ static void add_own(const struct take *take, json_t *extra)
   set_string(extra, "run_id", take->options->run_id);
   set_string(extra, "reason", take->options->reason);
   char hex[65];
-  catalog_fingerprint(take->catalog, 0, hex);
+  catalog_fingerprint(take->catalog, CATALOG_IGNORE_CHILD_ORDER, hex);
   set_string(extra, "fingerprint", hex);
-  catalog_fingerprint(take->catalog, CATALOG_IGNORE_OWNER, hex);
+  catalog_fingerprint(take->catalog, CATALOG_IGNORE_CHILD_ORDER | CATALOG_IGNORE_OWNER, hex);
   set_string(extra, "fingerprint_without_owner", hex);
 }
 

@@ -66,9 +66,11 @@ static int read_source(struct making *m, struct err *err)
       counters_read(m->arena, conn, &m->take.counters, err) < 0 ||
       catalog_read(m->arena, conn, &all, &catalog, err) < 0)
     return err_wrap(err, "reading the database");
-  catalog_fingerprint(catalog, 0, m->fingerprint);
-  catalog_fingerprint(catalog, CATALOG_IGNORE_OWNER, m->fingerprint_without_owner);
-  catalog_fingerprint(catalog, CATALOG_IGNORE_DATABASE, m->fingerprint_without_database);
+  catalog_fingerprint(catalog, CATALOG_IGNORE_CHILD_ORDER, m->fingerprint);
+  catalog_fingerprint(catalog, CATALOG_IGNORE_CHILD_ORDER | CATALOG_IGNORE_OWNER,
+                      m->fingerprint_without_owner);
+  catalog_fingerprint(catalog, CATALOG_IGNORE_CHILD_ORDER | CATALOG_IGNORE_DATABASE,
+                      m->fingerprint_without_database);
   return 0;
 }
 
@@ -207,7 +209,7 @@ static int check_shape(struct making *m, struct err *err)
   char found[65];
   if (catalog_read(m->arena, m->take.leader, &all, &m->take.catalog, err) < 0)
     return err_wrap(err, "reading the schema of the copy");
-  catalog_fingerprint(m->take.catalog, CATALOG_IGNORE_DATABASE, found);
+  catalog_fingerprint(m->take.catalog, CATALOG_IGNORE_CHILD_ORDER | CATALOG_IGNORE_DATABASE, found);
   if (strcmp(found, m->fingerprint_without_database) == 0)
     return 0;
   err_set(err, ERR_BACKUP, "the schema changed while the database was copied");

@@ -78,9 +78,9 @@ enum catalog_kind {
   CATALOG_COLUMN,  /* child of a table, view or matview: position (among live columns), type,
                       collation, not_null, default, generated ("s", "v" or NULL; expression in
                       default), identity ("a", "d"), identity_options, storage, compression,
-                      statistics, options, foreign_options, inherited ("t"), acl, comment; from 18 on
-                      not_null_name, _not_valid (then not_null is absent), _no_inherit, _inherited,
-                      _comment */
+                      statistics, options, foreign_options, inherited ("t"), acl, comment; from 18
+                      on not_null_name, not_null_not_valid ("t": then not_null is absent),
+                      not_null_no_inherit, not_null_inherited, not_null_comment */
   CATALOG_VIEW,    /* definition, options, owner, acl, comment */
   CATALOG_MATVIEW, /* definition, options, access_method, tablespace, owner, acl, comment */
   CATALOG_CONSTRAINT, /* of a table or domain: type (c,p,u,f,x,t), definition
@@ -299,8 +299,10 @@ int catalog_sort(struct arena *arena, struct catalog_object *const *objects, siz
 /* ---- fingerprint ---- */
 enum {
   CATALOG_IGNORE_COLUMN_ORDER = 1,
-  CATALOG_IGNORE_OWNER = 2,   /* owner, acl, the database's settings (of roles, too) */
-  CATALOG_IGNORE_DATABASE = 4 /* what belongs to the database itself */
+  CATALOG_IGNORE_OWNER = 2,    /* owner, acl, the database's settings (of roles, too) */
+  CATALOG_IGNORE_DATABASE = 4, /* what belongs to the database itself */
+  /* of inheritance children: what their parents got later comes first when they are made anew */
+  CATALOG_IGNORE_CHILD_ORDER = 8
 };
 /* SHA-256 over kind, identity and properties of all objects. 64 hex digits. The column order of
  * views always counts. */

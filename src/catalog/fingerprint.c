@@ -17,8 +17,11 @@ static bool property_counts(const struct catalog_object *o, const char *name, in
                   (o->kind == CATALOG_DATABASE && strcmp(name, "settings") == 0);
   if ((flags & CATALOG_IGNORE_OWNER) && of_roles)
     return false;
-  return !((flags & CATALOG_IGNORE_COLUMN_ORDER) && o->kind == CATALOG_COLUMN &&
-           strcmp(name, "position") == 0 && (!o->parent || o->parent->kind == CATALOG_TABLE));
+  if (o->kind != CATALOG_COLUMN || strcmp(name, "position") != 0 ||
+      (o->parent && o->parent->kind != CATALOG_TABLE))
+    return true;
+  bool child = o->parent && catalog_get(o->parent, "inherits");
+  return !(flags & CATALOG_IGNORE_COLUMN_ORDER) && !((flags & CATALOG_IGNORE_CHILD_ORDER) && child);
 }
 
 /* With its NUL, so that no two sequences of strings are the same bytes. */

@@ -93,6 +93,7 @@ static void verify_json(const struct backup_info *info, const struct verify_repo
   jw_key_bool(&w, "ok", true);
   jw_key_int(&w, "members", report->members);
   jw_key_count(&w, "rows", report->rows);
+  jw_key_bool(&w, "schema_uncompared", report->schema_uncompared);
   jw_end(&w);
   text_putc(out, '\n');
 }
@@ -124,13 +125,21 @@ int cmd_verify(struct cli *cli, struct err *err)
     CLEANUP(text_clear) struct text out = TEXT_INIT;
     for (size_t i = 0; i < report.uncompared.len; i++)
       log_warning("%s could only be compared by the number of its rows", report.uncompared.at[i]);
+    if (report.schema_uncompared)
+      log_warning("the schema was not compared: the backup is of PostgreSQL %s, the scratch server"
+                  " of another major",
+                  info.server_version);
     if (cli->options.json)
       verify_json(&info, &report, &out);
     else if (info.template)
-      text_printf(&out, "%s is whole: %s\n", info.id, of_template[level]);
+      text_printf(&out, "%s is whole: %s\n", info.id,
+                  of_template[report.schema_uncompared ? BACKUP_HASH : level]);
     else
       text_printf(&out, "%s is whole: %s (%" PRId64 " members, %" PRIu64 " KiB)\n", info.id,
-                  proven[level], report.members, report.bytes >> 10);
+                  report.schema_uncompared
+                      ? "restored into a scratch database, rows and content agree"
+                      : proven[level],
+                  report.members, report.bytes >> 10);
     cli_print(&out);
   }
   run_env_close(&env);

@@ -82,10 +82,15 @@ static int make_candidate(struct swapping *s, struct err *err)
     return err_set(err, ERR_REFUSED, "role %s of the backup does not exist here",
                    restored.missing_roles.at[0]);
   log_info("checking row counts and schema of %s", s->swap.candidate);
-  if (backup_check_restored(s->env->arena, &options, !s->options->no_owner, err) < 0 ||
-      swap_dress(s->env->arena, &s->env->target, &s->swap, err) < 0)
+  bool schema_compared;
+  if (backup_check_restored(s->env->arena, &options, !s->options->no_owner, &schema_compared, err) <
+      0)
     return -1;
-  return 0;
+  if (!schema_compared)
+    log_warning("rows and content agree, but the schema could not be compared: the backup is of"
+                " PostgreSQL %s, another major than this server",
+                s->backup->server_version);
+  return swap_dress(s->env->arena, &s->env->target, &s->swap, err);
 }
 
 /* Without a note nothing would be found again after a kill: it comes first. */

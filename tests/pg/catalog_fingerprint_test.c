@@ -193,10 +193,13 @@ static void test_flags(void **state)
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   support_create(arena, "flags_db");
   CLEANUP(db_closep) struct db_conn *conn = support_open(arena, "flags_db");
-  OK(db_exec(conn,
-             "CREATE TABLE t (a integer, b integer, c integer); CREATE MATERIALIZED VIEW m AS "
-             "SELECT 1 AS x; CREATE SEQUENCE s; CREATE ROLE flags_role",
-             &err));
+  OK(db_exec(
+      conn,
+      "CREATE TABLE t (a integer, b integer, c integer);"
+      "CREATE TABLE above (a integer); CREATE TABLE kept (a integer, b integer) INHERITS (above);"
+      "CREATE MATERIALIZED VIEW m AS "
+      "SELECT 1 AS x; CREATE SEQUENCE s; CREATE ROLE flags_role",
+      &err));
   static const struct {
     const char *sql;
     int flags;
@@ -206,6 +209,14 @@ static void test_flags(void **state)
       {"ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD a integer", CATALOG_IGNORE_COLUMN_ORDER,
        true},
       {"ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD a bigint", CATALOG_IGNORE_COLUMN_ORDER,
+       false},
+      {"ALTER TABLE kept NO INHERIT above; ALTER TABLE kept DROP a; ALTER TABLE kept ADD a integer;"
+       " ALTER TABLE kept INHERIT above",
+       CATALOG_IGNORE_CHILD_ORDER, true},
+      {"ALTER TABLE kept NO INHERIT above; ALTER TABLE kept DROP a; ALTER TABLE kept ADD a integer;"
+       " ALTER TABLE kept INHERIT above",
+       0, false},
+      {"ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD a integer", CATALOG_IGNORE_CHILD_ORDER,
        false},
       {"ALTER TABLE t OWNER TO flags_role", 0, false},
       {"ALTER TABLE t OWNER TO flags_role", CATALOG_IGNORE_OWNER, true},
