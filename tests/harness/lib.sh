@@ -41,14 +41,17 @@ content() {
   [ -z "$query" ] || sql "$query ORDER BY 1" "${1:-$PGDATABASE}"
 }
 # Exactly what every table, materialized view and sequence holds, in one line each. Columns go by name, because inheritance
-# moves them; partitions are seen through their root, because hashes of enums differ from database to database.
+# moves them; partitions are seen through their root, because hashes of enums differ from database to database (but those
+# beside a foreign partition, which nobody can read here).
 exact_content() {
   psql -X -q -A -t -v ON_ERROR_STOP=1 -d "${1:-$PGDATABASE}" <<'SQL'
 SELECT format('SELECT %L, count(*), sum(hashtextextended(ROW(%s)::text, 0)) FROM %s%s r', c.oid::regclass, (SELECT
   string_agg('r.' || quote_ident(attname), ', ' ORDER BY attname COLLATE "C") FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND
   NOT attisdropped), CASE relkind WHEN 'r' THEN 'ONLY ' END, c.oid::regclass)
-  FROM pg_class c WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)' AND NOT relispartition AND (relkind IN ('r', 'p')
-  OR (relkind = 'm' AND relispopulated)) ORDER BY c.oid::regclass::text COLLATE "C" \gexec
+  FROM pg_class c, LATERAL (SELECT coalesce(bool_or(f.relkind = 'f'), false) AS elsewhere FROM
+  pg_partition_tree(pg_partition_root(c.oid)) t JOIN pg_class f ON f.oid = t.relid) root
+  WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)' AND CASE WHEN elsewhere THEN relkind = 'r' ELSE NOT relispartition
+  AND (relkind IN ('r', 'p') OR (relkind = 'm' AND relispopulated)) END ORDER BY c.oid::regclass::text COLLATE "C" \gexec
 SELECT format('SELECT %L, last_value, is_called FROM %s', c.oid::regclass, c.oid::regclass) FROM pg_class c
   WHERE relnamespace::regnamespace::text !~ '^pg_' AND relkind = 'S' ORDER BY c.oid::regclass::text COLLATE "C" \gexec
 SQL

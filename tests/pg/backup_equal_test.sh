@@ -16,6 +16,16 @@ same() { # same WHAT: of the two databases
     { diff -U3 "$scratch/source" "$scratch/copy" | head -n 200 >&2; fail "$fixture: another $what with -j$jobs"; }
 }
 
+# Subscriptions hold a database: they go first, without their slots elsewhere.
+drop_database() { # drop_database NAME
+  psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$1" >/dev/null <<'SQL'
+SELECT format('ALTER SUBSCRIPTION %1$I DISABLE', subname), format('ALTER SUBSCRIPTION %1$I SET (slot_name = NONE)', subname),
+  format('DROP SUBSCRIPTION %1$I', subname) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname =
+  current_database()) \gexec
+SQL
+  sql "DROP DATABASE $1" postgres
+}
+
 for fixture; do
   sql 'CREATE DATABASE equal_source' postgres
   psql -X -q -v ON_ERROR_STOP=1 -d equal_source -f "$fixture" >"$scratch/out" 2>"$scratch/err" || fail "$fixture does not load"
@@ -26,9 +36,9 @@ for fixture; do
     same schema
     same content
     same large_objects
-    sql 'DROP DATABASE equal_copy' postgres
+    drop_database equal_copy
   done
   expect 0 "$BELAY" verify latest --level restore
-  sql 'DROP DATABASE equal_source' postgres
+  drop_database equal_source
   printf '%s: equal\n' "${fixture##*/}"
 done
