@@ -49,7 +49,7 @@ static int prune(struct cli *cli, const struct run_env *env, struct text *out, s
   bool goes = !cli->options.dry_run && !prune_is_empty(&plan);
   if (goes && confirm(cli, &plan, err) < 0)
     return -1;
-  int rc = goes ? prune_remove(env, &plan, &report, err) : 0;
+  int rc = goes ? prune_remove(&request, &plan, &report, err) : 0;
   if (cli->options.json) {
     report_prune_json(cli->arena, &plan, goes ? &report : NULL, out);
     return rc;

@@ -309,16 +309,26 @@ static int remove_folder(const struct run_env *env, const char *prefix, struct e
   return 0;
 }
 
-/* A template backup whose database is not the one that it made stays, and does not hold up the
+static bool goes(const struct prune_items *items, const char *prefix)
+{
+  for (size_t i = 0; i < items->len; i++)
+    if (strcmp(items->at[i].prefix, prefix) == 0)
+      return !items->at[i].decision.keep;
+  return false;
+}
+
+/* Only what was shown, and of that what still goes (`now`).
+ * A template backup whose database is not the one that it made stays, and does not hold up the
  * others; at the end it is a failure. */
 static int remove_items(const struct run_env *env, const struct prune_items *items,
-                        struct prune_removed *ret, struct err *err)
+                        const struct prune_items *now, struct prune_removed *ret, struct err *err)
 {
   int rc = 0;
   for (size_t i = 0; i < items->len; i++) {
     const struct prune_item *item = &items->at[i];
     CLEANUP(err_clear) struct err refused = ERR_INIT;
-    if (item->decision.keep || backup_is_pinned(env->place, item->prefix))
+    if (item->decision.keep || !goes(now, item->prefix) ||
+        backup_is_pinned(env->place, item->prefix))
       continue;
     if (remove_folder(env, item->prefix, &refused) == 0) {
       ret->count++;
@@ -352,13 +362,16 @@ static int remove_unfinished(const struct run_env *env, const struct prune_unfin
   return 0;
 }
 
-int prune_remove(const struct run_env *env, const struct prune_plan *plan, struct prune_report *ret,
-                 struct err *err)
+int prune_remove(const struct prune_request *request, const struct prune_plan *plan,
+                 struct prune_report *ret, struct err *err)
 {
+  const struct run_env *env = request->env;
+  struct prune_plan now;
   int swept = 0;
   *ret = (struct prune_report){0};
-  if (remove_items(env, &plan->runs, &ret->runs, err) < 0 ||
-      remove_items(env, &plan->backups, &ret->backups, err) < 0 ||
+  if (prune_look(request, &now, err) < 0 ||
+      remove_items(env, &plan->runs, &now.runs, &ret->runs, err) < 0 ||
+      remove_items(env, &plan->backups, &now.backups, &ret->backups, err) < 0 ||
       remove_unfinished(env, &plan->unfinished, &ret->unfinished, err) < 0)
     return -1;
   const char *under = arena_printf(env->arena, "%s/", env->database_prefix);

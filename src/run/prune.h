@@ -3,7 +3,7 @@
  *
  *   struct prune_plan plan;
  *   if (prune_look(&request, &plan, err) < 0) ...          // changes nothing
- *   if (confirmed && prune_remove(&env, &plan, &report, err) < 0) ...
+ *   if (confirmed && prune_remove(&request, &plan, &report, err) < 0) ...
  *
  * The rules are those of backup/retention.h. Whatever they say, these stay: pinned backups; the
  * newest policy.retention.keep_runs runs that changed something and are not rolled back, with
@@ -53,7 +53,7 @@ struct prune_removed {
 struct prune_report {
   struct prune_removed backups, runs, unfinished, temporary;
 };
-/* Oldest first; what was pinned or finished meanwhile stays. On failure *ret says how far it
- * came. */
-int prune_remove(const struct run_env *env, const struct prune_plan *plan, struct prune_report *ret,
-                 struct err *err);
+/* Oldest first. Looks again: of what the plan shows, what is needed meanwhile stays, as does what
+ * was pinned or finished. On failure *ret says how far it came. */
+int prune_remove(const struct prune_request *request, const struct prune_plan *plan,
+                 struct prune_report *ret, struct err *err);

@@ -36,6 +36,25 @@ done
 expect 2 "$BELAY" prune --keep-last 1
 says "remove  $a "
 says 'must be confirmed.*nothing was removed'
+
+# ---- what came to be needed while the question stood stays, though it was shown as going ----
+mkfifo "$scratch/answer"
+script -qfec "$BELAY prune --keep-last 1" "$scratch/screen" <"$scratch/answer" >"$scratch/pruned" &
+asked=$!
+exec 5>"$scratch/answer"
+for _ in $(seq 1 600); do
+  if grep -q 'Remove them?' "$scratch/screen" 2>/dev/null; then break; fi
+  sleep 0.1
+done
+mkdir "$scratch/away"
+mv "$(dir_of "$b")" "$(dir_of "$c")" "$(dir_of "$d")" "$scratch/away/"
+echo y >&5
+exec 5>&-
+wait "$asked" || fail "prune at a terminal failed: $(cat "$scratch/screen")"
+stay "$a"
+mv "$scratch/away"/* store/test/backups/
+stay "$a" "$b" "$c" "$d"
+
 expect 0 "$BELAY" prune --keep-last 2 -n
 says "remove  $a .*no rule keeps it"
 says "keep    $d .*last 1 of 2, the newest good backup"
