@@ -11,6 +11,17 @@ static bool same(const char *a, const char *b)
   return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* The server names a NOT NULL constraint that was given no name (from 18 on): such a name comes and
+ * goes with the constraint. */
+static bool comes_with_not_null(struct arena *arena, const struct catalog_object *with,
+                                const struct catalog_object *without, const char *property)
+{
+  return strcmp(property, "not_null_name") == 0 && !catalog_get(without, property) &&
+         with->parent &&
+         catalog_is(with, property,
+                    arena_printf(arena, "%s_%s_not_null", with->parent->name, with->name));
+}
+
 /* Both are sorted by name, so the union is a merge. */
 static struct strings differing(struct arena *arena, const struct catalog_object *a,
                                 const struct catalog_object *b)
@@ -24,7 +35,8 @@ static struct strings differing(struct arena *arena, const struct catalog_object
     const char *value_x = order <= 0 ? x->value : NULL, *value_y = order >= 0 ? y->value : NULL;
     i += order <= 0;
     k += order >= 0;
-    if (is_compared(name) && !same(value_x, value_y))
+    if (is_compared(name) && !same(value_x, value_y) && !comes_with_not_null(arena, a, b, name) &&
+        !comes_with_not_null(arena, b, a, name))
       vec_push(arena, &names, name);
   }
   return names;
