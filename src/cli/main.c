@@ -68,7 +68,11 @@ const struct cli_command cli_commands[] = {
      "on-conflict dir dry-run", 0, 1, false, cmd_rollback, NULL},
     {"verify", "verify ID|latest",
      "prove that a backup is whole: hash, expand, or a real test restore", "level", 1, 1, false,
-     cmd_verify, NULL},
+     cmd_verify,
+     "With --level restore on a server of another major version than the backup's the rows and "
+     "their\n"
+     "content are compared, but a schema that reads differently there proves nothing: belay says\n"
+     "that the schema was not compared (--json: schema_uncompared), and ends with 0."},
     {"list", "list [backups|runs]", "backups and runs in the store", "", 0, 1, false, cmd_list,
      NULL},
     {"show", "show ID", "one backup or run in full", "", 1, 1, false, cmd_show, NULL},

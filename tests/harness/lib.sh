@@ -64,6 +64,31 @@ exact_large_objects() {
 exact_schema() {
   "${PGBIN}/pg_dump" -s -C -d "$1" | sed -E -e "/^\\\\(un)?restrict /d" -e "s/\\b$1\\b/DATABASE/g"
 }
+# equal WHAT (schema, content, large_objects): of the databases equal_source and equal_copy; $fixture names them in messages
+equal() {
+  local what=$1
+  "exact_$what" equal_source >"$scratch/$what.source"
+  "exact_$what" equal_copy >"$scratch/$what.copy"
+  [ -s "$scratch/$what.source" ] || fail "${fixture:?}: nothing to compare"
+  cmp -s "$scratch/$what.source" "$scratch/$what.copy" ||
+    { diff -U3 "$scratch/$what.source" "$scratch/$what.copy" | head -n 200 >&2; fail "$fixture: another $what"; }
+}
+# what equal has compared, and what the fixtures leave out on this server
+compared_counts() {
+  printf ' (%s entries of pg_dump, %s tables and sequences%s)' "$(grep -c '^-- Name: ' "$scratch/schema.source")" \
+    "$(grep -c . "$scratch/content.source")" "$(sql "SELECT coalesce('; not here: ' || string_agg(name, ', '), '') FROM
+    (SELECT unnest('{postgres_fdw,file_fdw,btree_gist}'::text[]) EXCEPT SELECT name FROM pg_available_extensions UNION ALL
+    SELECT 'collations of ICU' WHERE NOT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')) missing (name)" postgres)"
+}
+# Subscriptions hold a database: they go first, without their slots elsewhere.
+drop_database() { # drop_database NAME
+  psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$1" >/dev/null <<'SQL'
+SELECT format('ALTER SUBSCRIPTION %1$I DISABLE', subname), format('ALTER SUBSCRIPTION %1$I SET (slot_name = NONE)', subname),
+  format('DROP SUBSCRIPTION %1$I', subname) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname =
+  current_database()) \gexec
+SQL
+  sql "DROP DATABASE $1" postgres
+}
 # pg_dump -s with the lines inside each CREATE TABLE sorted (canonical column order)
 structure() {
   "${PGBIN}/pg_dump" -s -T _prisma_migrations -d "${1:-$PGDATABASE}" | grep -Ev '^(--|\\(un)?restrict|$)' | awk '
