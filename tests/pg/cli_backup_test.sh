@@ -32,9 +32,12 @@ expect 0 "$BELAY" restore latest --into "$copy"
 [ "$(content "$copy"; structure "$copy")" = "$(content "$odd"; structure "$odd")" ] || fail "the copy differs"
 expect 3 "$BELAY" restore latest --into "$odd"
 says 'exists'
-# RECOVER.txt, by hand
+# RECOVER.txt, by hand, where there are tar, zstd, psql and what every system has: no belay
 cp -r store/*/backups/"$id" "$scratch/by-hand"
-(cd "$scratch/by-hand" && sh RECOVER.txt "by hand/\"ü%\"") >"$scratch/out" 2>"$scratch/err" || fail "RECOVER.txt failed"
+mkdir "$scratch/path"
+for program in sh cat mkdir rm tar zstd; do ln -s "$(command -v "$program")" "$scratch/path/"; done
+ln -s "$PGBIN/psql" "$scratch/path/"
+(cd "$scratch/by-hand" && PATH=$scratch/path && sh RECOVER.txt "by hand/\"ü%\"") >"$scratch/out" 2>"$scratch/err" || fail "RECOVER.txt failed"
 [ "$(content 'by hand/"ü%"')" = "$(content "$odd")" ] || fail "the copy by hand differs"
 # what lies under one name is not found under another
 DATABASE_URL=$(url belay test) expect 0 "$BELAY" list backups
