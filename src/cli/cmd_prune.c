@@ -14,7 +14,7 @@ static int read_rules(const struct cli_options *o, struct retention_rules *ret, 
   if (o->keep_within && (table_parse_duration(o->keep_within, &rules.within_ms) < 0 ||
                          rules.within_ms < 1 || rules.within_ms > RETENTION_WITHIN_MS_MAX)) {
     err_set(err, ERR_USAGE, "--keep-within \"%s\" is not a duration", o->keep_within);
-    return err_hint(err, "Write it like 12h or 30d.");
+    return err_hint(err, "Write it like 12h or 30d, more than 0.");
   }
   *ret = rules;
   return 0;
