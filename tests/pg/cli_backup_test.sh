@@ -37,7 +37,7 @@ cp -r store/*/backups/"$id" "$scratch/by-hand"
 mkdir "$scratch/path"
 for program in sh cat mkdir rm tar zstd; do ln -s "$(command -v "$program")" "$scratch/path/"; done
 ln -s "$PGBIN/psql" "$scratch/path/"
-(cd "$scratch/by-hand" && PATH=$scratch/path && sh RECOVER.txt "by hand/\"ü%\"") >"$scratch/out" 2>"$scratch/err" || fail "RECOVER.txt failed"
+(cd "$scratch/by-hand" && env PATH="$scratch/path" sh RECOVER.txt "by hand/\"ü%\"") >"$scratch/out" 2>"$scratch/err" || fail "RECOVER.txt failed"
 [ "$(content 'by hand/"ü%"')" = "$(content "$odd")" ] || fail "the copy by hand differs"
 # what lies under one name is not found under another
 DATABASE_URL=$(url belay test) expect 0 "$BELAY" list backups
