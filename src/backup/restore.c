@@ -128,16 +128,35 @@ static int fill(struct restore *restore, struct err *err)
   return restore_finish(restore, err);
 }
 
+/* What stays carries the mark of an unfinished restore, or is closed and empty. */
+static void explain_left(const struct restore *restore, const struct err *why, struct err *err)
+{
+  const char *into = restore->options->into, *name = sql_ident(restore->arena, into);
+  if (restore->options->scratch)
+    err_hint(err,
+             "The scratch database %s is left (%s); the next backup or verify --level restore"
+             " drops it.",
+             into, why->message);
+  else
+    err_hint(err,
+             "The half-made database %s is left, marked as unfinished (%s). Restore again with"
+             " --yes to replace it, or type: DROP DATABASE %s;",
+             into, why->message, name);
+}
+
 /* After the database was created: it goes again. */
 static int undo_create(const struct restore *restore, struct err *err)
 {
   CLEANUP(err_clear) struct err failed = ERR_INIT;
-  if (restore_drop_database(restore->options->target, restore->options->into, &failed) < 0)
-    err_hint(err, "The half-made database could not be dropped; type: DROP DATABASE %s; (%s)",
-             sql_ident(restore->arena, restore->options->into), failed.message);
-  else if (!restore->options->scratch)
+  if (restore_drop_database(restore->options->target, restore->options->into, &failed) < 0) {
+    explain_left(restore, &failed, err);
+    return -1;
+  }
+  if (!restore->options->scratch)
     err_detail(err, "%s%sthe half-made database %s was dropped, nothing else was touched",
                err->detail ? err->detail : "", err->detail ? "; " : "", restore->options->into);
+  backup_explain_lost("Nothing of it is left",
+                      restore->options->scratch ? "verify again" : "restore again", err);
   return -1;
 }
 

@@ -63,6 +63,12 @@ int restore_create(struct restore *restore, struct db_conn *conn, struct err *er
 /* For whoever makes it otherwise: the mark; what a failed CREATE DATABASE means. */
 int restore_mark_unfinished(struct restore *restore, struct db_conn *conn, struct err *err);
 int restore_explain_create(const struct restore *restore, struct db_conn *conn, struct err *err);
+/* Drops the scratch databases that killed verifies left, unless some verify is at work: whoever
+ * makes one holds a session called RESTORE_SCRATCH_OWNER from before it is made until it is
+ * dropped. conn: outside of a transaction. What cannot be dropped stays: no work depends on it. */
+#define RESTORE_SCRATCH_PREFIX "belay_verify_"
+#define RESTORE_SCRATCH_OWNER "belay verify"
+void restore_sweep_scratch(const struct db_target *target, struct db_conn *conn);
 bool restore_is_of_database(const struct restore_item *item);
 /* The database is whole: its properties and the end of the mark, in one transaction. */
 int restore_finish(struct restore *restore, struct err *err);

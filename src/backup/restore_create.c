@@ -130,6 +130,30 @@ int restore_create(struct restore *restore, struct db_conn *conn, struct err *er
   return 0;
 }
 
+void restore_sweep_scratch(const struct db_target *target, struct db_conn *conn)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, &ignored,
+               "SELECT d.datname, pg_catalog.shobj_description(d.oid, 'pg_database'),"
+               " d.datconnlimit FROM pg_catalog.pg_database d"
+               " WHERE pg_catalog.starts_with(d.datname::text, $1)"
+               " AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE"
+               " a.datid = d.oid OR (a.application_name = $2 AND"
+               " a.pid <> pg_catalog.pg_backend_pid()))",
+               RESTORE_SCRATCH_PREFIX, RESTORE_SCRATCH_OWNER, NULL) < 0)
+    return;
+  for (int i = 0; i < db_rows(r); i++) {
+    if (!is_unfinished(db_value(r, i, 1), db_int(r, i, 2)))
+      continue;
+    err_clear(&ignored);
+    restore_forget_subscriptions(target, db_value(r, i, 0));
+    /* without FORCE: whoever came in just now stays */
+    (void)db_execf(conn, &ignored, "DROP DATABASE %s", sql_ident(arena, db_value(r, i, 0)));
+  }
+}
+
 /* Comment, privileges and settings of the database: they come last, with the end of the mark. */
 bool restore_is_of_database(const struct restore_item *item)
 {

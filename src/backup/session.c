@@ -24,6 +24,15 @@ bool backup_keeps_code(enum err_code code)
          code == ERR_INTERRUPTED || code == ERR_TERMINATED;
 }
 
+void backup_explain_lost(const char *left, const char *again, struct err *err)
+{
+  if (err->code == ERR_CONNECT && !err->hint)
+    err_hint(err,
+             "%s. The server's log says why the session ended (or the log of a pooler between);"
+             " when the server can be reached, %s.",
+             left, again);
+}
+
 int backup_open_maintenance(const struct db_target *target, const char *application,
                             struct db_conn **ret_conn, struct err *err)
 {

@@ -9,6 +9,9 @@
 int backup_session(struct db_conn *conn, struct err *err);
 /* The codes that a stage must not rename: connection, store, damage, a signal. */
 bool backup_keeps_code(enum err_code code);
+/* Adds to the error of a session that ended in the middle (ERR_CONNECT) what to do, unless it has a
+ * hint: what the failure left, and what to do again. */
+void backup_explain_lost(const char *left, const char *again, struct err *err);
 
 /* A database that nearly every server has, to create, rename and drop others from. */
 int backup_open_maintenance(const struct db_target *target, const char *application,

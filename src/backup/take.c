@@ -1,6 +1,7 @@
 #include "backup/take.h"
 
 #include "backup/manifest.h"
+#include "backup/restore.h"
 #include "backup/session.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -55,6 +56,7 @@ static void remove_rest(const struct take *take)
 /* A backup does not fail because of what another one left; prune names it. */
 static void sweep(const struct take *take, const char *database_prefix)
 {
+  restore_sweep_scratch(take->options->target, take->leader);
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
   (void)take_sweep(take->arena, take->options->place, database_prefix, &ignored);
 }
@@ -95,5 +97,7 @@ int backup_take(struct arena *arena, const struct backup_options *options,
   }
   if (rc < 0 && !backup_keeps_code(err->code) && err->code != ERR_USAGE)
     err_recode(err, ERR_BACKUP);
+  if (rc < 0)
+    backup_explain_lost("This backup is not listed", "back up again", err);
   return rc < 0 ? err_wrap(err, "backup of %s", options->target->shown) : 0;
 }

@@ -246,6 +246,23 @@ static int run(struct copying *copying, struct err *err)
   return workers_run(workers, &job, err);
 }
 
+/* Without the leader's session nobody can join its snapshot: what the server says to the workers
+ * then is the echo of that. */
+static int explain_leader(struct take *take, struct err *err)
+{
+  struct err lost = ERR_INIT;
+  if (err->code != ERR_SQL || db_exec(take->leader, "SELECT 1", &lost) == 0)
+    return -1;
+  if (lost.code == ERR_CONNECT) {
+    err_clear(err);
+    err_move(err, &lost);
+    (void)take_explain_conflict(take, err);
+    return err_wrap(err, "holding the snapshot");
+  }
+  err_clear(&lost);
+  return -1;
+}
+
 int take_copy(struct take *take, struct err *err)
 {
   struct copying copying = {.take = take, .last_query_ms = clock_monotonic_ms()};
@@ -258,5 +275,5 @@ int take_copy(struct take *take, struct err *err)
     rc = run(&copying, err);
   db_cancel_on_signal(take->leader, false);
   term_progress_clear();
-  return rc;
+  return rc < 0 ? explain_leader(take, err) : 0;
 }

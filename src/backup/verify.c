@@ -466,17 +466,18 @@ static int read_all_rows(struct verify *v, const struct restore_options *options
   return 0;
 }
 
-static int check_by_restore(struct verify *v, struct err *err)
+static int check_in_scratch(struct verify *v, struct err *err)
 {
-  const struct restore_options options = {.target = v->options->target,
-                                          .place = v->options->place,
-                                          .prefix = v->archive->prefix,
-                                          .into = arena_printf(v->arena, "belay_verify_%s", v->id),
-                                          .jobs = v->options->jobs,
-                                          .no_analyze = true,
-                                          .check = check_fingerprint,
-                                          .check_context = v,
-                                          .scratch = true};
+  const struct restore_options options = {
+      .target = v->options->target,
+      .place = v->options->place,
+      .prefix = v->archive->prefix,
+      .into = arena_printf(v->arena, RESTORE_SCRATCH_PREFIX "%s", v->id),
+      .jobs = v->options->jobs,
+      .no_analyze = true,
+      .check = check_fingerprint,
+      .check_context = v,
+      .scratch = true};
   struct restore_report report;
   if (backup_restore(v->arena, &options, &report, err) < 0)
     return -1;
@@ -494,6 +495,15 @@ static int check_by_restore(struct verify *v, struct err *err)
   return -1;
 }
 
+static int check_by_restore(struct verify *v, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *owner = NULL;
+  if (backup_open_maintenance(v->options->target, RESTORE_SCRATCH_OWNER, &owner, err) < 0)
+    return -1;
+  restore_sweep_scratch(v->options->target, owner);
+  return check_in_scratch(v, err);
+}
+
 static int check_archive(struct verify *v, struct err *err)
 {
   if (backup_read_tables(v->arena, v->archive, &v->tables, err) < 0 ||
@@ -508,7 +518,7 @@ static int check_template(struct verify *v, struct err *err)
 {
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   struct template_note note;
-  if (backup_open_maintenance(v->options->target, "belay verify", &conn, err) < 0 ||
+  if (backup_open_maintenance(v->options->target, RESTORE_SCRATCH_OWNER, &conn, err) < 0 ||
       template_find(v->arena, v->archive->place, v->archive->prefix, conn, &note, err) < 0)
     return -1;
   if (!json_is_object(json_object_get(v->archive->manifest, "properties")))

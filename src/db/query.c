@@ -27,21 +27,31 @@ static void say_how_many_locks(struct err *err)
                   " current_setting('max_connections')::int FROM pg_class;");
 }
 
+/* FATAL ends the session, though libpq may not have read the end of the connection yet. */
+static bool ended_session(const struct db_conn *conn, const PGresult *result)
+{
+  const char *severity = result ? PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
+  return db_is_lost(conn) ||
+         (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0));
+}
+
 int db_result_error(const struct db_conn *conn, const PGresult *result, struct err *err)
 {
+  static const char fatal[] = "FATAL:  ";
   const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
   if (!message) {
     CLEANUP(free_ptr) char *text = x_strdup(PQerrorMessage(conn->pq));
     text[strcspn(text, "\n")] = '\0';
+    const char *says = strncmp(text, fatal, strlen(fatal)) == 0 ? text + strlen(fatal) : text;
     return err_set(err, db_is_lost(conn) ? ERR_CONNECT : ERR_SQL, "%s",
-                   text[0] ? text : "no answer from the server");
+                   says[0] ? says : "no answer from the server");
   }
   if (err_is_set(err))
     return -1;
   const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
   const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-  err_set(err, db_is_lost(conn) ? ERR_CONNECT : ERR_SQL, "%s", message);
+  err_set(err, ended_session(conn, result) ? ERR_CONNECT : ERR_SQL, "%s", message);
   snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate ? sqlstate : "");
   if (detail)
     err_detail(err, "%s", detail);
