@@ -32,7 +32,9 @@ enum catalog_kind {
   CATALOG_SCHEMA,    /* owner, acl, comment */
   CATALOG_EXTENSION, /* schema, version, comment */
   /* Where nothing else is said, definition is the full CREATE text. */
-  CATALOG_LANGUAGE,      /* definition, owner, acl, comment */
+  CATALOG_CAST,     /* definition, comment. Identity "(a AS b)". Before all that could use it: of an
+                   expression with a cast pg_depend names the function and the types at most */
+  CATALOG_LANGUAGE, /* definition, owner, acl, comment */
   CATALOG_ACCESS_METHOD, /* definition, comment */
   CATALOG_COLLATION,     /* definition (what follows the name in CREATE), owner, comment */
   CATALOG_BASE_TYPE,     /* and shell types, which have no definition: definition (what follows the
@@ -51,7 +53,6 @@ enum catalog_kind {
                         routine ("FUNCTION" or "PROCEDURE"), arguments (identity arguments), result,
                         owner, acl, comment */
   CATALOG_AGGREGATE, /* definition, arguments (as COMMENT ON names them), owner, acl, comment */
-  CATALOG_CAST,      /* definition, comment. Identity "(a AS b)" */
   CATALOG_TRANSFORM, /* definition, comment. Identity "FOR type LANGUAGE name" */
   CATALOG_OPERATOR,  /* definition, owner, comment. Identity "schema.+ (left, right)" */
   CATALOG_OPERATOR_FAMILY,  /* definition, members (JSON array of what ALTER ... ADD adds: those

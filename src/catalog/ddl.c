@@ -12,7 +12,13 @@ enum part {
   PART_NOT_VALID,
   PART_REFRESH
 };
-enum { RANK_DOMAIN_CHECK = -1, RANK_FOREIGN_KEY = 1, RANK_REST = 3, RANK_REFRESH = 8 };
+enum {
+  RANK_CAST = -2,
+  RANK_DOMAIN_CHECK = -1,
+  RANK_FOREIGN_KEY = 1,
+  RANK_REST = 3,
+  RANK_REFRESH = 8
+};
 
 struct node {
   const struct catalog_object *object;
@@ -105,10 +111,13 @@ static size_t add_extra(struct ddl *d, const struct catalog_object *o)
   }
 }
 
-/* A domain can get no CHECK any more once a column is of an array or composite of it: as soon as
- * what the CHECK calls is there, before tables. */
+/* A cast is made as soon as it can be (catalog.h says why). A domain can get no CHECK any more once
+ * a column is of an array or composite of it: as soon as what the CHECK calls is there, before
+ * tables. */
 static int rank_of(const struct catalog_object *o)
 {
+  if (o->kind == CATALOG_CAST)
+    return RANK_CAST;
   if (o->kind != CATALOG_CONSTRAINT)
     return catalog_ops(o->kind)->rank;
   if (o->parent && o->parent->kind == CATALOG_DOMAIN)

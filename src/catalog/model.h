@@ -61,6 +61,7 @@ struct catalog_kind_ops {
   X(CATALOG_DATABASE, catalog_database_ops)                                                        \
   X(CATALOG_SCHEMA, catalog_schema_ops)                                                            \
   X(CATALOG_EXTENSION, catalog_extension_ops)                                                      \
+  X(CATALOG_CAST, catalog_cast_ops)                                                                \
   X(CATALOG_LANGUAGE, catalog_language_ops)                                                        \
   X(CATALOG_ACCESS_METHOD, catalog_access_method_ops)                                              \
   X(CATALOG_COLLATION, catalog_collation_ops)                                                      \
@@ -72,7 +73,6 @@ struct catalog_kind_ops {
   X(CATALOG_SEQUENCE, catalog_sequence_ops)                                                        \
   X(CATALOG_FUNCTION, catalog_function_ops)                                                        \
   X(CATALOG_AGGREGATE, catalog_aggregate_ops)                                                      \
-  X(CATALOG_CAST, catalog_cast_ops)                                                                \
   X(CATALOG_TRANSFORM, catalog_transform_ops)                                                      \
   X(CATALOG_OPERATOR, catalog_operator_ops)                                                        \
   X(CATALOG_OPERATOR_FAMILY, catalog_operator_family_ops)                                          \
