@@ -56,8 +56,8 @@ for fixture in "$scratch/plain.sql" "$@"; do
     fail "$fixture: other privileges of schema public: $(old public_acl equal_source), $(public_acl equal_copy)"
   expect 0 "$BELAY" verify "$id" --level restore
   says 'rows and content agree'
-  # a plain schema can have the same fingerprint on both
-  if [ "$fixture" != "$scratch/plain.sql" ]; then
+  # a schema without much in it has the same fingerprint on both
+  if [ "${fixture##*/}" = all_kinds.sql ]; then
     says "the schema was not compared: the backup is of PostgreSQL $older"
     says_not 'schema, rows and content agree'
     expect 0 "$BELAY" verify "$id" --level restore --json
