@@ -25,6 +25,20 @@ static bool is_vacuumed(struct arena *arena, struct db_conn *conn)
   return strcmp(workers, "0") != 0;
 }
 
+/* as the role that may make databases, and no more */
+static struct db_conn *open_small(struct arena *arena)
+{
+  struct err err = ERR_INIT;
+  struct db_target target;
+  struct db_conn *small = NULL;
+  OK(db_target_parse(arena,
+                     arena_printf(arena, "host=%s port=%s user=dropper dbname=postgres",
+                                  getenv("PGHOST"), getenv("PGPORT")),
+                     "test", &target, &err));
+  OK(db_open(&target, "catalog test", &small, &err));
+  return small;
+}
+
 /* Its own database, by a role that may not end the worker's process. */
 static void test_autovacuum(void **state)
 {
@@ -34,13 +48,7 @@ static void test_autovacuum(void **state)
   CLEANUP(db_closep) struct db_conn *admin = support_open(arena, "postgres");
   for (size_t i = 0; i < COUNT_OF(slow_autovacuum); i++)
     OK(db_exec(admin, slow_autovacuum[i], &err));
-  struct db_target target;
-  CLEANUP(db_closep) struct db_conn *small = NULL;
-  OK(db_target_parse(arena,
-                     arena_printf(arena, "host=%s port=%s user=dropper dbname=postgres",
-                                  getenv("PGHOST"), getenv("PGPORT")),
-                     "test", &target, &err));
-  OK(db_open(&target, "catalog test", &small, &err));
+  CLEANUP(db_closep) struct db_conn *small = open_small(arena);
   OK(db_exec(small, "CREATE DATABASE vacuumed", &err));
   struct db_conn *inside = support_open(arena, "vacuumed");
   OK(db_exec(inside,
@@ -66,13 +74,7 @@ static void test_not_ours(void **state)
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   CLEANUP(err_clear) struct err err = ERR_INIT;
   support_create(arena, "of_another");
-  struct db_target target;
-  CLEANUP(db_closep) struct db_conn *small = NULL;
-  OK(db_target_parse(arena,
-                     arena_printf(arena, "host=%s port=%s user=dropper dbname=postgres",
-                                  getenv("PGHOST"), getenv("PGPORT")),
-                     "test", &target, &err));
-  OK(db_open(&target, "catalog test", &small, &err));
+  CLEANUP(db_closep) struct db_conn *small = open_small(arena);
   assert_int_equal(catalog_drop_database(small, "of_another", &err), -1);
   assert_true(err_sqlstate_is(&err, "42501"));
 }
