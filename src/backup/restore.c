@@ -75,7 +75,7 @@ static int check_version(const struct restore *restore, struct db_conn *conn, st
 /* For backups without marks: roles that policies name cannot be left out. */
 static int check_policy_roles(const struct restore *restore, struct db_conn *conn, struct err *err)
 {
-  const char *roles;
+  const char *roles = "";
   if (restore->marked)
     return 0;
   if (ask(restore, conn, "roles_required",
