@@ -177,7 +177,8 @@ struct verify_options {
   int jobs;
 };
 /* HASH: every byte against the manifest. EXPAND: also every chunk expands and is whole COPY data,
- * row counts and digests of the tables' content agree. RESTORE: also a real restore into the
+ * row counts and digests of the tables' content agree, and each table is there or said to be left
+ * out. RESTORE: also a real restore into the
  * scratch database belay_verify_<id> (dropped afterwards; one left by a killed verify is dropped
  * by the next verify that makes one, or the next backup): schema fingerprint, row counts and
  * content are read back and compared. Of a template backup HASH looks at its manifest and at its

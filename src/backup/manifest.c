@@ -65,6 +65,20 @@ static int read_scope(struct arena *arena, const struct archive *archive, struct
   return read_strings(arena, archive, scope, "widened", &info->widened, err);
 }
 
+struct map *backup_left_out(struct arena *arena, const struct archive *archive)
+{
+  struct map *left_out = map_new(arena);
+  const json_t *scope = json_object_get(archive->manifest, "scope");
+  json_t *list = json_object_get(scope, "left_out");
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    json_t *item = json_array_get(list, i);
+    const char *table = json_string_value(json_object_get(item, "table"));
+    if (table)
+      map_put(left_out, table, item);
+  }
+  return left_out;
+}
+
 int backup_major(const struct archive *archive)
 {
   const json_t *number = json_object_get(archive->manifest, "server_version_num");

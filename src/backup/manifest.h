@@ -31,6 +31,8 @@ char *backup_content_sql(struct arena *arena, const struct archive *archive,
 /* A list of strings; ERR_DAMAGED when it is not one. */
 int backup_read_strings(struct arena *arena, const struct archive *archive, const char *key,
                         struct strings *ret, struct err *err);
+/* The tables whose rows a scoped backup does not hold, by identity; empty for a whole one. */
+struct map *backup_left_out(struct arena *arena, const struct archive *archive);
 /* The major version of the server; 0 when absent. */
 int backup_major(const struct archive *archive);
 /* NULL when absent or null. */

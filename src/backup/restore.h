@@ -40,7 +40,9 @@ struct restore {
 
 void restore_note(const struct restore *restore, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int restore_connect(const struct restore *restore, struct db_conn **ret_conn, struct err *err);
-/* Fills large_objects (what makes them), pre_data, values (of sequences) and post_data. */
+/* Fills large_objects (what makes them), pre_data, values (of sequences) and post_data; `tables` is
+ * filled already. ERR_DAMAGED: a member is missing or no SQL, or a table that pre-data makes is
+ * neither one of the tables nor left out by the scope. */
 int restore_read_items(struct restore *restore, struct err *err);
 /* Runs the statements in order, in transactions of at most RESTORE_BATCH; `what` is for messages.
  */

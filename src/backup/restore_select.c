@@ -8,6 +8,7 @@ struct selection {
   struct map *belongs; /* title -> struct item_list: what comes along with it */
   struct map *roots;   /* partition -> the partitioned table */
   struct map *wanted;  /* titles */
+  struct map *no_rows; /* a scoped backup has the schema of every table, but not the rows */
   struct strings open; /* wanted titles whose needs were not looked at */
 };
 VEC_TYPE(item_list, struct restore_item *);
@@ -73,19 +74,6 @@ static void learn(struct selection *s)
     }
 }
 
-/* A scoped backup has the schema of every table, but not the rows. */
-static bool has_no_rows(const struct selection *s, const char *identity)
-{
-  const json_t *scope = json_object_get(s->restore->archive->manifest, "scope");
-  const json_t *left_out = json_object_get(scope, "left_out");
-  for (size_t i = 0; i < json_array_size(left_out); i++) {
-    const char *table = json_string_value(json_object_get(json_array_get(left_out, i), "table"));
-    if (table && strcmp(table, identity) == 0)
-      return true;
-  }
-  return false;
-}
-
 static int refuse_without_rows(const char *identity, struct err *err)
 {
   err_set(err, ERR_REFUSED, "the rows of %s are not in this backup: it is scoped", identity);
@@ -103,7 +91,7 @@ static int choose(struct selection *s, struct err *err)
     if (!is_table(m) || !mark_is_for(m, CATALOG_FOR_CREATE) ||
         !patterns_match(&patterns, m->object))
       continue;
-    if (!s->restore->options->schema_only && has_no_rows(s, m->object))
+    if (!s->restore->options->schema_only && map_get(s->no_rows, m->object))
       return refuse_without_rows(m->object, err);
     want(s, mark_title(s->restore->arena, m));
   }
@@ -233,7 +221,8 @@ int restore_select(struct restore *restore, struct err *err)
                         .makers = map_new(restore->arena),
                         .belongs = map_new(restore->arena),
                         .roots = map_new(restore->arena),
-                        .wanted = map_new(restore->arena)};
+                        .wanted = map_new(restore->arena),
+                        .no_rows = backup_left_out(restore->arena, restore->archive)};
   learn(&s);
   if (choose(&s, err) < 0)
     return -1;

@@ -9,7 +9,6 @@
 #include "base/interrupt.h"
 #include "catalog/large_objects.h"
 #include "sql/quote.h"
-#include "sql/script.h"
 
 struct verify {
   struct arena *arena;
@@ -86,19 +85,6 @@ struct found {
   struct chunks_content content; /* of its members; under the lock */
 };
 
-static int check_sql(struct verify *v, const struct archive_entry *e, struct err *err)
-{
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
-  CLEANUP(text_clear) struct text raw = TEXT_INIT;
-  struct sql_script *script;
-  if (interrupt_check(err) < 0 || archive_read(v->archive, e, &raw, err) < 0)
-    return -1;
-  if (sql_script_read(arena, e->object, raw.data, raw.len, &script, err) == 0)
-    return 0;
-  err_recode(err, ERR_DAMAGED);
-  return err_wrap(err, "member %s (%s)", e->id, e->object);
-}
-
 static int check_data(struct checking *checking, const struct archive_entry *e, struct err *err)
 {
   const struct archive *archive = checking->verify->archive;
@@ -138,25 +124,11 @@ static int check_members_work(void *context, struct db_conn *conn, int number, s
   return 0;
 }
 
+/* As a restore would: the SQL members are there and can be read, and no table is forgotten. */
 static int check_sql_members(struct verify *v, struct err *err)
 {
-  static const char *const needed[] = {"pre-data", "sequences", "post-data", "large objects"};
-  size_t count = COUNT_OF(needed) - (backup_has_large_objects(&v->tables) ? 0 : 1);
-  for (size_t n = 0; n < count; n++) {
-    bool found = false;
-    for (size_t i = 0; i < v->archive->entries.len; i++) {
-      const struct archive_entry *e = &v->archive->entries.at[i];
-      found = found || (strcmp(e->kind, "sql") == 0 && strcmp(e->object, needed[n]) == 0);
-    }
-    if (!found)
-      return err_set(err, ERR_DAMAGED, "%s: there is no member \"%s\"", v->archive->prefix,
-                     needed[n]);
-  }
-  for (size_t i = 0; i < v->archive->entries.len; i++)
-    if (strcmp(v->archive->entries.at[i].kind, "sql") == 0 &&
-        check_sql(v, &v->archive->entries.at[i], err) < 0)
-      return -1;
-  return 0;
+  struct restore restore = {.arena = v->arena, .archive = v->archive, .tables = v->tables};
+  return restore_read_items(&restore, err);
 }
 
 static int check_digest(struct verify *v, const struct found *found, struct err *err)
@@ -180,9 +152,9 @@ static int check_members(struct verify *v, struct err *err)
     found->table = &v->tables.at[i];
     map_put(checking.by_identity, found->table->identity, found);
   }
-  if (check_sql_members(v, err) < 0 ||
-      check_all(&checking, &(struct workers_job){.work = check_members_work}, err) < 0 ||
-      backup_check_rows(v->arena, v->archive, &v->tables, err) < 0)
+  if (backup_check_rows(v->arena, v->archive, &v->tables, err) < 0 ||
+      check_sql_members(v, err) < 0 ||
+      check_all(&checking, &(struct workers_job){.work = check_members_work}, err) < 0)
     return -1;
   for (size_t i = 0; i < map_len(checking.by_identity); i++)
     if (check_digest(v, map_value_at(checking.by_identity, i), err) < 0)

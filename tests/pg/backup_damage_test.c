@@ -71,6 +71,19 @@ static void rewrite(struct fixture *f, const struct backup_info *info,
   json_decref(manifest);
 }
 
+static void fails_to_restore(struct fixture *f, const struct backup_info *info, const char *says)
+{
+  struct restore_options options = {.target = &f->server,
+                                    .place = f->place,
+                                    .prefix = info->prefix,
+                                    .into = named(f, "copy"),
+                                    .jobs = 2};
+  struct restore_report report;
+  fails(f, backup_restore(f->arena, &options, &report, &f->err), ERR_DAMAGED, says);
+  assert_string_equal(
+      value_of(f, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'copy'"), "0");
+}
+
 static void a_flipped_bit_is_named(void **state)
 {
   struct fixture *f = *state;
@@ -79,15 +92,7 @@ static void a_flipped_bit_is_named(void **state)
   flip(f, &info);
   for (enum backup_level level = BACKUP_HASH; level <= BACKUP_RESTORE; level++)
     fails(f, verify(f, &info, level), ERR_DAMAGED, "segment-");
-  struct restore_options options = {.target = &f->server,
-                                    .place = f->place,
-                                    .prefix = info.prefix,
-                                    .into = named(f, "copy"),
-                                    .jobs = 2};
-  struct restore_report report;
-  fails(f, backup_restore(f->arena, &options, &report, &f->err), ERR_DAMAGED, "");
-  assert_string_equal(
-      value_of(f, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'copy'"), "0");
+  fails_to_restore(f, &info, "segment-");
 }
 
 static void a_truncated_segment_is_damage(void **state)
@@ -209,6 +214,19 @@ static void load_other(json_t *manifest)
                       json_string("COPY public.c (i) FROM STDIN WITH (FORMAT binary)"));
 }
 
+/* Of a whole backup, as if the table had been empty: its member is there, but does not count. */
+static void withdraw_table(json_t *manifest)
+{
+  json_object_set_new(entry_of(manifest, "public.b"), "kind", json_string(ARCHIVE_WITHDRAWN));
+  json_t *tables = json_object_get(manifest, "tables"), *totals;
+  for (size_t i = 0; i < json_array_size(tables); i++)
+    if (json_array_get(tables, i) == table_of(manifest, "public.b"))
+      json_array_remove(tables, i);
+  totals = json_object_get(manifest, "totals");
+  set_int(totals, "tables", 2);
+  set_int(totals, "rows", 5000);
+}
+
 struct change_case {
   void (*change)(json_t *manifest);
   enum backup_level level; /* the lowest that can know it */
@@ -244,6 +262,7 @@ static void a_changed_manifest_is_caught(void **state)
       {change_all_rows, BACKUP_EXPAND, "holds 5000 rows, the manifest says 4999"},
       {move_to_other_table, BACKUP_EXPAND, "belongs to no table (public.d)"},
       {forget_table, BACKUP_HASH, "000005.copy.zst"},
+      {withdraw_table, BACKUP_EXPAND, "the rows of public.b are not in it"},
       {change_id, BACKUP_HASH, "20200101T000000Z-0000"},
       {list_twice, BACKUP_EXPAND, "public.a is listed twice"},
       {forget_in_list, BACKUP_EXPAND, "belongs to no table"},
@@ -255,6 +274,170 @@ static void a_changed_manifest_is_caught(void **state)
       {change_fingerprint, BACKUP_RESTORE, "not the one that was backed up"},
   };
   assert_caught(f, &info, cases, COUNT_OF(cases));
+}
+
+/* Two backups of one database: the rows are others, and as many. */
+static void two_backups(struct fixture *f, struct backup_info *ret_first,
+                        struct backup_info *ret_second)
+{
+  run_sql(f, "source",
+          "CREATE TABLE a AS SELECT i, md5(i::text) AS t FROM generate_series(1, 5000) i;"
+          "SELECT lo_from_bytea(4711, decode(repeat('0123456789abcdef', 4000), 'hex'))");
+  *ret_first = take(f, 1);
+  run_sql(f, "source",
+          "UPDATE a SET t = md5(t);"
+          "SELECT lo_put(4711, 0, decode(repeat('fedcba9876543210', 4000), 'hex'))");
+  *ret_second = take(f, 1);
+}
+
+static struct archive *open_archive(struct fixture *f, const struct backup_info *info)
+{
+  struct archive *archive = NULL;
+  ok(f, archive_open(f->arena, f->place, info->prefix, &archive, &f->err));
+  return archive;
+}
+
+static const struct archive_entry *member_of(const struct archive *archive, const char *object)
+{
+  for (size_t i = 0; i < archive->entries.len; i++)
+    if (strcmp(archive->entries.at[i].object, object) == 0)
+      return &archive->entries.at[i];
+  fail();
+  return NULL;
+}
+
+/* The bytes of the member of one backup stand in the other at the place of its own. */
+static void mix_member(struct fixture *f, const struct backup_info *from,
+                       const struct backup_info *to, const char *object)
+{
+  CLEANUP(archive_closep) struct archive *a = open_archive(f, from), *b = open_archive(f, to);
+  const struct archive_entry *x = member_of(a, object), *y = member_of(b, object);
+  const char *segment = path_of(f, to, b->segments.at[y->segment - 1].name);
+  char *theirs, *mine;
+  size_t theirs_len, len;
+  ok(f, fs_read(f->arena, path_of(f, from, a->segments.at[x->segment - 1].name), &theirs,
+                &theirs_len, &f->err));
+  ok(f, fs_read(f->arena, segment, &mine, &len, &f->err));
+  CLEANUP(close_fd) int fd = open(segment, O_WRONLY);
+  size_t count = x->size < y->size ? x->size : y->size;
+  assert_int_equal(pwrite(fd, theirs + x->offset, count, (off_t)y->offset), (ssize_t)count);
+  fails(f, verify(f, to, BACKUP_HASH), ERR_DAMAGED,
+        arena_printf(f->arena, "member %s.copy.zst (%s part 0): its sha256 is", y->id, object));
+  fails_to_restore(f, to, arena_printf(f->arena, "(%s part 0)", object));
+  assert_int_equal(pwrite(fd, mine, len, 0), (ssize_t)len);
+  ok(f, verify(f, to, BACKUP_HASH));
+}
+
+static void copy_file(struct fixture *f, const struct backup_info *from,
+                      const struct backup_info *to, const char *name)
+{
+  char *bytes;
+  size_t len;
+  ok(f, fs_read(f->arena, path_of(f, from, name), &bytes, &len, &f->err));
+  ok(f, fs_write_atomic(path_of(f, to, name), bytes, len, 0600, &f->err));
+}
+
+static json_t *mixed_in; /* the manifest of the other backup */
+
+static void take_its_members(json_t *manifest)
+{
+  json_object_set(manifest, "entries", json_object_get(mixed_in, "entries"));
+  json_object_set(manifest, "segments", json_object_get(mixed_in, "segments"));
+}
+
+static void a_mix_of_two_backups_is_caught(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info first, second;
+  two_backups(f, &first, &second);
+  mix_member(f, &first, &second, "public.a");
+  mix_member(f, &first, &second, "pg_catalog.pg_largeobject");
+  CLEANUP(archive_closep) struct archive *other = open_archive(f, &first);
+  mixed_in = other->manifest;
+  for (size_t i = 0; i < other->segments.len; i++)
+    copy_file(f, &first, &second, other->segments.at[i].name);
+  fails(f, verify(f, &second, BACKUP_HASH), ERR_DAMAGED, "segment-");
+  fails_to_restore(f, &second, "segment-");
+  /* with their description: each member is whole, but not of this backup */
+  rewrite(f, &second, take_its_members);
+  fails(f, verify(f, &second, BACKUP_HASH), ERR_DAMAGED, "RECOVER.txt was changed");
+  copy_file(f, &first, &second, "RECOVER.txt");
+  ok(f, verify(f, &second, BACKUP_HASH));
+  fails(f, verify(f, &second, BACKUP_EXPAND), ERR_DAMAGED, "hold other rows than were backed up");
+  copy_file(f, &first, &second, "manifest.json");
+  fails(f, verify(f, &second, BACKUP_HASH), ERR_DAMAGED,
+        arena_printf(f->arena, "it is the manifest of backup %s", first.id));
+  fails_to_restore(f, &second, first.id);
+}
+
+static void a_manifest_cut_short_is_named(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info info = backup_of_two_tables(f);
+  char *bytes;
+  size_t len;
+  const char *path = path_of(f, &info, "manifest.json");
+  ok(f, fs_read(f->arena, path, &bytes, &len, &f->err));
+  const size_t lengths[] = {0, 1, len / 2, len - 2};
+  for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+    ok(f, fs_write_atomic(path, bytes, lengths[i], 0600, &f->err));
+    fails(f, verify(f, &info, BACKUP_HASH), ERR_DAMAGED, "manifest.json, line ");
+    fails_to_restore(f, &info, "manifest.json, line ");
+  }
+}
+
+static json_t *scope_of(json_t *manifest)
+{
+  return json_object_get(manifest, "scope");
+}
+
+static void empty_what_is_left_out(json_t *manifest)
+{
+  json_array_clear(json_object_get(scope_of(manifest), "left_out"));
+}
+
+static void forget_what_is_left_out(json_t *manifest)
+{
+  json_object_del(scope_of(manifest), "left_out");
+}
+
+static void leave_less_out(json_t *manifest)
+{
+  json_array_remove(json_object_get(scope_of(manifest), "left_out"), 0);
+}
+
+static void call_it_whole(json_t *manifest)
+{
+  json_object_set_new(manifest, "scope", json_null());
+}
+
+static void forget_scope(json_t *manifest)
+{
+  json_object_del(manifest, "scope");
+}
+
+static void a_scoped_backup_cannot_pass_for_whole(void **state)
+{
+  struct fixture *f = *state;
+  run_sql(f, "source",
+          "CREATE TABLE held (i int); CREATE TABLE \"Left\" (t text DEFAULT 'PARTITION BY ');"
+          "CREATE UNLOGGED TABLE left_too (); CREATE TABLE root (i int) PARTITION BY LIST (i)");
+  struct backup_options options = options_of(f, 1);
+  struct backup_scope scope = {.kind = "tables"};
+  vec_push(f->arena, &scope.patterns, "held");
+  options.scope = &scope;
+  struct backup_info info = {0};
+  ok(f, backup_take(f->arena, &options, &info, &f->err));
+  static const struct change_case cases[] = {
+      {empty_what_is_left_out, BACKUP_HASH, "a scope that leaves nothing out"},
+      {forget_what_is_left_out, BACKUP_HASH, "a scope that leaves nothing out"},
+      {leave_less_out, BACKUP_EXPAND, "are not in it, nor is the table said to be left out"},
+      {call_it_whole, BACKUP_EXPAND, "the rows of public.\"Left\" are not in it"},
+      {forget_scope, BACKUP_EXPAND, "the rows of public.\"Left\" are not in it"},
+  };
+  assert_caught(f, &info, cases, COUNT_OF(cases));
+  rewrite(f, &info, call_it_whole);
+  fails_to_restore(f, &info, "the rows of public.\"Left\" are not in it");
 }
 
 static const char large_objects[] = "pg_catalog.pg_largeobject";
@@ -339,29 +522,6 @@ static void a_damaged_manifest_does_not_hide_the_others(void **state)
   assert_string_equal(found.prefix, first.prefix);
 }
 
-static void a_backup_is_found_by_the_beginning_of_its_id(void **state)
-{
-  struct fixture *f = *state;
-  struct backup_info info = backup_of_two_tables(f), other, found;
-  fails(f, backup_find(f->arena, f->place, "nothing", "latest", INT64_MAX, &found, &f->err),
-        ERR_USAGE, "holds no backup \"latest\" under nothing");
-  ok(f, backup_find(f->arena, f->place, NULL, info.id, INT64_MAX, &found, &f->err));
-  ok(f, backup_find(f->arena, f->place, "source", arena_strndup(f->arena, info.id, 19), INT64_MAX,
-                    &found, &f->err));
-  fails(f, backup_find(f->arena, f->place, NULL, info.id, 0, &found, &f->err), ERR_USAGE,
-        "early enough");
-  make_database(f, "Other/Database", "");
-  ok(f, db_target_with_database(f->arena, &f->server, "Other/Database", &f->source, &f->err));
-  other = take(f, 1);
-  assert_string_equal(other.database, "Other/Database");
-  fails(f, backup_find(f->arena, f->place, NULL, "latest", INT64_MAX, &found, &f->err), ERR_USAGE,
-        "more than one database");
-  ok(f, backup_find(f->arena, f->place, "Other=2fDatabase", "latest", INT64_MAX, &found, &f->err));
-  assert_string_equal(found.id, other.id);
-  fails(f, backup_find(f->arena, f->place, NULL, "20", INT64_MAX, &found, &f->err), ERR_USAGE,
-        "beginning of several");
-}
-
 static void make_it_older(json_t *manifest)
 {
   size_t i;
@@ -416,9 +576,11 @@ int main(void)
       WITH_SERVER(a_flipped_bit_is_named),
       WITH_SERVER(a_truncated_segment_is_damage),
       WITH_SERVER(a_changed_manifest_is_caught),
+      WITH_SERVER(a_mix_of_two_backups_is_caught),
+      WITH_SERVER(a_manifest_cut_short_is_named),
+      WITH_SERVER(a_scoped_backup_cannot_pass_for_whole),
       WITH_SERVER(changed_large_objects_are_caught),
       WITH_SERVER(a_damaged_manifest_does_not_hide_the_others),
-      WITH_SERVER(a_backup_is_found_by_the_beginning_of_its_id),
       WITH_SERVER(a_text_backup_without_formats_restores),
       WITH_SERVER(a_changed_recover_text_is_named),
   };

@@ -384,6 +384,29 @@ static void an_interrupted_restore_drops_its_database(void **state)
       value_of(f, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'copy'"), "0");
 }
 
+static void a_backup_is_found_by_the_beginning_of_its_id(void **state)
+{
+  struct fixture *f = *state;
+  struct backup_info info = take(f, 1), other, found;
+  fails(f, backup_find(f->arena, f->place, "nothing", "latest", INT64_MAX, &found, &f->err),
+        ERR_USAGE, "holds no backup \"latest\" under nothing");
+  ok(f, backup_find(f->arena, f->place, NULL, info.id, INT64_MAX, &found, &f->err));
+  ok(f, backup_find(f->arena, f->place, "source", arena_strndup(f->arena, info.id, 19), INT64_MAX,
+                    &found, &f->err));
+  fails(f, backup_find(f->arena, f->place, NULL, info.id, 0, &found, &f->err), ERR_USAGE,
+        "early enough");
+  make_database(f, "Other/Database", "");
+  ok(f, db_target_with_database(f->arena, &f->server, "Other/Database", &f->source, &f->err));
+  other = take(f, 1);
+  assert_string_equal(other.database, "Other/Database");
+  fails(f, backup_find(f->arena, f->place, NULL, "latest", INT64_MAX, &found, &f->err), ERR_USAGE,
+        "more than one database");
+  ok(f, backup_find(f->arena, f->place, "Other=2fDatabase", "latest", INT64_MAX, &found, &f->err));
+  assert_string_equal(found.id, other.id);
+  fails(f, backup_find(f->arena, f->place, NULL, "20", INT64_MAX, &found, &f->err), ERR_USAGE,
+        "beginning of several");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -400,6 +423,7 @@ int main(void)
       WITH_SERVER(an_interrupt_leaves_nothing),
       WITH_SERVER(a_killed_backup_is_not_listed),
       WITH_SERVER(an_interrupted_restore_drops_its_database),
+      WITH_SERVER(a_backup_is_found_by_the_beginning_of_its_id),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,24 @@ holds "SELECT count(*) = 0 FROM pg_database WHERE datname = 'never'"
 cp "$scratch/manifest.json" "$manifest"
 expect 0 "$BELAY" verify latest
 
+# ---- a damaged member: named, and nothing is restored ----
+member=$(jq -r '.entries[] | select(.kind == "data") | "\(.segment) \(.offset) \(.id)"' <"$manifest")
+read -r segment offset member <<<"$member"
+segment=$(printf '%s/segment-%04d.tar' "${manifest%/*}" "$segment")
+cp "$segment" "$scratch/segment.tar"
+printf 'damage' | dd of="$segment" bs=1 seek=$((offset + 20)) conv=notrunc status=none
+expect 0 "$BELAY" restore "$broken" --into without_rows --schema-only
+for command in "verify $broken" "verify $broken --level restore" "restore $broken --into never" \
+  "restore $broken --into without_rows --data-only"; do
+  # shellcheck disable=SC2086 # a command and its arguments
+  expect 12 "$BELAY" $command
+  says "^error: .*$broken.*member $member\.copy\.zst \(public\.t part 0\).* its sha256 is"
+done
+holds "SELECT count(*) = 0 FROM pg_database WHERE datname = 'never' OR datname LIKE 'belay%'"
+holds 'SELECT count(*) = 0 FROM t' without_rows
+cp "$scratch/segment.tar" "$segment"
+expect 0 "$BELAY" verify "$broken"
+
 # ---- a role that may not make databases ----
 sql "CREATE ROLE lowly LOGIN"
 DATABASE_URL=$(url lowly "$odd")
