@@ -148,6 +148,7 @@ static void explain_left(const struct restore *restore, const struct err *why, s
 static int undo_create(const struct restore *restore, struct err *err)
 {
   CLEANUP(err_clear) struct err failed = ERR_INIT;
+  restore_explain_full(err);
   if (restore_drop_database(restore->options->target, restore->options->into, &failed) < 0) {
     explain_left(restore, &failed, err);
     return -1;

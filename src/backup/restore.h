@@ -56,6 +56,8 @@ int restore_run_within(struct restore *restore, const struct restore_items *item
 int restore_make_large_objects(struct restore *restore, struct err *err);
 /* What to do where a function of the user does not find a name. */
 void restore_explain(struct err *err);
+/* The server's disk is full, and nothing of the restore stays: ERR_PREFLIGHT, a retry may help. */
+void restore_explain_full(struct err *err);
 int restore_statement_error(const char *what, const char *sql, struct err *err);
 bool restore_names_role(const struct restore_item *item);
 

@@ -1,6 +1,7 @@
 /* Into a database that is there and in use: one transaction, so that it has all of it or none. */
 #include "backup/restore.h"
 
+#include "backup/session.h"
 #include "base/interrupt.h"
 #include "base/term.h"
 #include "sql/quote.h"
@@ -187,7 +188,8 @@ static int sort_by_foreign_keys(struct restore *restore, struct err *err)
   return 0;
 }
 
-static int prepare_rows(struct restore *restore, struct err *err)
+/* ret_replica: the session's triggers and foreign keys are switched off meanwhile. */
+static int prepare_rows(struct restore *restore, bool *ret_replica, struct err *err)
 {
   const char *super = NULL;
   if (db_query_value(restore->conn, restore->arena, &super, err,
@@ -202,6 +204,7 @@ static int prepare_rows(struct restore *restore, struct err *err)
       return -1;
   if (refuse_triggers(restore, replica, err) < 0)
     return -1;
+  *ret_replica = replica;
   if (!replica)
     return sort_by_foreign_keys(restore, err);
   return db_exec(restore->conn, "SET LOCAL session_replication_role = replica", err);
@@ -266,24 +269,39 @@ static void leave_out_all_but_refresh(struct restore_items *items)
 
 static int fill(struct restore *restore, struct err *err)
 {
-  bool data_only = restore->options->data_only;
+  bool data_only = restore->options->data_only, replica = false;
   if (db_exec(restore->conn, "BEGIN", err) < 0 ||
-      (data_only ? prepare_rows(restore, err) : compare_with(restore, err)) < 0)
+      (data_only ? prepare_rows(restore, &replica, err) : compare_with(restore, err)) < 0)
     return -1;
   if (!data_only && restore_run_within(restore, &restore->pre_data, "pre-data", err) < 0)
     return -1;
-  if ((data_only && make_large_objects(restore, err) < 0) || load_rows(restore, err) < 0 ||
-      restore_run_within(restore, &restore->values, "sequences", err) < 0)
+  if ((data_only && make_large_objects(restore, err) < 0) || load_rows(restore, err) < 0)
     return -1;
-  if (data_only &&
-      (db_exec(restore->conn, "SET LOCAL session_replication_role = DEFAULT", err) < 0 ||
-       check_foreign_keys(restore, err) < 0))
+  if (replica && db_exec(restore->conn, "SET LOCAL session_replication_role = DEFAULT", err) < 0)
+    return -1;
+  if (data_only && check_foreign_keys(restore, err) < 0)
     return -1;
   if (data_only)
     leave_out_all_but_refresh(&restore->post_data);
   if (restore_run_within(restore, &restore->post_data, "post-data", err) < 0)
     return -1;
-  return db_exec(restore->conn, "COMMIT", err);
+  /* last, because no ROLLBACK moves a sequence back */
+  return restore_run_within(restore, &restore->values, "sequences", err);
+}
+
+/* A connection that is lost meanwhile leaves it open what the server did. */
+static int commit(struct restore *restore, struct err *err)
+{
+  const char *into = restore->options->into;
+  if (db_exec(restore->conn, "COMMIT", err) == 0)
+    return 0;
+  if (err->code != ERR_CONNECT)
+    return err_wrap(err, "nothing was changed in %s", into);
+  err_hint(err,
+           "Restore again when the server can be reached: should it say that the tables %s, then"
+           " all of it was committed and nothing is to be done.",
+           restore->options->data_only ? "hold rows" : "exist");
+  return err_wrap(err, "%s holds all of it or nothing, it is not known which: COMMIT", into);
 }
 
 int restore_existing(struct restore *restore, struct err *err)
@@ -295,8 +313,12 @@ int restore_existing(struct restore *restore, struct err *err)
     return -1;
   db_cancel_on_signal(restore->conn, true);
   if (fill(restore, err) < 0) { /* the end of the session takes all of it back */
+    restore_explain_full(err);
+    backup_explain_lost("Nothing of it is left", "restore again", err);
     return err_wrap(err, "nothing was changed in %s", restore->options->into);
   }
+  if (commit(restore, err) < 0)
+    return -1;
   if (restore->options->no_analyze)
     return 0;
   for (size_t i = 0; i < restore->tables.len; i++)

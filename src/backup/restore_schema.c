@@ -75,6 +75,15 @@ void restore_explain(struct err *err)
              function);
 }
 
+void restore_explain_full(struct err *err)
+{
+  if (!err_sqlstate_is(err, "53100"))
+    return;
+  err_recode(err, ERR_PREFLIGHT);
+  err_hint(err, "The disk of the server is full. Make room there, or restore into another"
+                " tablespace with --map-tablespace; then restore again.");
+}
+
 int restore_statement_error(const char *object, const char *sql, struct err *err)
 {
   enum { SHOWN = 200 };
