@@ -135,7 +135,12 @@ in_copy() {
   fail "the COPY was over each time"
 }
 undo() {
-  if [ "$1" = backup ]; then listed="$listed $(cat "$scratch/out")"; else sql 'DROP DATABASE IF EXISTS copy' postgres; fi
+  case $1-${way:-} in
+  backup-*) listed="$listed $(cat "$scratch/out")" ;;
+  restore-*data-only*) sql 'TRUNCATE big, small' there ;;
+  restore-*confirm*) sql 'DROP TABLE big' ;;
+  *) sql 'DROP DATABASE IF EXISTS copy' postgres ;;
+  esac
 }
 end_sessions() {
   holds "SELECT count(pg_terminate_backend(pid)) = 1 FROM (SELECT pid FROM pg_stat_activity WHERE application_name = 'belay $1'
@@ -185,6 +190,59 @@ replaced() {
   sql 'DROP DATABASE copy' postgres
   no_scratch_database "$1"
 }
+# into a database that is there: one transaction, so that no row stays
+expect 0 "$BELAY" restore "$good" --into there --schema-only
+for way in '--into there --data-only' '--table big --confirm test'; do
+  [[ "$way" != *confirm* ]] || sql 'ALTER TABLE big RENAME TO big_before'
+  # shellcheck disable=SC2086 # words
+  in_copy restore 4 worker_ended "$BELAY" restore "$good" $way
+  says "^error: restore of $good into (there|test): nothing was changed in (there|test): .*($lost)"
+  says 'hint: Nothing of it is left\. .* restore again'
+  at_rest
+done
+way=''
+holds 'SELECT NOT EXISTS (SELECT FROM big) AND NOT EXISTS (SELECT FROM small)' there
+holds "SELECT to_regclass('big') IS NULL"
+sql 'ALTER TABLE big_before RENAME TO big'
+expect 0 "$BELAY" restore "$good" --into there --data-only
+[ "$(content there)" = "$whole" ] || fail "there differs"
+# ... and at its COMMIT, where a deferred foreign key waits for a locked row: not known, and said so
+sql 'TRUNCATE big, small; CREATE TABLE one (i int PRIMARY KEY); INSERT INTO one SELECT generate_series(1, 10);
+  ALTER TABLE small ADD FOREIGN KEY (i) REFERENCES one DEFERRABLE INITIALLY DEFERRED;
+  CREATE ROLE lowly LOGIN; GRANT ALL ON big, small, one TO lowly' there
+psql -X -q -d there -c 'BEGIN; SELECT FROM one FOR UPDATE; SELECT pg_sleep(60)' >/dev/null 2>&1 &
+holder=$!
+for _ in $(seq 1 300); do
+  [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'BEGIN; SELECT FROM one%' AND wait_event = 'PgSleep'" postgres)" = 0 ] || break
+  sleep 0.1
+done
+committing() {
+  psql -X -q -d postgres -v ON_ERROR_STOP=1 <<'SQL'
+SET statement_timeout = '20s';
+DO $$ BEGIN
+  WHILE (SELECT count(pg_terminate_backend(pid)) = 0 FROM pg_stat_activity WHERE application_name = 'belay restore' AND query = 'COMMIT'
+    AND wait_event_type = 'Lock') LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP;
+END $$;
+SQL
+}
+"$BELAY" restore "$good" --into there --data-only -d "${direct/belay@/lowly@}" >"$scratch/out" 2>"$scratch/err" </dev/null &
+child=$!
+committing || fail "no COMMIT was seen"
+got=0
+wait "$child" || got=$?
+child=''
+[ "$got" = 4 ] || fail "a restore lost at COMMIT ended with $got"
+says "^error: restore of $good into there: there holds all of it or nothing, it is not known which: COMMIT: .*($lost)"
+says 'hint: Restore again .*tables hold rows'
+holds "SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity WHERE query LIKE 'BEGIN; SELECT FROM one%'" postgres
+wait "$holder" 2>/dev/null || true
+at_rest
+holds 'SELECT NOT EXISTS (SELECT FROM big)' there
+expect 0 "$BELAY" restore "$good" --into there --data-only --no-analyze -d "${direct/belay@/lowly@}"
+holds 'SELECT count(*) = 25000 FROM big' there
+sql 'DROP DATABASE there' postgres
+sql 'DROP ROLE lowly' postgres
+
 in_copy restore 4 server_killed "$BELAY" restore "$good" --into copy -j1
 start
 replaced 'a killed server'
@@ -257,8 +315,8 @@ else
 fi
 
 # ---- the disk full ----
-if [ "$(id -u)" = 0 ] && mkdir "$scratch/small" && mount -t tmpfs -o size=64m tmpfs "$scratch/small" 2>"$scratch/err"; then
-  mounted=$scratch/small
+if [ "$(id -u)" = 0 ] && mkdir "$own/small" && mount -t tmpfs -o size=64m tmpfs "$own/small" 2>"$scratch/err"; then
+  mounted=$own/small
   store=$mounted/store
   place() { "$BELAY" "$@" --store "$store"; }
   expect 0 place backup -j1
@@ -292,6 +350,35 @@ if [ "$(id -u)" = 0 ] && mkdir "$scratch/small" && mount -t tmpfs -o size=64m tm
   expect 0 place backup
   expect 0 place verify "$(cat "$scratch/out")" --level expand
   no_rest_in_store "room was made"
+
+  # ---- the server's own disk ----
+  store=store
+  mkdir "$own/roomy" "$mounted/tight"
+  chown postgres "$own/roomy" "$mounted/tight"
+  sql "CREATE TABLESPACE roomy LOCATION '$own/roomy'" postgres
+  sql "CREATE TABLESPACE tight LOCATION '$mounted/tight'" postgres
+  sql 'ALTER TABLE big SET TABLESPACE roomy'
+  expect 0 "$BELAY" backup
+  spaced=$(cat "$scratch/out")
+  into_tight() { "$BELAY" restore "$spaced" --map-tablespace roomy=tight -j2 "$@"; }
+  expect 0 into_tight --into there --schema-only
+  fill 200
+  expect 4 into_tight --into copy
+  says "^error: restore of $spaced into copy: .*loading public\.big.*No space left on device"
+  says 'detail: .*the half-made database copy was dropped, nothing else was touched'
+  says 'hint: The disk of the server is full\. Make room there'
+  holds "SELECT count(*) = 0 FROM pg_database WHERE datname = 'copy'" postgres
+  at_rest
+  expect 4 "$BELAY" restore "$spaced" --into there --data-only
+  says "^error: restore of $spaced into there: nothing was changed in there: .*No space left on device"
+  holds 'SELECT NOT EXISTS (SELECT FROM big) AND NOT EXISTS (SELECT FROM small)' there
+  rm "$mounted/filler"
+  expect 0 "$BELAY" restore "$spaced" --into there --data-only
+  expect 0 into_tight --into copy
+  [ "$(content there)$(content copy)" = "$whole$whole" ] || fail "after a full disk the copies differ"
+  sql 'DROP DATABASE copy' postgres
+  sql 'DROP DATABASE there' postgres
+  sql 'DROP TABLESPACE tight' postgres
 else
   echo "SKIPPED: only root can mount a small disk: it is not filled" >&2
 fi
