@@ -203,18 +203,34 @@ bool backup_has_large_objects(const struct backup_tables *tables)
   return false;
 }
 
+static const char *copy_options(struct arena *arena, const struct archive *archive,
+                                const struct backup_table *table)
+{
+  const char *encoding = backup_string(archive, "encoding");
+  return table->format == CHUNKS_BINARY
+             ? "(FORMAT binary)"
+             : arena_printf(arena, "(ENCODING %s)",
+                            sql_literal(arena, encoding ? encoding : "UTF8"));
+}
+
+void backup_load_into(struct arena *arena, const struct archive *archive,
+                      struct backup_table *table, const char *target)
+{
+  const char *columns = table->columns[0] ? arena_printf(arena, "(%s)", table->columns) : "";
+  table->root = table->load_into;
+  table->load_into = target;
+  table->copy = arena_printf(arena, "COPY %s %s FROM STDIN WITH %s", target, columns,
+                             copy_options(arena, archive, table));
+}
+
 char *backup_content_sql(struct arena *arena, const struct archive *archive,
                          const struct backup_table *table)
 {
   bool root = strcmp(table->load_into, table->identity) != 0;
-  const char *encoding = backup_string(archive, "encoding");
-  const char *options =
-      table->format == CHUNKS_BINARY
-          ? "(FORMAT binary)"
-          : arena_printf(arena, "(ENCODING %s)", sql_literal(arena, encoding ? encoding : "UTF8"));
   return arena_printf(arena, "COPY (SELECT %s FROM %s%s %s) TO STDOUT WITH %s", table->columns,
                       root ? "" : "ONLY ", table->load_into,
-                      table->condition ? table->condition : "", options);
+                      table->condition ? table->condition : "",
+                      copy_options(arena, archive, table));
 }
 
 int backup_read_strings(struct arena *arena, const struct archive *archive, const char *key,

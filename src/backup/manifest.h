@@ -9,6 +9,7 @@ struct backup_table {
   const char *identity;
   const char *copy;           /* COPY ... FROM STDIN that loads one part */
   const char *load_into;      /* the table, or the root of hash partitions */
+  const char *root;           /* after backup_load_into: the root that is not restored; else NULL */
   const char *condition;      /* "WHERE ...": only these rows are in the backup; else NULL */
   const char *before, *after; /* SQL around each part's COPY, in its transaction; else NULL */
   const char *columns;        /* quoted and comma-separated; "": none */
@@ -24,6 +25,9 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
                      struct backup_info *ret_info, struct err *err);
 int backup_read_tables(struct arena *arena, const struct archive *archive,
                        struct backup_tables *ret, struct err *err);
+/* Rows that the backup loads through the root of hash partitions go into `target` instead. */
+void backup_load_into(struct arena *arena, const struct archive *archive,
+                      struct backup_table *table, const char *target);
 /* COPY ... TO STDOUT of what `load_into` holds after a restore, in the table's format and columns:
  * for chunks_read_content. Not for large objects: large_objects_content_sql. */
 char *backup_content_sql(struct arena *arena, const struct archive *archive,

@@ -32,6 +32,19 @@ static int put_rows(const struct restore *restore, struct db_conn *conn,
   return chunks_load_end(&load, &rows, err);
 }
 
+/* A partition that is there, filled without its root: the server refuses rows that are not its. */
+static int explain_bounds(const struct restore *restore, const struct backup_table *table,
+                          struct err *err)
+{
+  if (!restore->options->data_only || !table->root || !err_sqlstate_is(err, "23514"))
+    return -1;
+  err_recode(err, ERR_REFUSED);
+  return err_hint(err,
+                  "Where the bounds of %s as a partition do not hold all rows (another server may"
+                  " hash otherwise), restore the whole of %s.",
+                  table->load_into, table->root);
+}
+
 int restore_put_rows(const struct restore *restore, struct db_conn *conn,
                      const struct backup_table *table, const struct archive_entry *part,
                      restore_next_part next, void *context, struct err *err)
@@ -43,7 +56,7 @@ int restore_put_rows(const struct restore *restore, struct db_conn *conn,
     return err_wrap(err, "loading %s", table->identity);
   if (put_rows(restore, conn, table, part, next, context, err) < 0) {
     restore_explain(err);
-    return -1;
+    return explain_bounds(restore, table, err);
   }
   if ((table->after && db_exec(conn, table->after, err) < 0) ||
       (own && db_exec(conn, "COMMIT", err) < 0))

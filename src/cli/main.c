@@ -59,7 +59,10 @@ const struct cli_command cli_commands[] = {
      "killed restore left is replaced with --yes. With --table and --confirm the tables are made "
      "in\n"
      "the database of --database, if none of them exists there. --data-only --into DB fills empty\n"
-     "tables. Both are one transaction: all of it or nothing.\n"
+     "tables. Both are one transaction: all of it or nothing. A partition without its root becomes "
+     "a\n"
+     "table of its own. What only uses the tables (views, publications, keys of others) and large\n"
+     "objects do not come along; belay names them.\n"
      "--swap restores beside the database, checks, and renames both in one transaction; the old "
      "one\n"
      "is kept, closed, as DB_before_restore_ID. Without --confirm it says what would be lost."},
