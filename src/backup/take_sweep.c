@@ -1,8 +1,11 @@
 /* What killed backups of a database left in the store. A backup holds the object "writing" open
- * under its prefix for as long as it is made; of a killed one nobody does. */
+ * under its prefix for as long as it is made; of a killed one nobody does, and its temporary file
+ * is left: without that nothing is removed, for it may be what somebody put there, or the rest of a
+ * backup that can still be read. */
 #include "backup/take.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/map.h"
 
 static const char writing[] = "writing";
@@ -16,7 +19,7 @@ int take_hold(struct take *take, struct err *err)
 
 struct unfinished {
   const char *prefix;
-  bool keep; /* whole, a template's, or young */
+  bool keep; /* whole, a template's, young, or not of belay's making */
 };
 
 /* <database>/backups/<id>/<name> */
@@ -34,7 +37,8 @@ static void look_at(struct arena *arena, const char *under, const struct place_e
     u->prefix = prefix;
     map_put(found, prefix, u);
   }
-  u->keep = u->keep || strcmp(name, "/manifest.json") == 0 || strcmp(name, "/template.json") == 0 ||
+  u->keep = u->keep || !clock_id_is_valid(prefix + id_at) || strchr(name + 1, '/') ||
+            strcmp(name, "/manifest.json") == 0 || strcmp(name, "/template.json") == 0 ||
             entry->modified_us > clock_wall_us() - SWEEP_AGE_US;
 }
 
@@ -45,8 +49,10 @@ static int remove_unfinished(struct arena *arena, struct place *place, const cha
   struct place_leftovers left;
   if (place_look_for_leftovers(place, arena_printf(arena, "%s/", prefix), &left, err) < 0)
     return -1;
-  if (left.living || place_exists(place, arena_printf(arena, "%s/manifest.json", prefix)))
+  if (left.living || !left.abandoned ||
+      place_exists(place, arena_printf(arena, "%s/manifest.json", prefix)))
     return 0;
+  log_info("removing %s, which a killed backup left", prefix);
   return place_delete_prefix(place, prefix, err);
 }
 
