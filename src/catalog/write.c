@@ -200,9 +200,9 @@ char *catalog_drop_object(struct arena *arena, const struct catalog_object *obje
 
 enum catalog_section catalog_section_of(const struct catalog_object *o)
 {
-  if (o->kind == CATALOG_CONSTRAINT &&
-      ((o->parent && o->parent->kind == CATALOG_DOMAIN) ||
-       (catalog_is(o, "type", "c") && catalog_is(o, "validated", "t"))))
+  /* A CHECK that is not validated comes after the rows, which need not satisfy it. */
+  if (o->kind == CATALOG_CONSTRAINT && !catalog_is(o, "validated", "f") &&
+      ((o->parent && o->parent->kind == CATALOG_DOMAIN) || catalog_is(o, "type", "c")))
     return CATALOG_PRE_DATA;
   return catalog_ops(o->kind)->section;
 }
