@@ -30,7 +30,11 @@ struct workers *workers_new(void)
 {
   struct workers *w = x_calloc(1, sizeof(*w));
   pthread_mutex_init(&w->mutex, NULL);
-  pthread_cond_init(&w->changed, NULL);
+  pthread_condattr_t clock;
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_cond_init(&w->changed, &clock);
+  pthread_condattr_destroy(&clock);
   w->err = ERR_INIT;
   return w;
 }
@@ -135,7 +139,7 @@ static void cancel(struct workers *w)
 static void wait_for_change(struct workers *w)
 {
   struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
+  clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_nsec += WAIT_MS * 1000000L;
   until.tv_sec += until.tv_nsec / 1000000000L;
   until.tv_nsec %= 1000000000L;
