@@ -168,6 +168,7 @@ struct verify_report {
   bool schema_uncompared;       /* RESTORE: it differs, but the server is of another major */
   struct strings uncompared;    /* tables of which only the rows could be counted: the manifest has
                                    no digest of their content, or RESTORE has none to compare */
+  struct strings notes;         /* RESTORE: what the restore said, a line each */
 };
 struct verify_options {
   struct place *place;

@@ -40,6 +40,7 @@ static const char explanation[] =
     "create() { test -z \"$missing_roles\"; PGDATABASE=postgres run -c \"$1\"; }\n"
     "expand() { zstd -dqf \"members/$1\" -o members/expanded; }\n"
     "sql() { expand \"$1\"; PGDATABASE=$new run -f members/expanded; }\n"
+    "end() { PGDATABASE=$new run -c ANALYZE -c \"$1\"; }\n"
     "rows() { expand \"$1\"; PGDATABASE=$new run -1 -c \"$3\" -c \"$2\" -c \"$4\" "
     "<members/expanded; }\n"
     "\n"
@@ -65,13 +66,16 @@ static const char explanation[] =
                  "  UNION ALL SELECT 4, number, 'rows', ARRAY[id || '.copy.zst', t.j ->> 'copy',\n"
                  "    coalesce(t.j ->> 'before', ''), coalesce(t.j ->> 'after', '')]\n"
                  "  FROM member, m, json_array_elements(m.j -> 'tables') AS t (j)\n"
-                 "  WHERE kind = 'data' AND object = t.j ->> 'identity')\n"
+                 "  WHERE kind = 'data' AND object = t.j ->> 'identity'\n"
+                 "  UNION ALL SELECT 7, 0, 'end', ARRAY[format('ALTER DATABASE %I CONNECTION "
+                 "LIMIT %s IS_TEMPLATE %s',\n"
+                 "    new, coalesce(j #>> '{properties,connection_limit}', '-1'),\n"
+                 "    coalesce(j #>> '{properties,is_template}', 'false'))] FROM m)\n"
                  "SELECT command || (SELECT string_agg(' ''' || replace(a, '''', '''\\''''')\n"
                  "  || '''', '' ORDER BY n) FROM unnest(arguments) WITH ORDINALITY AS u (a, n))\n"
                  "FROM step ORDER BY place, number;\n"
                  "SQL\n"
                  ". members/steps\n"
-                 "PGDATABASE=$new run -c ANALYZE\n"
                  "rm -r members\n";
 
 char *backup_recover_text(struct arena *arena, const char *database, const char *prefix)

@@ -34,6 +34,7 @@ struct restore {
   bool marked;                      /* the backup has marks */
   struct strings absent_roles;      /* roles of the manifest that do not exist here */
   struct strings missing_roles;     /* those of them whose statements were left out */
+  const char *tablespace;           /* of the new database, quoted; NULL: the default one */
   bool created;                     /* the database is there, so it must go again on failure */
   struct db_conn *conn;             /* to the new database */
 };

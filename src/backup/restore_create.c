@@ -121,7 +121,9 @@ int restore_create(struct restore *restore, struct db_conn *conn, struct err *er
                      "SELECT " BACKUP_CREATE_DATABASE("$1::json", "$2::text"), json,
                      restore->options->into, NULL) < 0)
     return -1;
-  sql = arena_printf(restore->arena, "%s CONNECTION LIMIT 0", sql);
+  sql = arena_printf(restore->arena, "%s CONNECTION LIMIT 0%s%s", sql,
+                     restore->tablespace ? " TABLESPACE " : "",
+                     restore->tablespace ? restore->tablespace : "");
   if (db_exec(conn, sql, err) < 0)
     return restore_explain_create(restore, conn, err);
   restore->created = true;
@@ -169,10 +171,14 @@ static int finish(struct restore *restore, struct err *err)
 {
   const struct restore_options *options = restore->options;
   const char *name = sql_ident(restore->arena, options->into);
+  const json_t *properties = json_object_get(restore->archive->manifest, "properties");
+  const json_t *limit = json_object_get(properties, "connection_limit");
+  bool is_template = json_is_true(json_object_get(properties, "is_template"));
   if (db_execf(restore->conn, err,
                "BEGIN; COMMENT ON DATABASE %s IS NULL;"
-               " ALTER DATABASE %s CONNECTION LIMIT -1",
-               name, name) < 0 ||
+               " ALTER DATABASE %s CONNECTION LIMIT %" JSON_INTEGER_FORMAT " IS_TEMPLATE %s",
+               name, name, limit ? json_integer_value(limit) : -1,
+               is_template ? "true" : "false") < 0 ||
       restore_run_within(restore, &restore->of_database, "the properties of the database", err) < 0)
     return -1;
   if (options->check &&

@@ -186,6 +186,20 @@ static int refuse_unmarked(const struct restore_options *options, struct err *er
   return err_hint(err, "Restore it whole, then take what you need from the restored database.");
 }
 
+/* That of the new database: relations are in it or elsewhere. Some tables alone need none. */
+static void check_database(struct checking *c)
+{
+  static const char word[] = "TABLESPACE ";
+  struct restore *restore = c->restore;
+  const struct restore_options *o = restore->options;
+  const char *name = json_string_value(
+      json_object_get(json_object_get(restore->archive->manifest, "properties"), "tablespace"));
+  if (o->existing || o->tables.len || o->no_tablespaces || !name || strcmp(name, "pg_default") == 0)
+    return;
+  const char *clause = arena_printf(restore->arena, "%s%s", word, sql_ident(restore->arena, name));
+  restore->tablespace = with_tablespace(c, clause) + strlen(word);
+}
+
 int restore_check_names(struct restore *restore, struct db_conn *conn, struct err *err)
 {
   const struct restore_options *options = restore->options;
@@ -203,6 +217,7 @@ int restore_check_names(struct restore *restore, struct db_conn *conn, struct er
       names_parse(arena, &options->map_tablespaces, "--map-tablespace", &c.tablespaces.maps, err) <
           0)
     return -1;
+  check_database(&c);
   check_items(&c, &restore->large_objects);
   if (!options->data_only) {
     check_items(&c, &restore->of_database);

@@ -142,10 +142,34 @@ static int run_owner_statement(struct restore *restore, const char *sql, struct 
   return db_exec(restore->conn, "ROLLBACK TO SAVEPOINT belay", err);
 }
 
+/* What the view reads may have changed since it was refreshed last, and its query may fail by now:
+ * the rows of the backup do not depend on it. It runs as the view's owner, for whom row security
+ * holds, as in any REFRESH. In a transaction. */
+static int refresh(struct restore *restore, const struct restore_item *item, struct err *err)
+{
+  struct err failed = ERR_INIT;
+  if (db_exec(restore->conn, "SAVEPOINT belay; SET LOCAL row_security = on", err) < 0)
+    return -1;
+  if (db_run_statement(restore->conn, restore->arena, item->sql, NULL, NULL, &failed) == 0)
+    return db_exec(restore->conn, "SET LOCAL row_security = off; RELEASE SAVEPOINT belay", err);
+  if (db_is_lost(restore->conn) || interrupt_pending()) {
+    err_move(err, &failed);
+    return -1;
+  }
+  restore_explain(&failed);
+  restore_note(restore, "%s is left without rows, its query fails: %s%s%s",
+               mark_title(restore->arena, &item->mark), failed.message, failed.hint ? ". " : "",
+               failed.hint ? failed.hint : "");
+  err_clear(&failed);
+  return db_exec(restore->conn, "ROLLBACK TO SAVEPOINT belay", err);
+}
+
 static int run_item(struct restore *restore, const struct restore_item *item, struct err *err)
 {
   if (item->names_role)
     return run_owner_statement(restore, item->sql, err);
+  if (mark_is_for(&item->mark, CATALOG_FOR_REFRESH))
+    return refresh(restore, item, err);
   return db_run_statement(restore->conn, restore->arena, item->sql, NULL, NULL, err);
 }
 

@@ -30,7 +30,8 @@ int backup_server_id(struct arena *arena, struct db_conn *conn, const char **ret
   " || CASE WHEN pg_catalog.current_setting('server_version_num')::int < 150000 THEN ''"           \
   " WHEN " manifest " ->> 'locale_provider' = 'i' THEN"                                            \
   " pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', " manifest " ->> 'locale')"            \
-  " || coalesce(pg_catalog.format(' ICU_RULES %L', nullif(" manifest " ->> 'icu_rules', '')), '')" \
+  " || coalesce(' ICU_RULES ' || pg_catalog.quote_literal(nullif(" manifest                        \
+  " ->> 'icu_rules', '')), '')"                                                                    \
   " WHEN " manifest " ->> 'locale_provider' = 'b' THEN"                                            \
   " pg_catalog.format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', " manifest " ->> 'locale')"    \
   " ELSE ' LOCALE_PROVIDER libc' END"

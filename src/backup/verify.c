@@ -438,6 +438,12 @@ static int read_all_rows(struct verify *v, const struct restore_options *options
   return 0;
 }
 
+static void keep_note(void *context, const char *line)
+{
+  struct verify *v = context;
+  vec_push(v->arena, &v->report.notes, arena_strdup(v->arena, line));
+}
+
 static int check_in_scratch(struct verify *v, struct err *err)
 {
   const struct restore_options options = {
@@ -449,6 +455,8 @@ static int check_in_scratch(struct verify *v, struct err *err)
       .no_analyze = true,
       .check = check_fingerprint,
       .check_context = v,
+      .note = keep_note,
+      .note_context = v,
       .scratch = true};
   struct restore_report report;
   if (backup_restore(v->arena, &options, &report, err) < 0)

@@ -125,6 +125,8 @@ int cmd_verify(struct cli *cli, struct err *err)
     CLEANUP(text_clear) struct text out = TEXT_INIT;
     for (size_t i = 0; i < report.uncompared.len; i++)
       log_warning("%s could only be compared by the number of its rows", report.uncompared.at[i]);
+    for (size_t i = 0; i < report.notes.len; i++)
+      log_warning("%s", report.notes.at[i]);
     if (report.schema_uncompared)
       log_warning("the schema was not compared: the backup is of PostgreSQL %s, the scratch server"
                   " of another major",
