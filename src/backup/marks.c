@@ -55,7 +55,8 @@ void mark_write(struct text *out, struct arena *arena, const struct catalog *c,
   text_putc(out, '\n');
 }
 
-static void write_plain(struct text *out, const char *kind, const char *object, const char *purpose)
+static void write_plain(struct text *out, const char *kind, const char *object, const char *purpose,
+                        const char *table)
 {
   text_puts(out, "-- belay ");
   struct jw w = jw_begin(out);
@@ -63,19 +64,20 @@ static void write_plain(struct text *out, const char *kind, const char *object, 
   jw_key_string(&w, "kind", kind);
   jw_key_string(&w, "object", object);
   jw_key_string(&w, "for", purpose);
+  key_optional(&w, "table", table);
   jw_end(&w);
   text_putc(out, '\n');
 }
 
-void mark_write_value(struct text *out, const char *sequence)
+void mark_write_value(struct text *out, const char *sequence, const char *table)
 {
-  write_plain(out, catalog_kind_name(CATALOG_SEQUENCE), sequence, "value");
+  write_plain(out, catalog_kind_name(CATALOG_SEQUENCE), sequence, "value", table);
 }
 
 void mark_write_large_objects(struct text *out, enum catalog_purpose purpose, const char *objects,
                               const char *sql)
 {
-  write_plain(out, "large object", objects, catalog_purpose_name(purpose));
+  write_plain(out, "large object", objects, catalog_purpose_name(purpose), NULL);
   text_printf(out, "%s;\n", sql);
 }
 

@@ -26,7 +26,8 @@ struct mark {
 /* The mark's line with its line break. */
 void mark_write(struct text *out, struct arena *arena, const struct catalog *c,
                 const struct catalog_statement *statement);
-void mark_write_value(struct text *out, const char *sequence); /* of a setval */
+/* Of a setval; table: whose identity column has the sequence, else NULL. */
+void mark_write_value(struct text *out, const char *sequence, const char *table);
 /* With the statement, its semicolon and line break. */
 void mark_write_large_objects(struct text *out, enum catalog_purpose purpose, const char *objects,
                               const char *sql);

@@ -8,6 +8,7 @@ struct checking {
   struct names roles, tablespaces;
   struct map *items_of; /* role -> struct names_items: those that can be left out */
   struct map *needed;   /* roles that cannot be left out; tablespaces under their own key */
+  struct map *owners;   /* roles that get something */
   struct map *places;   /* tablespaces */
 };
 VEC_TYPE(item_pointers, struct restore_item *);
@@ -66,8 +67,11 @@ static void check_item(struct checking *c, struct restore_item *item)
     return;
   if (form_of(item, &form)) {
     item->sql = names_rewrite(&c->roles, form, item->sql);
-    for (size_t i = 0; i < c->roles.found.len; i++)
+    for (size_t i = 0; i < c->roles.found.len; i++) {
       note_role(c, item, c->roles.found.at[i]);
+      if (form == NAMES_OWNER)
+        map_put(c->owners, c->roles.found.at[i], c);
+    }
     return;
   }
   bool relation =
@@ -150,6 +154,36 @@ static int check_roles(struct checking *c, struct err *err)
   return 0;
 }
 
+/* Who restores must be able to give things away. Of pg_database_owner every owner of a database is
+ * a member, in that database only. */
+static int check_owners(struct checking *c, struct err *err)
+{
+  struct strings foreign = {0};
+  const char *able =
+      arena_printf(c->restore->arena,
+                   "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = 'pg_database_owner' OR"
+                   " pg_catalog.pg_has_role(current_user, oid, '%s')",
+                   db_server_major(c->conn) >= 16 ? "SET" : "MEMBER");
+  if (find_absent(c, c->owners, able, &foreign, err) < 0)
+    return -1;
+  for (size_t i = foreign.len; i-- > 0;) /* they were left out */
+    for (size_t k = 0; k < c->restore->missing_roles.len; k++)
+      if (i < foreign.len && strcmp(foreign.at[i], c->restore->missing_roles.at[k]) == 0)
+        foreign.at[i] = foreign.at[--foreign.len];
+  if (!foreign.len)
+    return 0;
+  struct arena *arena = c->restore->arena;
+  const char *user = db_user(c->conn);
+  err_set(err, ERR_PREFLIGHT,
+          "role %s may not make objects of others: the backup names the owners"
+          " %s",
+          user, joined(arena, &foreign));
+  return err_hint(err,
+                  "Restore as a superuser, or let one type: GRANT %s TO %s; or take another owner"
+                  " with --map-role %s=%s, or leave owners and privileges out with --no-owner.",
+                  joined(arena, &foreign), sql_ident(arena, user), foreign.at[0], user);
+}
+
 static int check_tablespaces(struct checking *c, struct err *err)
 {
   struct strings absent = {0};
@@ -211,6 +245,7 @@ int restore_check_names(struct restore *restore, struct db_conn *conn, struct er
                        .roles = {.arena = arena},
                        .tablespaces = {.arena = arena, .drop = options->no_tablespaces},
                        .items_of = map_new(arena),
+                       .owners = map_new(arena),
                        .needed = map_new(arena),
                        .places = map_new(arena)};
   if (names_parse(arena, &options->map_roles, "--map-role", &c.roles.maps, err) < 0 ||
@@ -226,7 +261,7 @@ int restore_check_names(struct restore *restore, struct db_conn *conn, struct er
   }
   if (check_used(&c.roles, "--map-role", "role", err) < 0 ||
       check_used(&c.tablespaces, "--map-tablespace", "tablespace", err) < 0 ||
-      check_roles(&c, err) < 0)
+      check_roles(&c, err) < 0 || check_owners(&c, err) < 0)
     return -1;
   return check_tablespaces(&c, err);
 }

@@ -302,7 +302,9 @@ static void filter_rows(const struct selection *s)
   restore->tables = kept;
   for (size_t i = 0; i < restore->values.len; i++) {
     struct restore_item *item = &restore->values.at[i];
-    item->left_out = !map_get(s->wanted, mark_title(restore->arena, &item->mark));
+    const char *table = item->mark.table; /* an identity column makes its sequence */
+    item->left_out = !map_get(s->wanted, mark_title(restore->arena, &item->mark)) &&
+                     !(table && map_get(s->wanted, title_of(s, CATALOG_TABLE, table)));
   }
   for (size_t i = 0; i < restore->of_database.len; i++)
     restore->of_database.at[i].left_out = true;

@@ -130,8 +130,13 @@ int take_schema(struct take *take, struct err *err)
 /* Sequences of extensions count when the extension declares them as configuration, like its
  * tables. */
 static const char sequences_query[] =
-    "SELECT pg_catalog.format('SELECT %L, last_value, is_called FROM %I.%I',"
-    "   pg_catalog.format('%I.%I', n.nspname, c.relname), n.nspname, c.relname)"
+    "SELECT pg_catalog.format('SELECT %L, last_value, is_called, %L FROM %I.%I',"
+    "   pg_catalog.format('%I.%I', n.nspname, c.relname), (SELECT pg_catalog.format('%I.%I',"
+    "   tn.nspname, t.relname) FROM pg_catalog.pg_depend i JOIN pg_catalog.pg_class t ON t.oid ="
+    "   i.refobjid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace WHERE i.classid ="
+    "   'pg_catalog.pg_class'::pg_catalog.regclass AND i.objid = c.oid AND i.refclassid ="
+    "   'pg_catalog.pg_class'::pg_catalog.regclass AND i.refobjsubid > 0 AND i.deptype = 'i'),"
+    "   n.nspname, c.relname)"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relkind = 'S' AND c.relpersistence <> 't'"
     " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
@@ -148,7 +153,7 @@ static int add_values(struct member *m, const char *sql, struct err *err)
   if (db_query(m->take->leader, &r, err, sql, NULL) < 0)
     return err_wrap(err, "reading the values of the sequences");
   for (int i = 0; i < db_rows(r); i++) {
-    mark_write_value(&m->text, db_value(r, i, 0));
+    mark_write_value(&m->text, db_value(r, i, 0), db_value(r, i, 3));
     const char *line = arena_printf(arena, "SELECT pg_catalog.setval(%s, %" PRId64 ", %s);\n",
                                     sql_literal(arena, db_value(r, i, 0)), db_int(r, i, 1),
                                     db_bool(r, i, 2) ? "true" : "false");

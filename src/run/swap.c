@@ -64,6 +64,12 @@ static int take_up(struct swapping *s, struct err *err)
 
 /* ---- the restored database ---- */
 
+static void warn(void *context, const char *line)
+{
+  UNUSED(context);
+  log_warning("%s", line);
+}
+
 static int make_candidate(struct swapping *s, struct err *err)
 {
   const struct restore_options options = {.target = &s->env->target,
@@ -71,6 +77,7 @@ static int make_candidate(struct swapping *s, struct err *err)
                                           .prefix = s->backup->prefix,
                                           .into = s->swap.candidate,
                                           .jobs = s->env->jobs,
+                                          .note = warn,
                                           .no_owner = s->options->no_owner,
                                           .need_roles = true};
   struct restore_report restored = {0};

@@ -65,8 +65,13 @@ static int look_from_outside(struct planning *p, struct err *err)
       refuse_prepared(p, conn, err) < 0 ||
       sessions_list(p->arena, conn, p->env->target.database, &p->plan.sessions, err) < 0 ||
       add_lines(p, conn, bound_query, &p->plan.notes, err) < 0 ||
-      add_lines(p, conn, "SELECT pg_catalog.pg_database_size($1::name)::text", &size, err) < 0)
-    return -1;
+      add_lines(p, conn, "SELECT pg_catalog.pg_database_size($1::name)::text", &size, err) < 0) {
+    if (!err_sqlstate_is(err, "3D000"))
+      return -1;
+    err_recode(err, ERR_USAGE);
+    return err_hint(err, "Nothing is in its place. Restore it with: belay restore ID --into '%s'",
+                    p->env->target.database);
+  }
   p->plan.bytes = size.len ? strtoll(size.at[0], NULL, 10) : 0;
   return 0;
 }

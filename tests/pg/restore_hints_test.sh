@@ -50,3 +50,24 @@ sql "DROP EXTENSION plpgsql; ALTER DATABASE plain SET work_mem = '5MB'; COMMENT 
 "$BELAY" restore latest --into plain_copy -d "$(url plain)" -s "$store/plain" >"$scratch/out" 2>&1 || fail 'restore of plain'
 [ "$(sql 'SELECT count(*) FROM pg_extension' plain_copy)" = 0 ] || fail 'plpgsql is still there'
 [ "$(sql 'SHOW work_mem' plain_copy)" = 5MB ] || fail 'no settings'
+
+# one table with an identity column: the next value follows the rows
+made numbers "CREATE TABLE public.n (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text); INSERT INTO public.n (v) VALUES ('a'), ('b')"
+"$BELAY" restore latest --table n --into numbers_copy -d "$(url numbers)" -s "$store/numbers" >"$scratch/out" 2>&1 || fail 'one table'
+[ "$(sql "INSERT INTO n (v) VALUES ('c') RETURNING id" numbers_copy)" = 3 ] || fail 'the identity begins anew'
+
+# a role that is no member of the owners learns it before anything is made
+sql 'CREATE ROLE maker LOGIN CREATEDB; CREATE ROLE "Owner of it"' postgres
+sql 'CREATE TABLE owned (); ALTER TABLE owned OWNER TO "Owner of it"' numbers
+"$BELAY" backup -d "$(url numbers)" -s "$store/numbers" >"$scratch/out" 2>&1 || fail 'backup of numbers'
+as_maker() { PGUSER=maker "$BELAY" restore latest --into made -d "postgresql://maker@/numbers?host=$PGHOST&port=$PGPORT" -s "$store/numbers" "$@"; }
+expect 4 as_maker
+grep -q 'role maker may not make objects of others: the backup names the owners "Owner of it"' "$scratch/err" || fail 'owners are not named'
+grep -q 'hint: .*GRANT "Owner of it".* TO maker.*--map-role .*--no-owner' "$scratch/err" || fail 'no way is shown'
+[ "$(sql "SELECT count(*) FROM pg_database WHERE datname = 'made'" postgres)" = 0 ] || fail 'something was made'
+expect 0 as_maker --no-owner
+
+# in the place of a database that is gone
+sql 'DROP DATABASE numbers' postgres
+expect 2 "$BELAY" restore latest --swap --confirm numbers -d "$(url numbers)" -s "$store/numbers"
+grep -q -- '--into .*numbers' "$scratch/err" || fail 'no hint at --into'
