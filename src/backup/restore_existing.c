@@ -115,7 +115,8 @@ static int refuse_triggers(struct restore *restore, bool replica, struct err *er
 }
 
 /* Foreign keys hold in the backup, but the tables here may have others. Their rows are looked for,
- * whether or not triggers fired. */
+ * whether or not triggers fired. Not those that the server keeps for each partition of a referenced
+ * table: the rows need only be in one of them. */
 static const char orphans_query[] =
     "SELECT pg_catalog.format('%I on %s', k.conname, k.conrelid::pg_catalog.regclass),"
     " pg_catalog.format('SELECT FROM %s a WHERE %s AND NOT EXISTS (SELECT FROM %s b WHERE %s)"
@@ -128,7 +129,9 @@ static const char orphans_query[] =
     " JOIN pg_catalog.pg_operator o ON o.oid = c.equal"
     " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace,"
     " pg_catalog.pg_attribute x, pg_catalog.pg_attribute y"
-    " WHERE k.contype = 'f' AND k.convalidated AND k.conrelid IN " THESE_TABLES
+    " WHERE k.contype = 'f' AND k.convalidated AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint"
+    " above WHERE above.oid = k.conparentid AND above.conrelid = k.conrelid)"
+    " AND k.conrelid IN " THESE_TABLES
     " AND x.attrelid = k.conrelid AND x.attnum = c.here AND y.attrelid = k.confrelid"
     " AND y.attnum = c.there GROUP BY k.oid, k.conname, k.conrelid, k.confrelid";
 

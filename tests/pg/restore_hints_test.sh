@@ -71,3 +71,12 @@ expect 0 as_maker --no-owner
 sql 'DROP DATABASE numbers' postgres
 expect 2 "$BELAY" restore latest --swap --confirm numbers -d "$(url numbers)" -s "$store/numbers"
 grep -q -- '--into .*numbers' "$scratch/err" || fail 'no hint at --into'
+
+# rows alone, with a foreign key to a partitioned table
+made parts "CREATE TABLE m (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE m0 PARTITION OF m FOR VALUES FROM (0) TO (50);
+  CREATE TABLE m1 PARTITION OF m FOR VALUES FROM (50) TO (100); CREATE TABLE o (mid int REFERENCES m);
+  INSERT INTO m VALUES (1), (60); INSERT INTO o VALUES (1), (60)"
+from_parts() { expect 0 "$BELAY" restore latest --into parts_copy -d "$(url parts)" -s "$store/parts" "$@"; }
+from_parts --schema-only
+from_parts --data-only
+[ "$(sql 'SELECT count(*) FROM app.o' parts_copy)" = 2 ] || fail 'rows are missing'
