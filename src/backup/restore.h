@@ -1,12 +1,14 @@
 /* backup/restore.h: what the parts of a restore share. Private to backup/.
  *
- *   restore.c         checks, the order of things, cleaning up
- *   restore_create.c  the new database, marked as unfinished until it is whole
- *   restore_items.c   SQL members and their marks, read
- *   restore_schema.c  statements, one after the other
- *   restore_jobs.c    rows, indexes, foreign keys: what can be done at once, in which order
- *   restore_load.c    the workers that do it
- *   restore_analyze.c planner statistics
+ *   restore.c           checks, the order of things, cleaning up
+ *   restore_create.c    the new database, marked as unfinished until it is whole
+ *   restore_items.c     SQL members and their marks, read
+ *   restore_schema.c    statements, one after the other
+ *   restore_jobs.c      rows, indexes, foreign keys: what can be done at once, in which order
+ *   restore_load.c      the workers that do it
+ *   restore_existing.c  into a database that is there, in one transaction
+ *   restore_sequences.c positions of its sequences
+ *   restore_analyze.c   planner statistics
  */
 #pragma once
 
@@ -91,6 +93,10 @@ int restore_put_rows(const struct restore *restore, struct db_conn *conn,
 /* restore_existing.c: into a database that is there, all or nothing: options->data_only, or
  * options->tables. */
 int restore_existing(struct restore *restore, struct err *err);
+/* restore_sequences.c: positions in a database that is in use. What is not there or cannot be set:
+ * ERR_REFUSED. One that stands beyond the backup's is left there, with a note. */
+int restore_check_sequences(const struct restore *restore, struct err *err);
+int restore_set_sequences(const struct restore *restore, struct err *err);
 int restore_analyze(const struct restore *restore, struct err *err);
 /* A database with subscriptions cannot be dropped. What fails here, the DROP will say. */
 void restore_forget_subscriptions(const struct db_target *target, const char *name);

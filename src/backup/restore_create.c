@@ -167,6 +167,8 @@ bool restore_is_of_database(const struct restore_item *item)
          strstr(item->sql, "BEGIN EXECUTE format(") && strstr(item->sql, ", current_database(), ");
 }
 
+/* Everything before ran without synchronous_commit; one flush covers the WAL of all the workers.
+ * Where there is none (wal_level = minimal) their COMMITs flushed the files. */
 static int finish(struct restore *restore, struct err *err)
 {
   const struct restore_options *options = restore->options;
@@ -175,7 +177,7 @@ static int finish(struct restore *restore, struct err *err)
   const json_t *limit = json_object_get(properties, "connection_limit");
   bool is_template = json_is_true(json_object_get(properties, "is_template"));
   if (db_execf(restore->conn, err,
-               "BEGIN; COMMENT ON DATABASE %s IS NULL;"
+               "BEGIN; SET LOCAL synchronous_commit = on; COMMENT ON DATABASE %s IS NULL;"
                " ALTER DATABASE %s CONNECTION LIMIT %" JSON_INTEGER_FORMAT " IS_TEMPLATE %s",
                name, name, limit ? json_integer_value(limit) : -1,
                is_template ? "true" : "false") < 0 ||

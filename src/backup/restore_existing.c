@@ -2,9 +2,12 @@
 #include "backup/restore.h"
 
 #include "backup/session.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/term.h"
 #include "sql/quote.h"
+
+enum { LOOK_TRIES = 20, LOOK_PAUSE_MS = 500 };
 
 /* ---- tables that do not exist ---- */
 
@@ -205,7 +208,7 @@ static int prepare_rows(struct restore *restore, bool *ret_replica, struct err *
     if (interrupt_check(err) < 0 || (!backup_is_large_objects(&restore->tables.at[i]) &&
                                      check_empty(restore, &restore->tables.at[i], err) < 0))
       return -1;
-  if (refuse_triggers(restore, replica, err) < 0)
+  if (refuse_triggers(restore, replica, err) < 0 || restore_check_sequences(restore, err) < 0)
     return -1;
   *ret_replica = replica;
   if (!replica)
@@ -270,6 +273,7 @@ static void leave_out_all_but_refresh(struct restore_items *items)
       items->at[i].left_out = true;
 }
 
+/* What may be refused is refused in here; until it is over a rollback undoes all of it. */
 static int fill(struct restore *restore, struct err *err)
 {
   bool data_only = restore->options->data_only, replica = false;
@@ -288,23 +292,65 @@ static int fill(struct restore *restore, struct err *err)
     leave_out_all_but_refresh(&restore->post_data);
   if (restore_run_within(restore, &restore->post_data, "post-data", err) < 0)
     return -1;
-  /* last, because no ROLLBACK moves a sequence back */
-  return restore_run_within(restore, &restore->values, "sequences", err);
+  return db_exec(restore->conn, "SET CONSTRAINTS ALL IMMEDIATE", err);
 }
 
-/* A connection that is lost meanwhile leaves it open what the server did. */
+/* Sequences that were made in this transaction have nothing to lose. */
+static int set_sequences(struct restore *restore, struct err *err)
+{
+  return restore->options->data_only
+             ? restore_set_sequences(restore, err)
+             : restore_run_within(restore, &restore->values, "sequences", err);
+}
+
+/* The COMMIT was sent and no answer came: the server knows what became of it. The session goes on
+ * in a new connection, if there is one. */
+static int look_again(struct restore *restore, const char *xid, struct err *err)
+{
+  for (int i = 0; i < LOOK_TRIES; i++) {
+    CLEANUP(err_clear) struct err ignored = ERR_INIT;
+    const char *status = NULL;
+    db_close(TAKE(restore->conn));
+    if (restore_connect(restore, &restore->conn, &ignored) == 0 &&
+        db_query_value(restore->conn, restore->arena, &status, &ignored,
+                       "SELECT pg_catalog.pg_xact_status($1::xid8)", xid, NULL) == 0 &&
+        status && strcmp(status, "committed") == 0) {
+      db_cancel_on_signal(restore->conn, true);
+      err_clear(err);
+      return 0;
+    }
+    if (status && strcmp(status, "aborted") == 0)
+      return -1;
+    clock_sleep_ms(LOOK_PAUSE_MS); /* also where it is still in progress */
+  }
+  const char *into = restore->options->into;
+  err_recode(err, ERR_CHANGED);
+  err_hint(err,
+           "When the server is back, type in %s: SELECT pg_xact_status('%s'); if it says aborted,"
+           " nothing was changed and you can restore again.",
+           into, xid);
+  return err_wrap(err, "it is not known whether %s was changed: the server does not answer", into);
+}
+
+/* The session runs without synchronous_commit; this flushes everything that it has written. */
 static int commit(struct restore *restore, struct err *err)
 {
-  const char *into = restore->options->into;
+  const char *xid = NULL;
+  if (db_exec(restore->conn, "SET LOCAL synchronous_commit = on", err) < 0 ||
+      db_query_value(restore->conn, restore->arena, &xid, err,
+                     "SELECT pg_catalog.pg_current_xact_id()::text", NULL) < 0)
+    return -1;
   if (db_exec(restore->conn, "COMMIT", err) == 0)
     return 0;
-  if (err->code != ERR_CONNECT)
-    return err_wrap(err, "nothing was changed in %s", into);
-  err_hint(err,
-           "Restore again when the server can be reached: should it say that the tables %s, then"
-           " all of it was committed and nothing is to be done.",
-           restore->options->data_only ? "hold rows" : "exist");
-  return err_wrap(err, "%s holds all of it or nothing, it is not known which: COMMIT", into);
+  return db_is_lost(restore->conn) ? look_again(restore, xid, err) : -1;
+}
+
+static int say_unchanged(const struct restore *restore, bool sequences, struct err *err)
+{
+  restore_explain_full(err);
+  backup_explain_lost("Nothing of it is left", "restore again", err);
+  return err_wrap(err, "nothing was changed in %s%s", restore->options->into,
+                  sequences ? ", but that sequences may have moved forwards" : "");
 }
 
 int restore_existing(struct restore *restore, struct err *err)
@@ -315,13 +361,12 @@ int restore_existing(struct restore *restore, struct err *err)
   if (restore_connect(restore, &restore->conn, err) < 0)
     return -1;
   db_cancel_on_signal(restore->conn, true);
-  if (fill(restore, err) < 0) { /* the end of the session takes all of it back */
-    restore_explain_full(err);
-    backup_explain_lost("Nothing of it is left", "restore again", err);
-    return err_wrap(err, "nothing was changed in %s", restore->options->into);
-  }
-  if (commit(restore, err) < 0)
-    return -1;
+  if (fill(restore, err) < 0) /* the end of the session takes all of it back */
+    return say_unchanged(restore, false, err);
+  if (set_sequences(restore, err) < 0 || commit(restore, err) < 0)
+    return err->code == ERR_CHANGED
+               ? -1
+               : say_unchanged(restore, restore->options->data_only && restore->values.len, err);
   if (restore->options->no_analyze)
     return 0;
   for (size_t i = 0; i < restore->tables.len; i++)
