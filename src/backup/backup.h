@@ -134,7 +134,7 @@ struct restore_options {
                struct err *err);
   void *check_context;
   bool scratch; /* that transaction is rolled back: the database stays marked as unfinished, and is
-                   the caller's to drop. What another scratch restore left is replaced. */
+                   the caller's to drop. */
   /* What the caller should say before anything is made, a line each; may be NULL. */
   void (*note)(void *context, const char *line);
   void *note_context;
@@ -179,13 +179,12 @@ struct verify_options {
 };
 /* HASH: every byte against the manifest. EXPAND: also every chunk expands and is whole COPY data,
  * row counts and digests of the tables' content agree, and each table is there or said to be left
- * out. RESTORE: also a real restore into the
- * scratch database belay_verify_<id> (dropped afterwards; one left by a killed verify is dropped
- * by the next verify that makes one, or the next backup): schema fingerprint, row counts and
- * content are read back and compared. Of a template backup HASH looks at its manifest and at its
- * database from outside; EXPAND copies that into the scratch database and compares the schema;
- * RESTORE reads each row of the copy, too. ERR_DAMAGED; ERR_REFUSED: a template backup of another
- * server. */
+ * out. RESTORE: also a real restore into a scratch database of its own, belay_verify_<new id>
+ * (dropped afterwards; one left by a killed verify is dropped by the next verify that makes one, or
+ * the next backup): schema fingerprint, row counts and content are read back and compared. Of a
+ * template backup HASH looks at its manifest and at its database from outside; EXPAND copies that
+ * into the scratch database and compares the schema; RESTORE reads each row of the copy, too.
+ * ERR_DAMAGED; ERR_REFUSED: a template backup of another server. */
 int backup_verify(struct arena *arena, const struct verify_options *options,
                   struct verify_report *ret, struct err *err);
 

@@ -3,16 +3,23 @@
 #include "backup/restore.h"
 
 #include "backup/session.h"
+#include "base/clock.h"
 #include "sql/quote.h"
 
 static const char mark_begin[] = "belay: restore of ", mark_end[] = " unfinished";
 enum { NAME_BYTES_MAX = 63, SPARE_CONNECTIONS = 2 };
 
-/* The limit, too: a finished copy of an unfinished database has its comment. */
+/* Only as long as it is made, or once its dropping has begun: a finished copy of an unfinished
+ * database has its comment. */
+static bool is_limited(int64_t connection_limit)
+{
+  return connection_limit >= 0 || connection_limit == CATALOG_DROP_INTERRUPTED;
+}
+
 static bool is_unfinished(const char *comment, int64_t connection_limit)
 {
   size_t len = comment ? strlen(comment) : 0, end = strlen(mark_end);
-  return connection_limit >= 0 && len > end &&
+  return is_limited(connection_limit) && len > end &&
          strncmp(comment, mark_begin, strlen(mark_begin)) == 0 &&
          strcmp(comment + len - end, mark_end) == 0;
 }
@@ -48,11 +55,10 @@ int restore_check_name(const struct restore *restore, struct db_conn *conn, stru
   if (db_rows(r) == 0)
     return 0;
   const char *comment = db_value(r, 0, 0);
-  bool fresh = !comment && db_int(r, 0, 2) == 0;
-  if (is_unfinished(comment, db_int(r, 0, 2)) || (restore->options->scratch && fresh)) {
-    bool replace = restore->options->replace_unfinished || restore->options->scratch;
-    if (!replace || db_int(r, 0, 1) > 0)
-      return refuse_unfinished(restore, fresh ? "just made" : comment, db_int(r, 0, 1), err);
+  int64_t connections = db_int(r, 0, 1), limit = db_int(r, 0, 2);
+  if (is_unfinished(comment, limit)) {
+    if (!restore->options->replace_unfinished || connections > 0)
+      return refuse_unfinished(restore, comment, connections, err);
     restore_forget_subscriptions(restore->options->target, into);
     /* without FORCE: should somebody have come in just now, he stays */
     if (db_execf(conn, err, "DROP DATABASE %s", sql_ident(restore->arena, into)) < 0)
@@ -61,7 +67,12 @@ int restore_check_name(const struct restore *restore, struct db_conn *conn, stru
   }
   err_set(err, ERR_REFUSED, "database %s exists; a restore never touches an existing database",
           into);
-  if (fresh)
+  if (limit == CATALOG_DROP_INTERRUPTED)
+    return err_hint(err,
+                    "Choose another name with --into. An interrupted DROP DATABASE left it, and"
+                    " nobody can connect to it; to finish that, type: DROP DATABASE %s;",
+                    sql_ident(restore->arena, into));
+  if (!comment && limit == 0)
     return err_hint(err,
                     "Choose another name with --into. If this is what a restore left that was"
                     " killed as soon as it had made it (it is closed and has no comment), type:"
@@ -82,8 +93,12 @@ static json_t *locale_of(const struct archive *archive)
 
 int restore_explain_create(const struct restore *restore, struct db_conn *conn, struct err *err)
 {
-  if (err_sqlstate_is(err, "42P04"))
-    err_recode(err, ERR_REFUSED);
+  /* the second: somebody was making it when the server looked */
+  if (err_sqlstate_is(err, "42P04") || err_sqlstate_is(err, "23505")) {
+    err_clear(err);
+    err_set(err, ERR_REFUSED, "it exists: somebody else has just made it");
+    err_hint(err, "Choose another name with --into.");
+  }
   if (err_sqlstate_is(err, "42501")) {
     err_recode(err, ERR_PREFLIGHT);
     err_hint(err,
@@ -132,6 +147,15 @@ int restore_create(struct restore *restore, struct db_conn *conn, struct err *er
   return 0;
 }
 
+/* Also one whose verify was killed before it marked it: as it was made, under a name of ours. */
+static bool is_scratch_left(const char *name, const char *comment, int64_t connection_limit)
+{
+  if (comment)
+    return is_unfinished(comment, connection_limit);
+  bool untouched = connection_limit == 0 || connection_limit == CATALOG_DROP_INTERRUPTED;
+  return untouched && clock_id_is_valid(name + strlen(RESTORE_SCRATCH_PREFIX));
+}
+
 void restore_sweep_scratch(const struct db_target *target, struct db_conn *conn)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
@@ -147,7 +171,7 @@ void restore_sweep_scratch(const struct db_target *target, struct db_conn *conn)
                RESTORE_SCRATCH_PREFIX, RESTORE_SCRATCH_OWNER, NULL) < 0)
     return;
   for (int i = 0; i < db_rows(r); i++) {
-    if (!is_unfinished(db_value(r, i, 1), db_int(r, i, 2)))
+    if (!is_scratch_left(db_value(r, i, 0), db_value(r, i, 1), db_int(r, i, 2)))
       continue;
     err_clear(&ignored);
     restore_forget_subscriptions(target, db_value(r, i, 0));

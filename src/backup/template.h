@@ -39,6 +39,7 @@ char *template_mark(struct arena *arena, const char *id); /* the comment */
  * killed between making and marking. */
 struct template_state {
   bool exists, accepts_connections;
+  bool dropping;       /* its DROP DATABASE was interrupted: the server copies it no more */
   const char *foreign; /* why it is not ours; NULL: it is */
 };
 /* Asked on any database of the server. ERR_REFUSED: another server. */
@@ -56,7 +57,7 @@ int template_lock(struct arena *arena, struct db_conn *conn, const struct templa
 /* CREATE DATABASE name TEMPLATE source, as files where the server has the choice. */
 int template_create(struct arena *arena, struct db_conn *conn, const char *name, const char *source,
                     const char *options, struct err *err);
-/* The note of a backup whose database is there, ours and closed. ERR_DAMAGED; ERR_REFUSED:
+/* The note of a backup whose database is there, ours, whole and closed. ERR_DAMAGED; ERR_REFUSED:
  * another server. */
 int template_find(struct arena *arena, struct place *place, const char *prefix,
                   struct db_conn *conn, struct template_note *ret, struct err *err);

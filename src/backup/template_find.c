@@ -32,6 +32,9 @@ int template_find(struct arena *arena, struct place *place, const char *prefix,
     return err_set(err, ERR_DAMAGED, "its database %s is not on the server", ret->name);
   if (state.foreign)
     return err_set(err, ERR_DAMAGED, "%s", state.foreign);
+  if (state.dropping)
+    return err_set(err, ERR_DAMAGED, "database %s is what an interrupted DROP DATABASE left",
+                   ret->name);
   if (state.accepts_connections)
     return err_set(err, ERR_DAMAGED,
                    "database %s accepts connections: somebody may have written to it", ret->name);

@@ -102,13 +102,15 @@ int template_look(struct arena *arena, struct db_conn *conn, const struct templa
   }
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(conn, &r, err,
-               "SELECT oid::text, pg_catalog.shobj_description(oid, 'pg_database'), datallowconn"
+               "SELECT oid::text, pg_catalog.shobj_description(oid, 'pg_database'), datallowconn,"
+               " datconnlimit"
                " FROM pg_catalog.pg_database WHERE datname = $1",
                note->name, NULL) < 0)
     return err_wrap(err, "looking for database %s", note->name);
   *ret = (struct template_state){.exists = db_rows(r) > 0};
   if (ret->exists) {
     ret->accepts_connections = db_bool(r, 0, 2);
+    ret->dropping = db_int(r, 0, 3) == CATALOG_DROP_INTERRUPTED;
     ret->foreign = why_foreign(arena, note, r);
   }
   return 0;

@@ -6,6 +6,7 @@
 #include "backup/session.h"
 #include "backup/template.h"
 #include "backup/workers.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "catalog/large_objects.h"
 #include "sql/quote.h"
@@ -14,7 +15,6 @@ struct verify {
   struct arena *arena;
   const struct verify_options *options;
   const struct archive *archive;
-  const char *id;
   bool is_template; /* what is restored is a scratch copy: without what belongs to the database */
   struct backup_tables tables;
   struct verify_report report;
@@ -450,7 +450,7 @@ static int check_in_scratch(struct verify *v, struct err *err)
       .target = v->options->target,
       .place = v->options->place,
       .prefix = v->archive->prefix,
-      .into = arena_printf(v->arena, RESTORE_SCRATCH_PREFIX "%s", v->id),
+      .into = arena_printf(v->arena, RESTORE_SCRATCH_PREFIX "%s", clock_new_id(v->arena)),
       .jobs = v->options->jobs,
       .no_analyze = true,
       .check = check_fingerprint,
@@ -518,11 +518,8 @@ int backup_verify(struct arena *arena, const struct verify_options *options,
   if (archive_open(arena, options->place, options->prefix, &archive, err) < 0 ||
       backup_read_info(arena, archive, &info, err) < 0)
     return -1;
-  struct verify v = {.arena = arena,
-                     .options = options,
-                     .archive = archive,
-                     .id = info.id,
-                     .is_template = info.template != NULL};
+  struct verify v = {
+      .arena = arena, .options = options, .archive = archive, .is_template = info.template != NULL};
   v.report = (struct verify_report){.level = options->level,
                                     .members = (int64_t)archive->entries.len,
                                     .tables = info.tables,

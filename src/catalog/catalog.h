@@ -290,6 +290,9 @@ int catalog_forget_subscriptions(struct db_conn *conn, struct err *err);
 /* Drops a database with whoever is connected to it; fine if there is none. conn: to another
  * database. */
 int catalog_drop_database(struct db_conn *conn, const char *name, struct err *err);
+/* datconnlimit of what an interrupted DROP DATABASE left (since 15.4 and its like): nobody gets in
+ * and nothing copies it, it can only be dropped. */
+enum { CATALOG_DROP_INTERRUPTED = -2 };
 /* "SET search_path TO 'a', 'b'": what ALTER DATABASE and ALTER ROLE need to store `value` as
  * pg_db_role_setting holds it. */
 char *catalog_set_clause(struct arena *arena, const char *name, const char *value);

@@ -250,10 +250,10 @@ replaced 'a killed server'
 # ---- a scratch database whose server went: the next backup drops it, also of another backup the next verify ----
 for next in backup "verify ${listed##* } --level restore"; do
   in_copy restore 4 server_killed "$BELAY" verify "$good" --level restore
-  says "hint: The scratch database belay_verify_$good is left \(dropping database [^ ]*: cannot connect to .* the next backup or verify --level restore drops it"
+  says "hint: The scratch database belay_verify_[0-9TZa-f-]+ is left \(dropping database [^ ]*: cannot connect to .* the next backup or verify --level restore drops it"
   start
   at_rest
-  holds "SELECT count(*) = 1 FROM pg_database WHERE datname = 'belay_verify_$good'" postgres
+  holds "SELECT count(*) = 1 FROM pg_database WHERE datname LIKE 'belay\\_verify\\_%'" postgres
   # shellcheck disable=SC2086 # words
   expect 0 "$BELAY" $next
   [ "$next" != backup ] || listed="$listed $(cat "$scratch/out")"

@@ -72,7 +72,7 @@ expect 0 "$BELAY" verify "$id" --level restore --json
 jq -e '.ok and .rows == 1001' <"$scratch/out" >/dev/null || fail "not every row was read"
 # what a killed verify leaves goes with the next one
 expect 137 env BELAY_TEST_KILL=template-restored "$BELAY" verify "$id"
-holds "SELECT count(*) = 1 FROM pg_database WHERE datname = 'belay_verify_$id'"
+holds "SELECT count(*) = 1 FROM pg_database WHERE datname LIKE 'belay\_verify\_%'"
 expect 0 "$BELAY" verify "$id"
 holds "SELECT count(*) = 0 FROM pg_database WHERE datname LIKE 'belay\_verify%'"
 
@@ -120,6 +120,13 @@ sql "ALTER DATABASE \"belay_template_$id\" ALLOW_CONNECTIONS false" postgres
 expect 0 "$BELAY" verify "$id" --level hash
 expect 12 "$BELAY" verify "$id"
 says 'fingerprint'
+# its DROP DATABASE was interrupted: the server refuses to copy it
+sql "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'belay_template_$id'" postgres
+expect 12 "$BELAY" verify "$id" --level hash
+says "database belay_template_$id is what an interrupted DROP DATABASE left"
+expect 0 "$BELAY" list
+says "$id .*damaged"
+sql "UPDATE pg_database SET datconnlimit = -1 WHERE datname = 'belay_template_$id'" postgres
 sql "COMMENT ON DATABASE \"belay_template_$id\" IS 'mine'" postgres
 for command in "verify $id" "restore $id --into other"; do
   # shellcheck disable=SC2086 # words

@@ -70,6 +70,51 @@ same test half
 expect 3 "$BELAY" restore latest --into half --yes
 says 'exists; a restore never touches'
 
+# its DROP DATABASE was interrupted: it can only be dropped
+interrupted() { psql -X -q -d postgres -c "UPDATE pg_database SET datconnlimit = -2 WHERE datname = '$1'"; }
+unfinished dropping
+interrupted dropping
+expect 3 "$BELAY" restore latest --into dropping
+says 'unfinished restore left'
+expect 0 "$BELAY" restore latest --into dropping --yes
+same test dropping
+interrupted dropping
+expect 3 "$BELAY" restore latest --into dropping --yes # not ours
+says '^hint: .*interrupted DROP DATABASE .*DROP DATABASE dropping;'
+psql -X -q -d postgres -c 'DROP DATABASE dropping'
+# somebody makes it at the same moment
+psql -X -q -v ON_ERROR_STOP=1 -d postgres <<'SQL' &
+CREATE TEMP TABLE raced AS SELECT * FROM pg_database WHERE datname = 'template0';
+UPDATE raced SET oid = 99999, datname = 'raced', datallowconn = false;
+BEGIN; INSERT INTO pg_database SELECT * FROM raced;
+DO $$BEGIN
+  FOR i IN 1 .. 1200 LOOP
+    EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ '^CREATE DATABASE .*raced');
+    PERFORM pg_sleep(0.05), pg_stat_clear_snapshot();
+  END LOOP;
+END$$;
+COMMIT;
+SQL
+racer=$!
+until psql -X -q -A -t -d postgres -c "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^DO .*raced'" | grep -q 1; do sleep 0.05; done
+expect 3 "$BELAY" restore latest --into raced
+says 'creating database raced: it exists: somebody else has just made it'
+wait "$racer"
+psql -X -q -d postgres -c "DELETE FROM pg_database WHERE datname = 'raced'"
+
+# ---- scratch databases: each verify has its own, and what killed ones left goes ----
+unfinished belay_verify_20260101T000000Z-0001
+interrupted belay_verify_20260101T000000Z-0001
+psql -X -q -d postgres -c 'CREATE DATABASE "belay_verify_20260101T000000Z-0002" CONNECTION LIMIT 0' \
+  -c 'CREATE DATABASE belay_verify_mine CONNECTION LIMIT 0'
+"$BELAY" verify latest --level restore >"$scratch/other" 2>&1 &
+other=$!
+expect 0 "$BELAY" verify latest --level restore
+wait "$other" || fail "two verifies at once: $(cat "$scratch/other")"
+expect 0 "$BELAY" verify latest --level restore
+holds "SELECT string_agg(datname, ' ') = 'belay_verify_mine' FROM pg_database WHERE datname LIKE 'belay%'"
+psql -X -q -d postgres -c 'DROP DATABASE belay_verify_mine'
+
 # ---- schema only, data only ----
 expect 0 "$BELAY" restore latest --into empty --schema-only
 same test empty -s
