@@ -140,7 +140,8 @@ struct restore_options {
   void *note_context;
 };
 struct restore_report {
-  int64_t tables, rows, duration_ms;
+  int64_t tables, rows; /* of a template: as the backup counted; else without large objects */
+  int64_t large_objects, duration_ms;
   struct strings
       missing_roles; /* owners or grantees that do not exist here; their statements were left out */
   struct strings subscriptions; /* were made, but disabled and not connected */

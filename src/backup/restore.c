@@ -318,8 +318,7 @@ int backup_restore(struct arena *arena, const struct restore_options *options,
       err_recode(err, ERR_UNEXPECTED);
     return err_wrap(err, "restore of %s into %s", info.id, options->into);
   }
-  *ret = (struct restore_report){.tables = (int64_t)restore.tables.len,
-                                 .missing_roles = restore.missing_roles,
+  *ret = (struct restore_report){.missing_roles = restore.missing_roles,
                                  .duration_ms = clock_monotonic_ms() - started_ms};
   for (size_t i = 0; i < restore.post_data.len; i++) {
     const struct restore_item *item = &restore.post_data.at[i];
@@ -328,8 +327,13 @@ int backup_restore(struct arena *arena, const struct restore_options *options,
         mark_is_for(mark, CATALOG_FOR_CREATE))
       vec_push(arena, &ret->subscriptions, mark->object);
   }
-  for (size_t i = 0; i < restore.tables.len && !options->schema_only; i++)
-    ret->rows += restore.tables.at[i].rows;
+  for (size_t i = 0; i < restore.tables.len; i++) {
+    const struct backup_table *t = &restore.tables.at[i];
+    ret->tables += !backup_is_large_objects(t);
+    ret->rows += options->schema_only || backup_is_large_objects(t) ? 0 : t->rows;
+  }
+  if (!options->schema_only)
+    ret->large_objects = restore_count_large_objects(&restore);
   if (info.template) {
     ret->tables = info.tables;
     ret->rows = info.rows;

@@ -7,6 +7,7 @@
  *   restore_jobs.c      rows, indexes, foreign keys: what can be done at once, in which order
  *   restore_load.c      the workers that do it
  *   restore_existing.c  into a database that is there, in one transaction
+ *   restore_large.c     its large objects
  *   restore_sequences.c positions of its sequences
  *   restore_analyze.c   planner statistics
  */
@@ -93,6 +94,10 @@ int restore_put_rows(const struct restore *restore, struct db_conn *conn,
 /* restore_existing.c: into a database that is there, all or nothing: options->data_only, or
  * options->tables. */
 int restore_existing(struct restore *restore, struct err *err);
+/* restore_large.c: in the transaction that has begun; where the lock table has no room for them:
+ * ERR_REFUSED. */
+int restore_add_large_objects(struct restore *restore, struct err *err);
+int64_t restore_count_large_objects(const struct restore *restore);
 /* restore_sequences.c: positions in a database that is in use. What is not there or cannot be set:
  * ERR_REFUSED. One that stands beyond the backup's is left there, with a note. */
 int restore_check_sequences(const struct restore *restore, struct err *err);

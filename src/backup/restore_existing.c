@@ -93,9 +93,12 @@ static char *identities(struct restore *restore)
   return arena_strdup(restore->arena, json);
 }
 
+/* With the partitions of those that are loaded through their root. */
 #define THESE_TABLES                                                                               \
   "(SELECT pg_catalog.to_regclass(name)::oid"                                                      \
-  " FROM pg_catalog.json_array_elements_text($1::json) AS name)"
+  " FROM pg_catalog.json_array_elements_text($1::json) AS name"                                    \
+  " UNION SELECT t.relid FROM pg_catalog.json_array_elements_text($1::json) AS name,"              \
+  " pg_catalog.pg_partition_tree(pg_catalog.to_regclass(name)) AS t)"
 
 /* Triggers that would change rows on their way in. As replica only those fire that were told to. */
 static int refuse_triggers(struct restore *restore, bool replica, struct err *err)
@@ -151,6 +154,31 @@ static int check_foreign_keys(struct restore *restore, struct err *err)
     if (db_rows(orphan))
       return err_set(err, ERR_REFUSED, "rows of the backup do not satisfy the foreign key %s here",
                      db_value(r, i, 0));
+  }
+  return 0;
+}
+
+/* What is deferrable is checked by triggers of the server, which do not fire either. It checks the
+ * same when it builds the index anew. */
+static int check_deferrable(struct restore *restore, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(restore->conn, &r, err,
+               "SELECT pg_catalog.format('%I on %s', k.conname, k.conrelid::pg_catalog.regclass),"
+               " k.conindid::pg_catalog.regclass FROM pg_catalog.pg_constraint k"
+               " JOIN pg_catalog.pg_class c ON c.oid = k.conindid AND c.relkind = 'i'"
+               " WHERE k.condeferrable AND k.contype IN ('p', 'u', 'x')"
+               " AND k.conrelid IN " THESE_TABLES,
+               identities(restore), NULL) < 0)
+    return err_wrap(err, "reading the deferrable constraints");
+  for (int i = 0; i < db_rows(r); i++) {
+    if (interrupt_check(err) == 0 &&
+        db_execf(restore->conn, err, "REINDEX INDEX %s", db_value(r, i, 1)) == 0)
+      continue;
+    if (err_sqlstate_is(err, "23"))
+      err_recode(err, ERR_REFUSED);
+    return err_wrap(err, "rows of the backup do not satisfy the constraint %s here",
+                    db_value(r, i, 0));
   }
   return 0;
 }
@@ -216,22 +244,6 @@ static int prepare_rows(struct restore *restore, bool *ret_replica, struct err *
   return db_exec(restore->conn, "SET LOCAL session_replication_role = replica", err);
 }
 
-/* Those of the backup must not exist, others may. */
-static int make_large_objects(struct restore *restore, struct err *err)
-{
-  struct err failed = ERR_INIT;
-  if (restore_run_within(restore, &restore->large_objects, "large objects", &failed) == 0)
-    return 0;
-  err_move(err, &failed);
-  if (!err_sqlstate_is(err, "23505"))
-    return -1;
-  const char *which = arena_strdup(restore->arena, err->detail);
-  err_clear(err);
-  err_set(err, ERR_REFUSED, "a large object of the backup exists in %s", restore->options->into);
-  err_detail(err, "%s", which ? which : "");
-  return err_hint(err, "Restore into a new database with --into NEWDB.");
-}
-
 /* ---- both ---- */
 
 struct parts_of_table {
@@ -282,9 +294,10 @@ static int fill(struct restore *restore, struct err *err)
     return -1;
   if (!data_only && restore_run_within(restore, &restore->pre_data, "pre-data", err) < 0)
     return -1;
-  if ((data_only && make_large_objects(restore, err) < 0) || load_rows(restore, err) < 0)
+  if ((data_only && restore_add_large_objects(restore, err) < 0) || load_rows(restore, err) < 0)
     return -1;
-  if (replica && db_exec(restore->conn, "SET LOCAL session_replication_role = DEFAULT", err) < 0)
+  if (replica && (db_exec(restore->conn, "SET LOCAL session_replication_role = DEFAULT", err) < 0 ||
+                  check_deferrable(restore, err) < 0))
     return -1;
   if (data_only && check_foreign_keys(restore, err) < 0)
     return -1;

@@ -50,6 +50,8 @@ static int check_options(const struct cli *cli, struct err *err)
                       " existing one");
   if (o->schema_only && o->data_only)
     return usage(err, "--schema-only and --data-only leave nothing to restore");
+  if (o->data_only && o->skip_extensions.len)
+    return usage(err, "--data-only makes no extensions: --skip-extension does not go with it");
   if (o->confirm && (o->schema_only || o->data_only))
     return usage(err, "--table with --confirm restores tables whole, without --schema-only or"
                       " --data-only");
@@ -117,12 +119,16 @@ static void report(const struct cli *cli, const struct backup_info *info, const 
     jw_key_string(&w, "database", into);
     jw_key_int(&w, "tables", r->tables);
     jw_key_count(&w, "rows", r->rows);
+    jw_key_int(&w, "large_objects", r->large_objects);
     jw_key_int(&w, "duration_ms", r->duration_ms);
     jw_end(&w);
     text_putc(&out, '\n');
   } else {
-    text_printf(&out, "restored %s into %s in %s\n", backup_amount(cli->arena, r->tables, r->rows),
-                into, clock_duration(cli->arena, r->duration_ms));
+    text_printf(&out, "restored %s", backup_amount(cli->arena, r->tables, r->rows));
+    if (r->large_objects)
+      text_printf(&out, ", %" PRId64 " large object%s", r->large_objects,
+                  r->large_objects == 1 ? "" : "s");
+    text_printf(&out, " into %s in %s\n", into, clock_duration(cli->arena, r->duration_ms));
   }
   cli_print(&out);
 }

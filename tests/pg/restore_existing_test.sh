@@ -47,6 +47,55 @@ says 'sequence public\.far cannot stand at 700'
 holds 'SELECT count(*) = 0 FROM item' b
 sql 'DROP DATABASE b' postgres
 
+# ---- constraints that a superuser's load does not check: deferrable ones, foreign keys of the database ----
+empty b
+sql "ALTER TABLE item ADD UNIQUE (parent_id) DEFERRABLE, ADD COLUMN one int DEFAULT 1;
+  ALTER TABLE item ADD CONSTRAINT apart EXCLUDE USING btree (no WITH =) DEFERRABLE INITIALLY DEFERRED" b
+rows 0 b
+sql 'TRUNCATE item, parent; ALTER TABLE item ADD CONSTRAINT alone UNIQUE (one) DEFERRABLE INITIALLY DEFERRED' b
+rows 3 b
+says 'nothing was changed in b: rows of the backup do not satisfy the constraint alone on public\.item here: .*could not create unique'
+says 'Key \(one\)=\(1\) is duplicated'
+holds 'SELECT count(*) = 0 FROM item' b
+sql 'ALTER TABLE item DROP CONSTRAINT alone, DROP CONSTRAINT apart,
+  ADD CONSTRAINT apart EXCLUDE USING btree (one WITH =) DEFERRABLE' b
+rows 3 b
+says 'do not satisfy the constraint apart on public\.item here'
+holds 'SELECT count(*) = 0 FROM item' b
+sql 'DROP DATABASE b' postgres
+expect 2 "$BELAY" restore "$backup" --into b --data-only --skip-extension pgcrypto
+says 'makes no extensions'
+
+# ---- large objects: a lock each only for what needs one, and never more than there is room for ----
+room=$(sql "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int")
+sql 'CREATE DATABASE many' postgres
+sql "CREATE TABLE t AS SELECT 1 AS a; SELECT count(lo_from_bytea(oid, '\x01')) FROM generate_series(100001, 100000 + 2 * $room) oid" \
+  many >/dev/null
+many="${DATABASE_URL/test/many}"
+expect 0 "$BELAY" backup -d "$many"
+expect 0 "$BELAY" restore latest -d "$many" --into many_copy --schema-only
+expect 0 "$BELAY" restore latest -d "$many" --into many_copy --data-only
+says "restored 1 table, 1 rows, $((2 * room)) large objects into many_copy"
+holds "SELECT count(*) = 2 * $room FROM pg_largeobject_metadata WHERE lomowner = current_user::regrole" many_copy
+sql 'DROP DATABASE many_copy' postgres
+sql 'CREATE ROLE another'
+for owned in "$room" $((room + 1)); do
+  sql "SELECT format('ALTER LARGE OBJECT %s OWNER TO another;', oid) FROM pg_largeobject_metadata
+    WHERE oid <= 100000 + $owned" many | split -l 1000 - "$scratch/owners-"
+  for part in "$scratch"/owners-*; do psql -X -q -1 -d many -f "$part"; done
+  expect 0 "$BELAY" backup -d "$many"
+  expect 0 "$BELAY" restore latest -d "$many" --into many_copy --schema-only
+  if [ "$owned" = "$room" ]; then
+    expect 0 "$BELAY" restore latest -d "$many" --into many_copy --data-only
+    holds "SELECT count(*) = $room FROM pg_largeobject_metadata WHERE lomowner = 'another'::regrole" many_copy
+  else
+    expect 3 "$BELAY" restore latest -d "$many" --into many_copy --data-only
+    says "nothing was changed in many_copy: .* of $owned large objects need a lock each .* has room for $room"
+    holds 'SELECT count(*) = 0 FROM pg_largeobject_metadata' many_copy
+  fi
+  sql 'DROP DATABASE many_copy' postgres
+done
+
 # ---- on disk: with a standby that never comes, whoever waits for the disk waits for it, too ----
 server() {
   sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" postgres
