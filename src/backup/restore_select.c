@@ -268,7 +268,13 @@ static void filter_post_data(struct selection *s)
       continue;
     const char *missing = missing_need(s, item);
     if (missing) {
-      note_schema(s, "%s is left out: it needs %s", title, missing);
+      if (s->restore->options->existing)
+        note_schema(s,
+                    "%s is left out: it needs %s, which is not restored with it. Where that is"
+                    " there, type: %s;",
+                    title, missing, item->sql);
+      else
+        note_schema(s, "%s is left out: it needs %s", title, missing);
       continue;
     }
     map_put(s->wanted, title, s);

@@ -166,6 +166,7 @@ expect 2 "$BELAY" restore latest --table app.child --confirm whole
 says 'the target is database test'
 expect 0 "$BELAY" restore latest --table app.child --confirm test
 says 'exists and is left as it is'
+says 'app.child.child_parent_id_fkey is left out: it needs .*Where that is there, type: ALTER TABLE .*child_parent_id_fkey FOREIGN KEY .*;'
 holds "SELECT count(*) = 50 FROM app.child"
 psql -X -q -c 'DROP TABLE app.child; CREATE TABLE app.clash (v int); CREATE INDEX child_v ON app.clash (v)'
 expect 1 "$BELAY" restore latest --table app.child --confirm test
