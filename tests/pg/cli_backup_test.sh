@@ -114,9 +114,11 @@ expect 0 "$BELAY" verify "$broken"
 sql "CREATE ROLE lowly LOGIN"
 DATABASE_URL=$(url lowly "$odd")
 expect 4 "$BELAY" restore latest --into never
+says 'lowly may not make objects of others: the backup names the owners belay'
+expect 4 "$BELAY" restore latest --into never --no-owner
 says 'permission denied to create database'
 says '^hint: .*ALTER ROLE lowly CREATEDB'
-expect 4 "$BELAY" restore latest --into never --json
+expect 4 "$BELAY" restore latest --into never --no-owner --json
 tail -1 "$scratch/err" >"$scratch/error"
 jq -e '.exit_code == 4 and (.hint | test("CREATEDB"))' <"$scratch/error" >/dev/null || fail "JSON without the hint"
 DATABASE_URL=$odd_url
