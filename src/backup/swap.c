@@ -171,13 +171,14 @@ int swap_dress(struct arena *arena, const struct db_target *target, const struct
   return rc;
 }
 
-/* Both renames or none. */
+/* Both renames or none, and what was done stays done, whatever the server's synchronous_commit. */
 static int rename_both(struct arena *arena, struct db_conn *conn, const struct swap *swap,
                        struct err *err)
 {
   const char *name = sql_ident(arena, swap->database);
   if (db_execf(conn, err,
-               "BEGIN; ALTER DATABASE %s RENAME TO %s; ALTER DATABASE %s RENAME TO %s;"
+               "BEGIN; SET LOCAL synchronous_commit = on;"
+               "ALTER DATABASE %s RENAME TO %s; ALTER DATABASE %s RENAME TO %s;"
                "ALTER DATABASE %s ALLOW_CONNECTIONS true",
                name, sql_ident(arena, swap->kept_as), sql_ident(arena, swap->candidate), name,
                name) == 0) {
