@@ -134,10 +134,12 @@ int catalog_drop_database(struct db_conn *conn, const char *name, struct err *er
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   const char *quoted = sql_ident(arena, name);
   struct err failed = ERR_INIT;
-  if (db_execf(conn, err,
-               "DO $$BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = %s AND"
-               " datistemplate) THEN ALTER DATABASE %s IS_TEMPLATE false; END IF; END$$",
-               sql_literal(arena, name), quoted) < 0)
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  /* a template cannot be dropped */
+  if (db_query(conn, &r, err,
+               "SELECT FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate", name,
+               NULL) < 0 ||
+      (db_rows(r) && db_execf(conn, err, "ALTER DATABASE %s IS_TEMPLATE false", quoted) < 0))
     return err_wrap(err, "dropping database %s", name);
   if (db_execf(conn, &failed, "DROP DATABASE IF EXISTS %s WITH (FORCE)", quoted) == 0)
     return 0;
