@@ -67,6 +67,21 @@ static void test_autovacuum(void **state)
   assert_string_equal(left, "0");
 }
 
+/* The server drops no template, also not with FORCE. */
+static void test_template(void **state)
+{
+  UNUSED(state);
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  struct err err = ERR_INIT;
+  CLEANUP(db_closep) struct db_conn *small = open_small(arena);
+  const char *left;
+  OK(db_exec(small, "CREATE DATABASE \"a Template\" IS_TEMPLATE true", &err));
+  OK(catalog_drop_database(small, "a Template", &err));
+  OK(db_query_value(small, arena, &left, &err,
+                    "SELECT count(*) FROM pg_database WHERE datname = 'a Template'", NULL));
+  assert_string_equal(left, "0");
+}
+
 /* Somebody else's stays, and the message is the server's. */
 static void test_not_ours(void **state)
 {
@@ -83,6 +98,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_autovacuum),
+      cmocka_unit_test(test_template),
       cmocka_unit_test(test_not_ours),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
