@@ -12,18 +12,17 @@ static void rule_json(struct jw *w, const struct lint_rule *rule)
 static void list_rules(bool json)
 {
   CLEANUP(text_clear) struct text out = TEXT_INIT;
-  for (size_t i = 0; !json && i < lint_rule_count; i++)
-    text_printf(&out, "%-36s %-8s %s\n", lint_rules[i].id,
-                lint_severity_name(lint_rules[i].severity), lint_rules[i].summary);
+  for (const struct lint_rule *r = lint_rule_next(NULL); !json && r; r = lint_rule_next(r))
+    text_printf(&out, "%-36s %-8s %s\n", r->id, lint_severity_name(r->severity), r->summary);
   if (json) {
     struct jw w = jw_begin(&out);
     jw_object(&w);
     jw_key_int(&w, "schema", 1);
     jw_key(&w, "rules");
     jw_array(&w);
-    for (size_t i = 0; i < lint_rule_count; i++) {
+    for (const struct lint_rule *r = lint_rule_next(NULL); r; r = lint_rule_next(r)) {
       jw_object(&w);
-      rule_json(&w, &lint_rules[i]);
+      rule_json(&w, r);
       jw_end(&w);
     }
     jw_end(&w);

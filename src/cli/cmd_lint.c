@@ -143,7 +143,10 @@ int cmd_lint(struct cli *cli, struct err *err)
   if (rc == 0)
     rc = read_catalog(cli, &env, &catalog, err);
   if (rc == 0)
-    rc = lint_scripts(cli->arena, &settings, scripts.at, scripts.len, catalog, &report, err);
+    rc = lint_scripts(
+        cli->arena, &settings,
+        &(struct lint_input){.scripts = scripts.at, .count = scripts.len, .catalog = catalog},
+        &report, err);
   if (rc == 0)
     rc = render(cli, &report, &scripts, err);
   run_env_close(&env);

@@ -1,18 +1,20 @@
 /* lint/check.h (private to lint/): what a check gets and how it reports.
  *
- * A check is one function a family (rules_<family>.c). It is called for every statement that was
- * understood, looks at lint->tree and calls lint_add for what it finds. Checks share nothing but
- * the facts.
+ * A family of rules is one file, rules_<family>.c: the table of its rules and the functions that
+ * find them. A function looks at lint->tree and lint->effects and calls lint_add for what it finds.
+ * Families share nothing but the facts.
  */
 #pragma once
 
+#include "lint/effects.h"
 #include "lint/facts.h"
 #include "lint/lint.h"
 
 struct lint {
   struct arena *arena;
   const struct lint_settings *settings;
-  const struct catalog *catalog; /* NULL: static depth */
+  const struct lint_input *input;
+  const struct catalog *catalog; /* the input's; NULL: static depth */
   struct lint_facts *facts;
   struct lint_report *report;
   VEC(size_t) owners; /* for each finding its statement, for suppression */
@@ -20,6 +22,7 @@ struct lint {
   const struct sql_script *script;
   const struct sql_statement *statement;
   const struct sql_tree *tree;
+  const struct lint_effects *effects; /* of the statement; never NULL */
   struct lint_moment now;
   bool one_transaction; /* the file runs as one transaction */
   bool in_block;        /* between BEGIN and COMMIT */
@@ -39,19 +42,23 @@ void lint_add(struct lint *lint, const char *rule, struct lint_at at, const char
 void lint_add_at(struct lint *lint, const char *rule, struct sql_place start, struct sql_place end,
                  const char *message);
 
-void lint_check_index(struct lint *lint);
-void lint_check_constraint(struct lint *lint);
-void lint_check_column(struct lint *lint);
-void lint_check_type(struct lint *lint);
-void lint_check_destructive(struct lint *lint);
-void lint_check_rename(struct lint *lint);
-void lint_check_maintenance(struct lint *lint);
-void lint_check_data(struct lint *lint);
-/* These two also see statements that were not understood (lint->tree is NULL). */
-void lint_check_transaction(struct lint *lint);
-void lint_check_meta(struct lint *lint);
-/* Once a script: transaction control that the file may not hold. */
-void lint_check_script(struct lint *lint);
+#define LOCK_AX "ACCESS EXCLUSIVE"
+#define LOCK_SRX "SHARE ROW EXCLUSIVE"
+#define LOCK_SUX "SHARE UPDATE EXCLUSIVE"
+
+/* rules_<family>.c holds one of these; rules.c lists them. */
+struct lint_family {
+  const struct lint_rule *rules;
+  size_t rule_count;
+  /* Each may be NULL. */
+  void (*script)(struct lint *lint);     /* once a script, before its first statement */
+  void (*every)(struct lint *lint);      /* each statement; lint->tree is NULL if not understood */
+  void (*statement)(struct lint *lint);  /* each statement that was understood */
+  void (*script_end)(struct lint *lint); /* once a script, behind its last statement */
+  void (*end)(struct lint *lint);        /* once, behind the last script */
+};
+extern const struct lint_family *const lint_families[];
+extern const size_t lint_family_count;
 
 /* suppress.c: marks findings of the current script, from index `first` on, and reports useless or
  * wrong ignores. */

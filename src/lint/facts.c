@@ -258,3 +258,40 @@ enum lint_volatility lint_facts_volatility(const struct lint_facts *f, struct sq
   const struct catalog_object *object = find_object(f, function, is_function);
   return object ? volatility_of(f, object) : lint_known_volatility(function);
 }
+
+/* ---- to be filled from the light catalog ---- */
+
+int lint_facts_major(const struct lint_facts *f)
+{
+  return f->catalog ? f->catalog->server_version / 10000 : 0;
+}
+
+struct lint_constraints lint_facts_referencing(struct lint_facts *f,
+                                               const struct lint_relation *table)
+{
+  UNUSED(f);
+  UNUSED(table);
+  return (struct lint_constraints){0};
+}
+
+struct lint_domain *lint_facts_domain(struct lint_facts *f, struct sql_name name)
+{
+  UNUSED(f);
+  UNUSED(name);
+  return NULL;
+}
+
+struct lint_relations lint_facts_domain_users(struct lint_facts *f, struct sql_name domain)
+{
+  UNUSED(f);
+  UNUSED(domain);
+  return (struct lint_relations){0};
+}
+
+struct lint_relations lint_facts_relations(struct lint_facts *f)
+{
+  struct lint_relations all = {0};
+  for (size_t i = 0; i < map_len(f->relations); i++)
+    vec_push(f->arena, &all, map_value_at(f->relations, i));
+  return all;
+}

@@ -22,28 +22,106 @@ struct lint_moment {
   size_t script, statement;
 };
 
+enum lint_relation_kind {
+  LINT_UNKNOWN_RELATION, /* only a statement names it */
+  LINT_TABLE,
+  LINT_PARTITIONED_TABLE,
+  LINT_FOREIGN_TABLE,
+  LINT_VIEW,
+  LINT_MATVIEW,
+  LINT_INDEX,
+  LINT_SEQUENCE,
+  LINT_COMPOSITE,
+};
+
+struct lint_column;
+struct lint_constraint;
+struct lint_trigger;
+VEC_TYPE(lint_columns, struct lint_column *);
+VEC_TYPE(lint_constraints, struct lint_constraint *);
+VEC_TYPE(lint_triggers, struct lint_trigger *);
+VEC_TYPE(lint_relations, struct lint_relation *);
+
 struct lint_relation {
-  const char *key;  /* unique; not the name */
-  const char *name; /* for messages, quoted where needed */
-  bool created;     /* by these scripts */
+  const char *key;    /* unique; not the name */
+  const char *name;   /* for messages, quoted where needed */
+  struct sql_name at; /* where it is: schema and name, unquoted */
+  enum lint_relation_kind kind;
+  bool complete; /* all of it is known: its columns, indexes, constraints, partitions ...; false:
+                    what the lists hold is what statements happened to say */
+  bool created;  /* by these scripts, at: */
+  struct lint_moment created_at;
+  bool dropped; /* by these scripts */
   const struct catalog_object
       *object;                        /* table, view, materialized view or index; NULL: not known */
   const struct catalog_object *table; /* object, or the table of an index; NULL: not known */
   bool altered;                       /* ALTER TABLE by these scripts, last at: */
   struct lint_moment altered_at;
+
+  char persistence;          /* 'p' permanent, 'u' unlogged, 't' temporary; 0: not known */
+  const char *access_method; /* NULL: the default, or not known */
+  const char *tablespace;    /* NULL: the default, or not known */
+  const char *owner;         /* NULL: not known */
+  double rows;               /* estimated; -1: not known */
+  int64_t bytes;             /* with its indexes; -1: not known */
+  bool row_security;
+  int policies;
+  struct lint_columns columns; /* also those dropped: column->dropped */
+  struct lint_constraints constraints;
+  struct lint_relations indexes;
+  struct lint_triggers triggers; /* without those that enforce foreign keys */
+  struct lint_relations readers; /* views and matviews whose query names it */
+
+  /* partitions and inheritance */
+  struct lint_relation *parent;   /* the partitioned table or index it is a part of; NULL: none */
+  struct lint_relations children; /* its partitions, or the children that inherit from it */
+  struct lint_relation *default_partition; /* NULL: none, or not known */
+  struct strings partition_key;            /* columns; "" for an expression */
+  const char *bound;                       /* "FOR VALUES FROM (0) TO (100)", "DEFAULT" */
+
+  /* of an index */
+  struct lint_relation *indexed; /* the table */
+  struct strings index_columns;  /* key columns in order; "" for an expression */
+  bool unique, primary, partial, index_valid;
+  const char *index_method;           /* "btree" */
+  struct lint_constraint *constraint; /* that it belongs to; NULL: none */
+
+  /* of a sequence */
+  struct lint_relation *owned_by; /* the table; NULL: none */
+  const char *owned_by_column;
+  const char *sequence_type; /* "integer", "bigint" */
 };
 
 struct lint_column {
-  bool created;                /* by these scripts */
+  const char *name;
+  bool created; /* by these scripts, at: */
+  struct lint_moment created_at;
+  bool dropped;
   const struct sql_type *type; /* NULL: not known */
+  const char *collation;       /* NULL: the default of the type, or not known */
   bool not_null;               /* known to be */
+  bool has_default;
+  enum sql_generated generated;
 };
 
 struct lint_constraint {
-  const char *not_null_column; /* CHECK (column IS NOT NULL) */
-  bool added;                  /* by these scripts, at: */
+  const char *name; /* as the server names it where none is written */
+  enum sql_constraint_kind kind;
+  struct lint_relation *relation;   /* the table; NULL: of a domain */
+  struct strings columns;           /* of the key, or that a CHECK names */
+  const char *definition;           /* "CHECK ((n > 0))"; NULL: not known */
+  struct lint_relation *index;      /* of UNIQUE, PRIMARY KEY, EXCLUDE */
+  struct lint_relation *referenced; /* FOREIGN KEY: the other table */
+  const char *not_null_column;      /* CHECK (column IS NOT NULL), NOT NULL of 18 */
+  bool added;                       /* by these scripts, at: */
   struct lint_moment added_at;
-  bool valid, dropped;
+  bool valid, dropped, enforced;
+};
+
+struct lint_trigger {
+  const char *name;
+  const char *function; /* NULL: not known */
+  bool constraint, dropped;
 };
 
 struct lint_enum {
@@ -57,6 +135,8 @@ VEC_TYPE(lint_enums, struct lint_enum *);
 enum lint_volatility { LINT_NOT_VOLATILE, LINT_VOLATILE, LINT_VOLATILITY_UNKNOWN };
 
 struct lint_facts *lint_facts_new(struct arena *arena, const struct catalog *catalog);
+/* Major of the server: the catalog's, else the target's, else 0. */
+int lint_facts_major(const struct lint_facts *facts);
 void lint_facts_learn(struct lint_facts *facts, struct lint_moment now,
                       const struct sql_tree *tree);
 
@@ -68,6 +148,20 @@ struct lint_constraint *lint_facts_constraint(struct lint_facts *facts,
                                               const char *constraint);
 struct lint_enum *lint_facts_enum(struct lint_facts *facts, struct sql_name name);
 struct lint_enums lint_facts_enums(struct lint_facts *facts); /* those with added values */
+/* What a new table refers to it by a foreign key, or a domain's columns: who is touched along. */
+struct lint_constraints lint_facts_referencing(struct lint_facts *facts,
+                                               const struct lint_relation *table);
+struct lint_domain {
+  struct sql_type base;
+  bool not_null;
+  struct lint_constraints constraints;
+  bool created;
+};
+struct lint_domain *lint_facts_domain(struct lint_facts *facts,
+                                      struct sql_name name); /* NULL: not known to be a domain */
+struct lint_relations lint_facts_domain_users(struct lint_facts *facts, struct sql_name domain);
+/* Every relation known, in the order in which they were met. */
+struct lint_relations lint_facts_relations(struct lint_facts *facts);
 bool lint_facts_schema_is_new(const struct lint_facts *facts, const char *schema);
 
 /* A valid CHECK (column IS NOT NULL) that the statement itself does not drop. */

@@ -10,6 +10,13 @@ const char *lint_severity_name(enum lint_severity severity)
   return severity_names[severity];
 }
 
+const char *lint_depth_name(enum lint_depth depth)
+{
+  static const char *const names[] = {
+      [LINT_STATIC] = "static", [LINT_CATALOG] = "catalog", [LINT_OBSERVED] = "observed"};
+  return names[depth];
+}
+
 bool lint_severity_parse(const char *name, enum lint_severity *ret)
 {
   for (size_t i = 0; i < COUNT_OF(severity_names); i++) {
@@ -147,19 +154,18 @@ void lint_add_at(struct lint *lint, const char *rule, struct sql_place start, st
 
 static void check_statement(struct lint *lint)
 {
-  lint_check_transaction(lint);
-  lint_check_meta(lint);
-  if (!lint->tree)
-    return;
-  lint_check_index(lint);
-  lint_check_constraint(lint);
-  lint_check_column(lint);
-  lint_check_type(lint);
-  lint_check_destructive(lint);
-  lint_check_rename(lint);
-  lint_check_maintenance(lint);
-  lint_check_data(lint);
-  lint_facts_learn(lint->facts, lint->now, lint->tree);
+  struct lint_effects effects;
+  lint_effects_of(lint->facts, lint->statement, &effects);
+  lint->effects = &effects;
+  for (size_t i = 0; i < lint_family_count; i++) {
+    const struct lint_family *family = lint_families[i];
+    if (family->every)
+      family->every(lint);
+    if (family->statement && lint->tree)
+      family->statement(lint);
+  }
+  if (lint->tree)
+    lint_facts_learn(lint->facts, lint->now, lint->tree);
 }
 
 /* By offset; findings of one place stay in the order in which they were added. */
@@ -175,6 +181,15 @@ static void sort_findings(struct lint *lint, size_t first)
   }
 }
 
+static void learn_script(struct lint *lint)
+{
+  for (size_t i = 0; i < lint->script->statements.len; i++) {
+    lint->now.statement = i;
+    if (lint->script->statements.at[i].tree)
+      lint_facts_learn(lint->facts, lint->now, lint->script->statements.at[i].tree);
+  }
+}
+
 static void check_script(struct lint *lint)
 {
   size_t first_finding = lint->report->findings.len;
@@ -184,13 +199,18 @@ static void check_script(struct lint *lint)
   bool refused = sql_script_shape(lint->script, &shape, &first, &last, &ignored) < 0;
   lint->one_transaction = refused || shape == SQL_SHAPE_TRANSACTION;
   lint->in_block = false;
-  lint_check_script(lint);
+  for (size_t i = 0; i < lint_family_count; i++)
+    if (lint_families[i]->script)
+      lint_families[i]->script(lint);
   for (size_t i = 0; i < lint->script->statements.len; i++) {
     lint->statement = &lint->script->statements.at[i];
     lint->tree = lint->statement->tree;
     lint->now.statement = i;
     check_statement(lint);
   }
+  for (size_t i = 0; i < lint_family_count; i++)
+    if (lint_families[i]->script_end)
+      lint_families[i]->script_end(lint);
   lint_suppress(lint, first_finding);
   sort_findings(lint, first_finding);
   lint->report->statements += (int)lint->script->statements.len;
@@ -209,8 +229,7 @@ static void count(struct lint_report *report)
 }
 
 int lint_scripts(struct arena *arena, const struct lint_settings *settings,
-                 struct sql_script *const *scripts, size_t script_count,
-                 const struct catalog *catalog, struct lint_report *ret_report, struct err *err)
+                 const struct lint_input *input, struct lint_report *ret_report, struct err *err)
 {
   for (size_t i = 0; i < settings->rules.len; i++) {
     const char *id = settings->rules.at[i].rule;
@@ -224,15 +243,22 @@ int lint_scripts(struct arena *arena, const struct lint_settings *settings,
   struct lint_report report = {0};
   struct lint lint = {.arena = arena,
                       .settings = settings,
-                      .catalog = catalog,
-                      .facts = lint_facts_new(arena, catalog),
+                      .input = input,
+                      .catalog = input->catalog,
+                      .facts = lint_facts_new(arena, input->catalog),
                       .report = &report};
-  for (size_t i = 0; i < script_count; i++) {
-    lint.script = scripts[i];
+  for (size_t i = 0; i < input->count; i++) {
+    lint.script = input->scripts[i];
     lint.now.script = i;
-    check_script(&lint);
+    if (i < input->known)
+      learn_script(&lint);
+    else
+      check_script(&lint);
   }
-  report.files = (int)script_count;
+  for (size_t i = 0; i < lint_family_count; i++)
+    if (lint_families[i]->end)
+      lint_families[i]->end(&lint);
+  report.files = (int)(input->count - input->known);
   count(&report);
   *ret_report = report;
   return 0;

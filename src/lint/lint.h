@@ -1,13 +1,15 @@
 /* lint/lint.h: dangerous operations in migration files, found before anything is touched.
  *
  *   struct lint_report report;
- *   lint_scripts(arena, &settings, scripts, count, catalog_or_NULL, &report, err);
+ *   struct lint_input input = {.scripts = scripts, .count = count, .catalog = catalog_or_NULL};
+ *   lint_scripts(arena, &settings, &input, &report, err);
  *   if (lint_fails(&settings, &report)) ... exit 3
  *
- * One table (lint_rules) holds id, default severity, summary, hazard, lock and safe way of each
- * rule; the checks are in rules_<family>.c; a rule's page is policies/rules/<id>.md, shown by
- * `belay explain`. Checks see statements through sql/tree.h and what is known of tables through
- * lint/facts.h; they never see a connection.
+ * One table a family (rules_<family>.c) holds id, default severity, summary, hazard, lock and safe
+ * way of each rule beside the functions that find it; a rule's page is policies/rules/<id>.md,
+ * shown by `belay explain`. Checks see statements through sql/tree.h, what a statement does to the
+ * server through lint/effects.h and what is known of tables through lint/facts.h; they never see a
+ * connection.
  *
  * Suppression: a comment `-- belay:ignore RULE[, RULE] reason` before or inside the statement, or
  * behind it on its last line; `-- belay:ignore-file RULE reason` for the file. Unknown rules,
@@ -24,7 +26,11 @@ const char *lint_severity_name(enum lint_severity severity); /* "error" */
 bool lint_severity_parse(const char *name,
                          enum lint_severity *ret); /* "off", "info", "warning", "error" */
 
-enum lint_depth { LINT_STATIC, LINT_CATALOG };
+enum lint_depth { LINT_STATIC, LINT_CATALOG, LINT_OBSERVED };
+const char *lint_depth_name(enum lint_depth depth); /* "static" */
+
+/* What a rule has to know to find anything at all. */
+enum lint_needs { LINT_NEEDS_NOTHING, LINT_NEEDS_CATALOG, LINT_NEEDS_OBSERVATION };
 
 struct lint_rule {
   const char *id;              /* "drop-column" */
@@ -33,9 +39,11 @@ struct lint_rule {
   const char *hazard;          /* what happens on the server */
   const char *lock;            /* "ACCESS EXCLUSIVE", ... or NULL */
   const char *safe;            /* the safe way, one or two sentences */
+  enum lint_needs needs;
+  int since, until; /* majors of the server it is about; 0: all of 13 to 18 */
 };
-extern const struct lint_rule lint_rules[];
-extern const size_t lint_rule_count;
+/* All rules, by family: of NULL the first; NULL after the last. */
+const struct lint_rule *lint_rule_next(const struct lint_rule *rule);
 const struct lint_rule *lint_rule_find(const char *id);
 /* Nearest rule id for "did you mean", NULL if nothing is near. */
 const char *lint_rule_suggest(const char *id);
@@ -76,10 +84,26 @@ struct lint_report {
   int errors, warnings, infos, suppressed; /* suppressed ones are not in the other three */
 };
 
-/* Scripts in the order in which they will run; tables created by an earlier one (or earlier in the
- * same) are new, and nobody waits for locks on them. catalog: the database's schema before the
- * first script, or NULL (static depth). */
+/* How the tool that applies the files sends one. */
+enum lint_runner {
+  LINT_RUNS_TRANSACTION, /* in one transaction, unless a statement in it cannot: belay itself */
+  LINT_RUNS_QUERY,       /* as one multi-statement query, an implicit transaction: Prisma, ... */
+  LINT_RUNS_STATEMENTS,  /* statement by statement, each its own transaction: psql, ... */
+};
+
+struct lint_input {
+  struct sql_script *const *scripts; /* in the order in which they run */
+  size_t count;
+  size_t known; /* the first so many have been applied already: only what they make is learnt, and
+                   they get no findings. 0 with a catalog, which knows it already */
+  const struct catalog *catalog; /* the schema before the first script; NULL: static depth */
+  int target_major;              /* of the server they are for; 0: not known. A catalog's wins */
+  enum lint_runner runner;
+};
+
+/* A table made by the same script is new: nobody waits for a lock on it. One made by an earlier
+ * script is new if a catalog says that the database does not have it yet; without a catalog it
+ * counts as being in use. */
 int lint_scripts(struct arena *arena, const struct lint_settings *settings,
-                 struct sql_script *const *scripts, size_t count, const struct catalog *catalog,
-                 struct lint_report *ret_report, struct err *err);
+                 const struct lint_input *input, struct lint_report *ret_report, struct err *err);
 bool lint_fails(const struct lint_settings *settings, const struct lint_report *report);

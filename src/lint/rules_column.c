@@ -1,5 +1,63 @@
 #include "lint/check.h"
 
+#define ADD_SLOWLY                                                                                 \
+  "Add the column nullable and without the default, set the default, fill old rows in batches."
+
+static const struct lint_rule rules[] = {
+    {.id = "add-column-required",
+     .severity = LINT_ERROR,
+     .summary = "a NOT NULL column is added without a value for old rows",
+     .hazard = "It fails as soon as the table holds one row.",
+     .lock = LOCK_AX,
+     .safe = "Give it a constant default, or add it nullable, fill it, and set NOT NULL later."},
+    {.id = "add-column-volatile-default",
+     .severity = LINT_ERROR,
+     .summary = "a column is added with a default that differs row by row",
+     .hazard = "The table and all its indexes are written anew while nobody can read or write it.",
+     .lock = LOCK_AX,
+     .safe = ADD_SLOWLY},
+    {.id = "add-column-serial",
+     .severity = LINT_ERROR,
+     .summary = "a serial column is added",
+     .hazard = "The table and all its indexes are written anew while nobody can read or write it.",
+     .lock = LOCK_AX,
+     .safe = ADD_SLOWLY},
+    {.id = "add-column-identity",
+     .severity = LINT_ERROR,
+     .summary = "an identity column is added",
+     .hazard = "The table and all its indexes are written anew while nobody can read or write it.",
+     .lock = LOCK_AX,
+     .safe = ADD_SLOWLY},
+    {.id = "add-column-generated-stored",
+     .severity = LINT_ERROR,
+     .summary = "a stored generated column is added",
+     .hazard = "The table and all its indexes are written anew while nobody can read or write it.",
+     .lock = LOCK_AX,
+     .safe = "Add a plain column, keep it filled with a trigger, and fill old rows in batches."},
+    {.id = "add-column-unique",
+     .severity = LINT_WARNING,
+     .summary = "a UNIQUE or PRIMARY KEY column is added",
+     .hazard = "Nobody can read or write the table while the index is built.",
+     .lock = LOCK_AX,
+     .safe =
+         "Add the column, build a unique index CONCURRENTLY, then add the constraint USING INDEX."},
+    {.id = "add-column-check",
+     .severity = LINT_WARNING,
+     .summary = "a column is added with a CHECK",
+     .hazard = "Nobody can read or write the table while every row is checked, even if the new "
+               "column is NULL everywhere.",
+     .lock = LOCK_AX,
+     .safe = "Add the column, then the CHECK NOT VALID, then VALIDATE CONSTRAINT in another "
+             "transaction."},
+    {.id = "add-column-foreign-key",
+     .severity = LINT_WARNING,
+     .summary = "a column is added with a foreign key",
+     .hazard = "Both tables are locked, and with a default every row is looked up.",
+     .lock = LOCK_AX ", and " LOCK_SRX " on the other table",
+     .safe = "Add the column, then the foreign key NOT VALID, then VALIDATE CONSTRAINT in another "
+             "transaction."},
+};
+
 /* The first function of a default that makes the server write every row: volatile, or not known
  * not to be. */
 static const char *rewriting_function(struct lint *lint, const struct sql_expression *value,
@@ -100,7 +158,7 @@ static bool exists_already(struct lint *lint, const struct lint_relation *table,
   return lint_facts_column(lint->facts, table, action->name)->type != NULL;
 }
 
-void lint_check_column(struct lint *lint)
+static void check(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
   if (tree->kind != SQL_ALTER_TABLE)
@@ -116,3 +174,5 @@ void lint_check_column(struct lint *lint)
       check_inline_constraint(lint, action->column, &action->column->constraints.at[c], at);
   }
 }
+
+const struct lint_family lint_family_column = {rules, COUNT_OF(rules), .statement = check};

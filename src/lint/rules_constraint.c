@@ -1,5 +1,62 @@
 #include "lint/check.h"
 
+static const struct lint_rule rules[] = {
+    {.id = "not-null-scan",
+     .severity = LINT_WARNING,
+     .summary = "SET NOT NULL reads the whole table",
+     .hazard = "Nobody can read or write the table while every row is checked.",
+     .lock = LOCK_AX,
+     .safe = "Add CHECK (column IS NOT NULL) NOT VALID, VALIDATE it in another transaction, then "
+             "SET NOT NULL and drop the check."},
+    {.id = "drop-not-null",
+     .severity = LINT_INFO,
+     .summary = "a column may be NULL from now on",
+     .hazard = "Code that reads the column may meet NULL where it never did.",
+     .lock = LOCK_AX,
+     .safe = "Make sure that every reader copes with NULL before this is deployed."},
+    {.id = "check-not-valid",
+     .severity = LINT_WARNING,
+     .summary = "a CHECK constraint is added and checked at once",
+     .hazard = "Nobody can read or write the table while every row is checked.",
+     .lock = LOCK_AX,
+     .safe = "Add it NOT VALID, then VALIDATE CONSTRAINT in another transaction."},
+    {.id = "foreign-key-not-valid",
+     .severity = LINT_WARNING,
+     .summary = "a foreign key is added and checked at once",
+     .hazard = "Writes to both tables wait while every row is looked up.",
+     .lock = LOCK_SRX " on both tables",
+     .safe = "Add it NOT VALID, then VALIDATE CONSTRAINT in another transaction."},
+    {.id = "unique-constraint-builds-index",
+     .severity = LINT_WARNING,
+     .summary = "a UNIQUE constraint builds its index under the lock",
+     .hazard = "Nobody can read or write the table while the index is built.",
+     .lock = LOCK_AX,
+     .safe = "Build a unique index CONCURRENTLY, then ADD CONSTRAINT ... UNIQUE USING INDEX."},
+    {.id = "primary-key-builds-index",
+     .severity = LINT_WARNING,
+     .summary = "a primary key builds its index under the lock",
+     .hazard = "Nobody can read or write the table while the index is built and the columns are "
+               "checked for NULL.",
+     .lock = LOCK_AX,
+     .safe = "Build a unique index CONCURRENTLY on NOT NULL columns, then ADD PRIMARY KEY USING "
+             "INDEX."},
+    {.id = "exclusion-constraint",
+     .severity = LINT_WARNING,
+     .summary = "an exclusion constraint builds its index under the lock",
+     .hazard =
+         "Nobody can read or write the table while the index is built and every row is compared.",
+     .lock = LOCK_AX,
+     .safe =
+         "There is no online way: do it in a quiet hour with a lock_timeout, or on a new table."},
+    {.id = "constraint-validate-same-transaction",
+     .severity = LINT_WARNING,
+     .summary = "a constraint is validated in the transaction that added it",
+     .hazard =
+         "The strong lock of the ADD is held through the whole check: NOT VALID gains nothing.",
+     .lock = LOCK_AX,
+     .safe = "VALIDATE CONSTRAINT in a later file."},
+};
+
 static const char *constraint_name(struct lint *lint, const struct sql_constraint *constraint)
 {
   return constraint->name ? arena_printf(lint->arena, " %s", constraint->name) : "";
@@ -70,7 +127,7 @@ static void check_set_not_null(struct lint *lint, const struct sql_action *actio
            action->name, at.relation->name);
 }
 
-void lint_check_constraint(struct lint *lint)
+static void check(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
   if (tree->kind != SQL_ALTER_TABLE)
@@ -92,3 +149,5 @@ void lint_check_constraint(struct lint *lint)
                table->name);
   }
 }
+
+const struct lint_family lint_family_constraint = {rules, COUNT_OF(rules), .statement = check};

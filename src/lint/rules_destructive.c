@@ -1,5 +1,65 @@
 #include "lint/check.h"
 
+static const struct lint_rule rules[] = {
+    {.id = "drop-table",
+     .severity = LINT_ERROR,
+     .summary = "a table is dropped",
+     .hazard = "Its rows, indexes, triggers and privileges are gone at commit.",
+     .lock = LOCK_AX,
+     .safe = "Stop using the table first, rename it aside for a while, and drop it once a backup "
+             "is proven."},
+    {.id = "drop-column",
+     .severity = LINT_ERROR,
+     .summary = "a column is dropped",
+     .hazard = "The column's values are gone at commit, with its indexes and constraints; a "
+               "running application that reads it fails.",
+     .lock = LOCK_AX,
+     .safe = "Deploy an application that no longer uses the column, then drop it with a backup of "
+             "its values."},
+    {.id = "drop-schema",
+     .severity = LINT_ERROR,
+     .summary = "a schema is dropped",
+     .hazard = "With CASCADE everything in it is gone at commit.",
+     .lock = LOCK_AX,
+     .safe = "Drop or move the objects one by one, then the empty schema without CASCADE."},
+    {.id = "drop-database",
+     .severity = LINT_ERROR,
+     .summary = "a database is dropped",
+     .hazard = "Every table in it is gone; this cannot be rolled back.",
+     .safe = "Never drop a database from a migration."},
+    {.id = "drop-cascade",
+     .severity = LINT_ERROR,
+     .summary = "CASCADE drops objects that the file does not name",
+     .hazard =
+         "Views, constraints, functions and defaults that depend on the object vanish with it.",
+     .lock = LOCK_AX,
+     .safe = "Drop each dependent object by name, without CASCADE."},
+    {.id = "drop-type-cascade",
+     .severity = LINT_ERROR,
+     .summary = "a type or domain is dropped with CASCADE",
+     .hazard = "Every column of that type is dropped, with its values.",
+     .lock = LOCK_AX,
+     .safe = "Convert the columns to another type first, then drop the type without CASCADE."},
+    {.id = "drop-owned",
+     .severity = LINT_ERROR,
+     .summary = "everything that a role owns is dropped",
+     .hazard = "All tables, schemas and functions of the role in this database are gone.",
+     .lock = LOCK_AX,
+     .safe = "Use REASSIGN OWNED to hand the objects to another role."},
+    {.id = "truncate",
+     .severity = LINT_ERROR,
+     .summary = "a table is emptied",
+     .hazard = "All rows are gone at commit; TRUNCATE fires no row triggers and readers wait.",
+     .lock = LOCK_AX,
+     .safe = "Delete in batches, or take a backup of the table first."},
+    {.id = "truncate-cascade",
+     .severity = LINT_ERROR,
+     .summary = "TRUNCATE reaches tables that the file does not name",
+     .hazard = "Every table with a foreign key to it is emptied too.",
+     .lock = LOCK_AX,
+     .safe = "Name every table that is to be emptied, without CASCADE."},
+};
+
 static void check_drop_tables(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
@@ -64,7 +124,7 @@ static void check_truncate(struct lint *lint)
   }
 }
 
-void lint_check_destructive(struct lint *lint)
+static void check(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
   switch (tree->kind) {
@@ -88,3 +148,5 @@ void lint_check_destructive(struct lint *lint)
     break;
   }
 }
+
+const struct lint_family lint_family_destructive = {rules, COUNT_OF(rules), .statement = check};

@@ -1,5 +1,29 @@
 #include "lint/check.h"
 
+static const struct lint_rule rules[] = {
+    {.id = "index-create-not-concurrent",
+     .severity = LINT_WARNING,
+     .summary = "an index is built without CONCURRENTLY",
+     .hazard = "Writes to the table wait until the whole table is read.",
+     .lock = "SHARE",
+     .safe = "Use CREATE INDEX CONCURRENTLY in a file of its own, and check afterwards that the "
+             "index is valid."},
+    {.id = "index-drop-not-concurrent",
+     .severity = LINT_WARNING,
+     .summary = "an index is dropped without CONCURRENTLY",
+     .hazard = "Reads and writes of the table wait for the lock, which itself waits for every "
+               "running query.",
+     .lock = LOCK_AX,
+     .safe = "Use DROP INDEX CONCURRENTLY in a file of its own."},
+    {.id = "reindex-not-concurrent",
+     .severity = LINT_WARNING,
+     .summary = "REINDEX without CONCURRENTLY",
+     .hazard =
+         "Writes wait until the index is built again, and queries that would use it wait too.",
+     .lock = "SHARE, and " LOCK_AX " on the index",
+     .safe = "Use REINDEX ... CONCURRENTLY in a file of its own."},
+};
+
 static void check_create(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
@@ -54,7 +78,7 @@ static void check_reindex(struct lint *lint)
   lint_add(lint, "reindex-not-concurrent", at, "REINDEX of %s without CONCURRENTLY", what);
 }
 
-void lint_check_index(struct lint *lint)
+static void check(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
   if (tree->kind == SQL_CREATE_INDEX)
@@ -64,3 +88,5 @@ void lint_check_index(struct lint *lint)
   else if (tree->kind == SQL_REINDEX)
     check_reindex(lint);
 }
+
+const struct lint_family lint_family_index = {rules, COUNT_OF(rules), .statement = check};

@@ -1,5 +1,47 @@
 #include "lint/check.h"
 
+static const struct lint_rule rules[] = {
+    {.id = "vacuum-full",
+     .severity = LINT_ERROR,
+     .summary = "VACUUM FULL writes the table anew",
+     .hazard = "Nobody can read or write the table while it is copied; twice the space is needed.",
+     .lock = LOCK_AX,
+     .safe = "Use plain VACUUM, or pg_repack."},
+    {.id = "cluster",
+     .severity = LINT_ERROR,
+     .summary = "CLUSTER writes the table anew",
+     .hazard = "Nobody can read or write the table while it is copied in index order.",
+     .lock = LOCK_AX,
+     .safe = "Use pg_repack."},
+    {.id = "lock-table",
+     .severity = LINT_WARNING,
+     .summary = "a table is locked by name",
+     .hazard = "Everything that conflicts waits until the transaction ends.",
+     .lock = "as written",
+     .safe = "Leave it out: each statement takes the lock that it needs."},
+    {.id = "disable-trigger",
+     .severity = LINT_WARNING,
+     .summary = "triggers are switched off",
+     .hazard = "Rows written meanwhile escape checks, audit and foreign keys (ALL), and nothing "
+               "checks them later.",
+     .lock = LOCK_SRX,
+     .safe = "Leave triggers on, or switch off one user trigger by name and on again in the same "
+             "transaction."},
+    {.id = "matview-refresh-not-concurrent",
+     .severity = LINT_WARNING,
+     .summary = "a materialized view is refreshed without CONCURRENTLY",
+     .hazard = "Readers of the view wait until its query is done.",
+     .lock = LOCK_AX,
+     .safe = "Make a unique index on the view and use REFRESH MATERIALIZED VIEW CONCURRENTLY."},
+    {.id = "set-logged-unlogged",
+     .severity = LINT_WARNING,
+     .summary = "a table changes between LOGGED and UNLOGGED",
+     .hazard =
+         "The table and all its indexes are written anew; an unlogged table is emptied by a crash.",
+     .lock = LOCK_AX,
+     .safe = "Decide when the table is made."},
+};
+
 static void check_vacuum(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
@@ -65,41 +107,6 @@ static void check_logged(struct lint *lint, const struct sql_action *action, str
            at.relation->name, action->kind == SQL_SET_LOGGED ? "LOGGED" : "UNLOGGED");
 }
 
-/* Whether the catalog knows a default partition, whose rows are read too. */
-static const struct catalog_object *default_partition(const struct lint *lint,
-                                                      const struct lint_relation *parent)
-{
-  for (size_t i = 0; lint->catalog && parent->object && i < lint->catalog->object_count; i++) {
-    const struct catalog_object *object = lint->catalog->objects[i];
-    if (object->kind == CATALOG_TABLE &&
-        catalog_is(object, "partition_of", parent->object->identity) &&
-        catalog_is(object, "partition_bound", "DEFAULT"))
-      return object;
-  }
-  return NULL;
-}
-
-static void check_attach(struct lint *lint, const struct sql_action *action, struct lint_at at)
-{
-  const struct lint_relation *parent = at.relation;
-  const struct lint_relation *partition = lint_facts_relation(lint->facts, action->partition);
-  const struct catalog_object *rest = default_partition(lint, parent);
-  at.eases = true;
-  if (!lint_is_new(partition)) {
-    at.relation = partition;
-    lint_add(lint, "partition-attach-scan", at,
-             "%s is attached to %s: its rows are read%s%s, unless a valid CHECK proves the bounds",
-             partition->name, parent->name, rest ? ", and those of " : "",
-             rest ? rest->identity : "");
-  } else if (rest) {
-    at.eases = rest->row_estimate >= 0;
-    lint_add(lint, "partition-attach-scan", at,
-             "attaching %s to %s reads the default partition %s, unless a valid CHECK on that "
-             "excludes the bounds",
-             partition->name, parent->name, rest->identity);
-  }
-}
-
 static void check_actions(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
@@ -109,19 +116,13 @@ static void check_actions(struct lint *lint)
     struct lint_at at = {.range = action->range, .relation = table};
     if (action->kind == SQL_SET_LOGGED || action->kind == SQL_SET_UNLOGGED)
       check_logged(lint, action, at);
-    else if (action->kind == SQL_ATTACH_PARTITION && tree->object == SQL_OBJECT_TABLE)
-      check_attach(lint, action, at);
-    else if (action->kind == SQL_DETACH_PARTITION && !action->concurrently && !action->finalize)
-      lint_add(lint, "partition-detach-not-concurrent", at,
-               "partition %s is detached from %s without CONCURRENTLY",
-               lint_facts_relation(lint->facts, action->partition)->name, table->name);
     else if (action->kind == SQL_DISABLE_TRIGGER)
       lint_add(lint, "disable-trigger", at, "trigger %s of %s is switched off",
                action->name ? action->name : "ALL", table->name);
   }
 }
 
-void lint_check_maintenance(struct lint *lint)
+static void check(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
   switch (tree->kind) {
@@ -149,3 +150,5 @@ void lint_check_maintenance(struct lint *lint)
     break;
   }
 }
+
+const struct lint_family lint_family_maintenance = {rules, COUNT_OF(rules), .statement = check};

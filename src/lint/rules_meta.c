@@ -1,5 +1,35 @@
 #include "lint/check.h"
 
+static const struct lint_rule rules[] = {
+    {.id = "execute-opaque",
+     .severity = LINT_WARNING,
+     .summary = "code runs that cannot be read here",
+     .hazard = "What a DO block, CALL, EXECUTE or function does is decided on the server; no other "
+               "rule has looked at it.",
+     .safe = "Write plain statements; or let belay prove the migration on a shadow database."},
+    {.id = "not-analysed",
+     .severity = LINT_WARNING,
+     .summary = "a statement was not understood",
+     .hazard = "No rule has looked at it: it may be wrong, or newer than the parser.",
+     .safe = "Check the statement by hand; let belay prove it on a shadow database."},
+    {.id = "suppression-unknown",
+     .severity = LINT_ERROR,
+     .summary = "an ignore names a rule that does not exist",
+     .hazard = "The finding that it should silence is not silenced, or another one is.",
+     .safe = "Correct the name; belay explain lists the rules."},
+    {.id = "suppression-unused",
+     .severity = LINT_WARNING,
+     .summary = "an ignore silences nothing",
+     .hazard = "It would silence the next real finding without anybody noticing.",
+     .safe = "Remove it."},
+    {.id = "suppression-no-reason",
+     .severity = LINT_ERROR,
+     .summary = "an ignore gives no reason",
+     .hazard = "Nobody can tell later whether it still holds.",
+     .safe = "Write the reason behind the rule: -- belay:ignore drop-table replaced by orders_v2 "
+             "in March."},
+};
+
 static void check_parsed(struct lint *lint)
 {
   const struct sql_statement *st = lint->statement;
@@ -64,9 +94,11 @@ static void check_opaque(struct lint *lint)
   }
 }
 
-void lint_check_meta(struct lint *lint)
+static void check(struct lint *lint)
 {
   check_parsed(lint);
   if (lint->tree)
     check_opaque(lint);
 }
+
+const struct lint_family lint_family_meta = {rules, COUNT_OF(rules), .every = check};

@@ -1,5 +1,32 @@
 #include "lint/check.h"
 
+static const struct lint_rule rules[] = {
+    {.id = "rename-column",
+     .severity = LINT_WARNING,
+     .summary = "a column is renamed",
+     .hazard = "A running application that uses the old name fails at once.",
+     .lock = LOCK_AX,
+     .safe = "Add a column with the new name, write both for one release, then drop the old one."},
+    {.id = "rename-table",
+     .severity = LINT_WARNING,
+     .summary = "a table or view is renamed",
+     .hazard = "A running application that uses the old name fails at once.",
+     .lock = LOCK_AX,
+     .safe = "Leave a view with the old name in the same transaction until nobody uses it."},
+    {.id = "rename-schema",
+     .severity = LINT_WARNING,
+     .summary = "a schema is renamed",
+     .hazard = "Every qualified name and search_path that mentions it fails at once.",
+     .lock = LOCK_AX,
+     .safe = "Make the new schema and move one object after another behind views."},
+    {.id = "set-schema",
+     .severity = LINT_WARNING,
+     .summary = "an object moves to another schema",
+     .hazard = "Qualified names of it fail at once, unqualified ones depend on search_path.",
+     .lock = LOCK_AX,
+     .safe = "Leave a view with the old name in the same transaction until nobody uses it."},
+};
+
 static bool is_relation(enum sql_object object)
 {
   return object == SQL_OBJECT_TABLE || object == SQL_OBJECT_VIEW || object == SQL_OBJECT_MATVIEW ||
@@ -48,10 +75,12 @@ static void check_set_schema(struct lint *lint)
            at.relation ? at.relation->name : tree->name.name, tree->new_name);
 }
 
-void lint_check_rename(struct lint *lint)
+static void check(struct lint *lint)
 {
   if (lint->tree->kind == SQL_RENAME)
     check_rename(lint);
   else if (lint->tree->kind == SQL_SET_SCHEMA)
     check_set_schema(lint);
 }
+
+const struct lint_family lint_family_rename = {rules, COUNT_OF(rules), .statement = check};

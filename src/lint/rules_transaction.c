@@ -1,6 +1,27 @@
 #include "lint/check.h"
 
-void lint_check_transaction(struct lint *lint)
+static const struct lint_rule rules[] = {
+    {.id = "concurrently-in-transaction",
+     .severity = LINT_ERROR,
+     .summary = "a statement that cannot run in a transaction stands in one",
+     .hazard = "The server refuses it (25001) and the migration fails.",
+     .safe = "Put the statement into a file of its own, without BEGIN and COMMIT."},
+    {.id = "concurrently-not-alone",
+     .severity = LINT_WARNING,
+     .summary = "a statement that cannot run in a transaction shares its file",
+     .hazard = "A runner that sends the file as one string gives it one implicit transaction, and "
+               "the server refuses (25001); and if a later statement fails, the earlier ones stay.",
+     .safe = "Put the statement into a file of its own."},
+    {.id = "transaction-nesting",
+     .severity = LINT_ERROR,
+     .summary = "transaction control inside a migration",
+     .hazard = "The runner's own transaction ends early or the rest runs outside of one: a failure "
+               "leaves half a migration.",
+     .safe =
+         "Remove BEGIN, COMMIT, ROLLBACK and savepoints; belay runs each file in one transaction."},
+};
+
+static void check(struct lint *lint)
 {
   const struct sql_statement *st = lint->statement;
   if (st->transaction == SQL_BEGIN)
@@ -37,7 +58,7 @@ static const char *control_text(enum sql_transaction control)
 }
 
 /* BEGIN first and COMMIT last are absorbed when the file is run; everything else is not. */
-void lint_check_script(struct lint *lint)
+static void check_script(struct lint *lint)
 {
   const struct sql_statements *all = &lint->script->statements;
   CLEANUP(err_clear) struct err err = ERR_INIT;
@@ -68,3 +89,6 @@ void lint_check_script(struct lint *lint)
   lint_add(lint, "transaction-nesting", (struct lint_at){0},
            "BEGIN or COMMIT with options: belay cannot put the file into its own transaction");
 }
+
+const struct lint_family lint_family_transaction = {rules, COUNT_OF(rules), .every = check,
+                                                    .script = check_script};

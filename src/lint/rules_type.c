@@ -1,5 +1,25 @@
 #include "lint/check.h"
 
+static const struct lint_rule rules[] = {
+    {.id = "type-change-rewrite",
+     .severity = LINT_ERROR,
+     .summary = "a type change writes the table anew",
+     .hazard = "The table and all its indexes are written anew while nobody can read or write it.",
+     .lock = LOCK_AX,
+     .safe = "Add a column of the new type, keep it filled with a trigger, fill old rows in "
+             "batches, then swap the names."},
+    {.id = "enum-value-same-transaction",
+     .severity = LINT_ERROR,
+     .summary = "a new enum value is used in the transaction that adds it",
+     .hazard = "The server refuses: the value is unsafe to use before it is committed.",
+     .safe = "Add the value in a file of its own."},
+    {.id = "rename-enum-value",
+     .severity = LINT_WARNING,
+     .summary = "an enum value is renamed",
+     .hazard = "A running application that writes the old value fails.",
+     .safe = "Add the new value, let all code use it, and leave the old one."},
+};
+
 static bool same(const char *a, const char *b)
 {
   return a && b && strcmp(a, b) == 0;
@@ -75,7 +95,7 @@ static void check_enum_values(struct lint *lint)
   }
 }
 
-void lint_check_type(struct lint *lint)
+static void check(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
   check_enum_values(lint);
@@ -88,3 +108,5 @@ void lint_check_type(struct lint *lint)
           lint, &tree->actions.at[i],
           (struct lint_at){.range = tree->actions.at[i].range, .relation = table, .eases = true});
 }
+
+const struct lint_family lint_family_type = {rules, COUNT_OF(rules), .statement = check};

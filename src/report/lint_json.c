@@ -13,7 +13,7 @@ static void put_finding(struct jw *w, const struct lint_finding *f)
   jw_key_int(w, "offset", (int64_t)f->start.offset);
   jw_key_string(w, "rule", f->rule->id);
   jw_key_string(w, "severity", lint_severity_name(f->severity));
-  jw_key_string(w, "depth", f->depth == LINT_CATALOG ? "catalog" : "static");
+  jw_key_string(w, "depth", lint_depth_name(f->depth));
   jw_key_string(w, "message", f->message);
   jw_key_string(w, "detail", f->detail);
   jw_key_string(w, "hazard", f->rule->hazard);

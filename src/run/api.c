@@ -105,10 +105,11 @@ int belay_lint(const char *name, const char *sql, size_t len, belay_finding_fn f
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   CLEANUP(err_clear) struct err err = ERR_INIT;
   static const struct lint_settings settings = {.fail_on = LINT_OFF};
-  struct sql_script *script;
+  struct sql_script *script = NULL;
   struct lint_report report;
+  const struct lint_input input = {.scripts = &script, .count = 1};
   if (read_script(arena, name, sql, len, &script, &err) < 0 ||
-      lint_scripts(arena, &settings, &script, 1, NULL, &report, &err) < 0)
+      lint_scripts(arena, &settings, &input, &report, &err) < 0)
     return give(error, &err);
   for (size_t i = 0; fn && i < report.findings.len; i++) {
     belay_finding finding = finding_of(&report.findings.at[i]);

@@ -11,12 +11,14 @@ int run_stage_lint(struct run *run, const char **summary, struct err *err)
   run->result->script_count = run->files.len;
   struct lint_report *report = &run->result->lint;
   const struct lint_settings *settings = &run->env->policy.lint;
-  if (lint_scripts(run->arena, settings, scripts, run->files.len, run->catalog, report, err) < 0)
+  const struct lint_input input = {
+      .scripts = scripts, .count = run->files.len, .catalog = run->catalog};
+  if (lint_scripts(run->arena, settings, &input, report, err) < 0)
     return -1;
   if (run->journal) {
     CLEANUP(text_clear) struct text json = TEXT_INIT;
-    struct report_lint input = {report, scripts, run->files.len};
-    report_lint_json(&json, &input);
+    const struct report_lint shown = {report, scripts, run->files.len};
+    report_lint_json(&json, &shown);
     if (run_put(run, "findings.json", json.data, json.len, err) < 0)
       return -1;
   }

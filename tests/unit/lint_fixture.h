@@ -40,8 +40,9 @@ static void lint_files(struct fixture *f, const char *const *files, size_t count
       fail_msg("%s", err.message);
   }
   f->catalog.objects = f->objects;
-  if (lint_scripts(arena, &f->settings, scripts, count, f->with_catalog ? &f->catalog : NULL,
-                   &f->report, &err) < 0)
+  const struct lint_input input = {
+      .scripts = scripts, .count = count, .catalog = f->with_catalog ? &f->catalog : NULL};
+  if (lint_scripts(arena, &f->settings, &input, &f->report, &err) < 0)
     fail_msg("%s", err.message);
 }
 

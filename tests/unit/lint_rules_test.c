@@ -91,7 +91,7 @@ static const struct {
     /* enums */
     {"alter type e add value 'a';\nalter type e add value 'b';\nalter table t alter c set default "
      "'a';\ndo $$ begin update t set c = 'b' where x; end $$;",
-     "enum-value-same-transaction:e@3 execute-opaque:w@4 enum-value-same-transaction:e@4"},
+     "enum-value-same-transaction:e@3 enum-value-same-transaction:e@4 execute-opaque:w@4"},
     {"create type e as enum ('a');\nalter type e add value 'b';\ncreate table t (c e default 'b');",
      "enum-value-same-transaction:e@3"},
     {"alter type e add value 'b';\nselect 1", ""},
@@ -204,7 +204,7 @@ static void test_settings(void **state)
   struct lint_setting unknown = {"drop-tabel", LINT_OFF};
   vec_push(arena, &wrong.rules, unknown);
   CLEANUP(err_clear) struct err err = ERR_INIT;
-  assert_int_equal(lint_scripts(arena, &wrong, NULL, 0, NULL, &f.report, &err), -1);
+  assert_int_equal(lint_scripts(arena, &wrong, &(struct lint_input){0}, &f.report, &err), -1);
   assert_int_equal(err.code, ERR_USAGE);
   assert_string_equal(err.hint, "Did you mean \"drop-table\"?");
 }

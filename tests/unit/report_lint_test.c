@@ -22,7 +22,8 @@ static void lint(struct fixture *f, const char *name, const char *sql)
   f->arena = arena_new();
   f->out = TEXT_INIT;
   if (sql_script_read(f->arena, name, sql, strlen(sql), &f->scripts[0], &err) < 0 ||
-      lint_scripts(f->arena, &settings, f->scripts, 1, NULL, &f->report, &err) < 0)
+      lint_scripts(f->arena, &settings, &(struct lint_input){.scripts = f->scripts, .count = 1},
+                   &f->report, &err) < 0)
     fail_msg("%s", err.message);
   f->input = (struct report_lint){.report = &f->report, .scripts = f->scripts, .script_count = 1};
 }
