@@ -215,3 +215,20 @@ server_bin() {
   fi
   echo "$dir/bin"
 }
+
+# server_headers: prints the directory of the headers of PostgreSQL 15's server: the system's, else those of Debian's package,
+# unpacked into build/headers (installing it would bring a compiler of its own).
+server_headers() {
+  local dir=$BELAY_TOP/build/headers include
+  include=$(pg_config --includedir-server 2>/dev/null || true)
+  if [ ! -f "$include/postgres.h" ]; then
+    once "$dir" unpack_headers "$dir" || return
+    include=$dir/usr/include/postgresql/15/server
+  fi
+  echo "$include"
+}
+unpack_headers() { # unpack_headers DIR
+  mkdir -p "$1"
+  (cd "$1" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download postgresql-server-dev-15 >&2 && dpkg -x postgresql-server-dev-15_*.deb . &&
+    rm postgresql-server-dev-15_*.deb)
+}

@@ -3,9 +3,10 @@
 # shellcheck source=tests/harness/lib.sh
 . "$(dirname "$0")/../harness/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
-include=$("$PGBIN/pg_config" --includedir-server 2>/dev/null || pg_config --includedir-server 2>/dev/null || true)
-if [ ! -f "$include/postgres.h" ] || ! command -v cc >/dev/null; then
-  echo "skipped: the server's headers or a compiler are missing (postgresql-server-dev)"
+# shellcheck source=tests/harness/setup.sh
+. "$here/../harness/setup.sh"
+if ! include=$(server_headers); then
+  echo "skipped: no headers of the server here, and none could be fetched"
   exit 77
 fi
 cc -shared -fPIC -I "$include" -o "$WITH_POSTGRES_DIR/label_provider.so" "$here/../harness/label_provider.c"
@@ -27,6 +28,7 @@ CREATE PUBLICATION pub; CREATE EVENT TRIGGER ev ON sql_drop EXECUTE FUNCTION s.e
 CREATE FOREIGN DATA WRAPPER w; CREATE SERVER srv FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE s.far (a integer) SERVER srv;
 CREATE SUBSCRIPTION sub CONNECTION 'dbname=x' PUBLICATION pub WITH (connect = false);
 CREATE EXTENSION citext SCHEMA s;
+SELECT lo_from_bytea(4711, 'x');
 SQL
   label "DATABASE $PGDATABASE" database
   label "SCHEMA s" schema
@@ -46,6 +48,7 @@ SQL
   label "EVENT TRIGGER ev" 'event trigger'
   label "FOREIGN TABLE s.far" 'foreign table'
   label "SUBSCRIPTION sub" subscription
+  label "LARGE OBJECT 4711" 'large object'
   label "FUNCTION s.citext_eq(s.citext, s.citext)" member
 } >"$scratch/labels.sql"
 psql -X -q -v ON_ERROR_STOP=1 -f "$scratch/labels.sql"
@@ -61,5 +64,5 @@ dump labels_copy >"$scratch/b"
 diff "$scratch/a" "$scratch/b" >"$scratch/out" || fail "pg_dump differs"
 # and what pg_dump leaves out: attributes of types, members of extensions
 for database in "$PGDATABASE" labels_copy; do
-  holds "SELECT count(*) = 17 AND count(DISTINCT label) = 17 FROM pg_seclabel" "$database"
+  holds "SELECT count(*) = 18 AND count(DISTINCT label) = 18 FROM pg_seclabel" "$database"
 done
