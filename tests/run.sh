@@ -22,6 +22,7 @@ mkdir -p build
 step "packages"
 install_build_packages
 install_missing "${TEST_PACKAGES[@]}"
+sarif_schema >/dev/null
 [ -n "$quick" ] || install_prisma
 
 for check in tests/check/*; do

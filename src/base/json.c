@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/base.h"
+#include "base/utf8.h"
 
 struct jw jw_begin(struct text *out)
 {
@@ -50,31 +51,12 @@ void jw_end(struct jw *w)
   text_putc(w->out, w->is_array[w->depth] ? ']' : '}');
 }
 
-/* Length of the well-formed UTF-8 sequence at s, 0 if there is none. */
-static size_t utf8_len(const unsigned char *s, size_t left)
-{
-  size_t n = s[0] < 0x80                   ? 1
-             : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-             : (s[0] & 0xf0) == 0xe0       ? 3
-             : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                           : 0;
-  if (n == 0 || n > left)
-    return 0;
-  for (size_t i = 1; i < n; i++)
-    if ((s[i] & 0xc0) != 0x80)
-      return 0;
-  if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
-      (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
-    return 0;
-  return n;
-}
-
 static void quote(struct text *out, const char *value, size_t len)
 {
   text_putc(out, '"');
   for (size_t i = 0; i < len;) {
     unsigned char c = (unsigned char)value[i];
-    size_t n = utf8_len((const unsigned char *)value + i, len - i);
+    size_t n = utf8_read(value + i, len - i, NULL);
     if (n == 0) {
       text_puts(out, "\\ufffd");
       i++;

@@ -94,24 +94,27 @@ static int read_catalog(struct cli *cli, const struct run_env *env, struct catal
   return catalog_read(cli->arena, conn, &options, ret, err);
 }
 
-static int render(struct cli *cli, const struct lint_report *report, const struct scripts *scripts,
-                  struct err *err)
+static int find_format(struct cli *cli, report_lint_render **ret, struct err *err)
 {
   const char *format = cli->options.json     ? "json"
                        : cli->options.format ? cli->options.format
                                              : "tty";
-  struct report_lint input = {report, scripts->at, scripts->len};
-  CLEANUP(text_clear) struct text out = TEXT_INIT;
-  if (strcmp(format, "tty") == 0)
-    report_lint_tty(&out, &input, term_colour(1));
-  else if (strcmp(format, "json") == 0)
-    report_lint_json(&out, &input);
-  else if (strcmp(format, "github") == 0)
-    report_lint_github(&out, &input);
-  else
-    return err_set(err, ERR_USAGE, "--format is tty, json or github, not \"%s\"", format);
-  cli_print(&out);
+  *ret = report_lint_format(format);
+  if (!*ret)
+    return err_set(err, ERR_USAGE, "--format is " REPORT_LINT_FORMATS ", not \"%s\"", format);
   return 0;
+}
+
+/* Formats for programs leave the summary to stderr. */
+static void render(report_lint_render *format, const struct report_lint *input)
+{
+  CLEANUP(text_clear) struct text out = TEXT_INIT;
+  CLEANUP(text_clear) struct text summary = TEXT_INIT;
+  format(&out, input);
+  cli_print(&out);
+  report_lint_summary(&summary, input->report);
+  if (format != report_lint_tty && format != report_lint_markdown)
+    log_info("%s", summary.data);
 }
 
 static int fail_on(struct cli *cli, struct lint_settings *settings, struct err *err)
@@ -137,7 +140,10 @@ int cmd_lint(struct cli *cli, struct err *err)
   if (cli_env(cli, 0, &env, err) < 0)
     return -1;
   struct lint_settings settings = env.policy.lint;
-  int rc = fail_on(cli, &settings, err);
+  report_lint_render *format;
+  int rc = find_format(cli, &format, err);
+  if (rc == 0)
+    rc = fail_on(cli, &settings, err);
   if (rc == 0)
     rc = collect(cli, &env, &scripts, err);
   if (rc == 0)
@@ -148,7 +154,11 @@ int cmd_lint(struct cli *cli, struct err *err)
         &(struct lint_input){.scripts = scripts.at, .count = scripts.len, .catalog = catalog},
         &report, err);
   if (rc == 0)
-    rc = render(cli, &report, &scripts, err);
+    render(format, &(struct report_lint){.report = &report,
+                                         .scripts = scripts.at,
+                                         .script_count = scripts.len,
+                                         .colour = term_colour(1),
+                                         .fail_on = settings.fail_on});
   run_env_close(&env);
   if (rc < 0 || !lint_fails(&settings, &report))
     return rc;

@@ -11,9 +11,12 @@ static void show_findings(const struct cli *cli, const struct run_result *result
 {
   if (cli->options.json || !result->lint.errors)
     return;
-  struct report_lint input = {&result->lint, result->scripts, result->script_count};
+  struct report_lint input = {.report = &result->lint,
+                              .scripts = result->scripts,
+                              .script_count = result->script_count,
+                              .colour = term_colour(2)};
   CLEANUP(text_clear) struct text out = TEXT_INIT;
-  report_lint_tty(&out, &input, term_colour(2));
+  report_lint_tty(&out, &input);
   fputs(out.data, stderr);
 }
 

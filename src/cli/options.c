@@ -2,6 +2,7 @@
 #include "backup/retention.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
+#include "report/lint.h"
 
 enum { COMMANDS_MAX = 64 };
 enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT, OPTION_NUMBER, OPTION_LIST };
@@ -40,7 +41,7 @@ static const struct option {
     {"dir", 0, "DIR", "migrations directory", FIELD(dir), OPTION_TEXT, false},
     {"shadow", 0, "URL", "server on which shadow databases may be made", FIELD(shadow), OPTION_TEXT,
      false},
-    {"format", 0, "FORMAT", "tty, json or github", FIELD(format), OPTION_TEXT, false},
+    {"format", 0, "FORMAT", REPORT_LINT_FORMATS, FIELD(format), OPTION_TEXT, false},
     {"fail-on", 0, "LEVEL", "error, warning, info or never", FIELD(fail_on), OPTION_TEXT, false},
     {"against", 0, "URL", "database whose tables, types and sizes the rules may know",
      FIELD(against), OPTION_TEXT, false},

@@ -1,6 +1,10 @@
-#include "report/lint.h"
+#define _GNU_SOURCE /* wcwidth */
+#include "report/lint_common.h"
+
+#include <wchar.h>
 
 #include "base/term.h"
+#include "base/utf8.h"
 
 enum { EXCERPT_WIDTH_MAX = 120 };
 
@@ -22,68 +26,101 @@ static const char *severity_colour(enum lint_severity severity)
                                     : TERM_BOLD TERM_CYAN;
 }
 
-static const struct sql_script *find_script(const struct report_lint *input, const char *file)
+/* What a terminal obeys or hides instead of showing it: controls, and what turns the direction of
+ * text around. */
+static bool steers(uint32_t c)
 {
-  for (size_t i = 0; i < input->script_count; i++)
-    if (strcmp(input->scripts[i]->name, file) == 0)
-      return input->scripts[i];
-  return NULL;
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x200B && c <= 0x200F) ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
 }
 
-/* Nothing that a file holds may steer the terminal. */
-static void put_printable(struct text *out, const char *bytes, size_t len)
+/* One character as a terminal may get it; *ret_width is how many columns it takes there. */
+static size_t put_character(struct text *out, const char *s, size_t left, int *ret_width)
 {
-  for (size_t i = 0; i < len; i++) {
-    unsigned char c = (unsigned char)bytes[i];
-    text_putc(out, c < 0x20 || c == 0x7F ? ' ' : (char)c);
+  uint32_t c;
+  size_t n = utf8_read(s, left, &c);
+  *ret_width = 1;
+  if (n == 0 || (steers(c) && c >= 0x20)) {
+    text_puts(out, UTF8_REPLACEMENT);
+  } else if (c < 0x20) {
+    text_putc(out, ' ');
+  } else {
+    text_append(out, s, n);
+    int width = c < 0x80 ? 1 : wcwidth((wchar_t)c);
+    *ret_width = width < 0 ? 1 : width;
+  }
+  return n ? n : 1;
+}
+
+static void put_printable(struct text *out, const char *s)
+{
+  int width;
+  for (size_t left = strlen(s); left > 0;) {
+    size_t n = put_character(out, s, left, &width);
+    s += n;
+    left -= n;
   }
 }
+
+/* The part of a line that is shown, and in it what the finding is about; in bytes. */
+struct excerpt {
+  const char *line;
+  size_t left, right; /* of the line */
+  size_t from, to;    /* of the finding; to >= from */
+};
 
 static bool is_utf8_tail(char c)
 {
   return ((unsigned char)c & 0xC0) == 0x80;
 }
 
-/* One mark a character under bytes [0, from) spaces and [from, to) carets. */
-static void put_marks(struct view *v, const char *line, size_t from, size_t to)
+/* Of a long line only what is around the finding. */
+static struct excerpt excerpt_of(const struct sql_script *script, const struct lint_finding *f)
 {
-  for (size_t i = 0; i < from; i++)
-    if (!is_utf8_tail(line[i]))
-      text_putc(v->out, ' ');
-  struct text marks = TEXT_INIT;
-  text_putc(&marks, '^');
-  for (size_t i = from + 1; i < to; i++)
-    if (!is_utf8_tail(line[i]))
-      text_putc(&marks, '~');
-  paint(v, TERM_RED, marks.data);
-  text_clear(&marks);
-  text_putc(v->out, '\n');
+  size_t column = (size_t)(f->start.column - 1);
+  struct excerpt e = {.line = script->bytes + f->start.offset - column, .from = column};
+  e.right = strcspn(e.line, "\r\n");
+  e.to = f->end.line == f->start.line ? (size_t)(f->end.column - 1) : e.right;
+  if (e.right > EXCERPT_WIDTH_MAX && column > EXCERPT_WIDTH_MAX / 3)
+    e.left = column - EXCERPT_WIDTH_MAX / 3;
+  while (e.left > 0 && is_utf8_tail(e.line[e.left]))
+    e.left--;
+  if (e.right - e.left > EXCERPT_WIDTH_MAX)
+    e.right = e.left + EXCERPT_WIDTH_MAX;
+  while (e.right > e.left && is_utf8_tail(e.line[e.right]))
+    e.right--;
+  if (e.to > e.right)
+    e.to = e.right;
+  if (e.to < e.from)
+    e.to = e.from;
+  return e;
 }
 
 static void put_excerpt(struct view *v, const struct lint_finding *f)
 {
-  const struct sql_script *script = find_script(v->input, f->file);
+  const struct sql_script *script = report_lint_script(v->input, f);
   if (!script || f->start.offset > script->len)
     return;
-  size_t column = (size_t)(f->start.column - 1);
-  const char *line = script->bytes + f->start.offset - column;
-  size_t len = strcspn(line, "\r\n");
-  size_t end = f->end.line == f->start.line ? (size_t)(f->end.column - 1) : len;
-  size_t left = 0; /* long lines: only what is around the finding */
-  if (len > EXCERPT_WIDTH_MAX && column > EXCERPT_WIDTH_MAX / 3)
-    left = column - EXCERPT_WIDTH_MAX / 3;
-  while (left > 0 && is_utf8_tail(line[left]))
-    left--;
-  if (len - left > EXCERPT_WIDTH_MAX)
-    len = left + EXCERPT_WIDTH_MAX;
-  while (len > left && is_utf8_tail(line[len]))
-    len--;
-  if (end > len)
-    end = len;
+  struct excerpt e = excerpt_of(script, f);
+  CLEANUP(text_clear) struct text blanks = TEXT_INIT;
+  CLEANUP(text_clear) struct text marks = TEXT_INIT;
   text_printf(v->out, "%5d | ", f->start.line);
-  put_printable(v->out, line + left, len - left);
-  text_puts(v->out, "\n      | ");
-  put_marks(v, line + left, column - left, end > left ? end - left : 0);
+  for (size_t i = e.left; i < e.right;) {
+    bool marked = i >= e.from && i < e.to;
+    int width;
+    i += put_character(v->out, e.line + i, e.right - i, &width);
+    for (; width > 0 && i <= e.from; width--)
+      text_putc(&blanks, ' ');
+    for (; width > 0 && marked; width--)
+      text_putc(&marks, marks.len == 0 ? '^' : '~');
+  }
+  if (marks.len == 0)
+    text_putc(&marks, '^');
+  if (f->end.line > f->start.line)
+    text_printf(&marks, " to line %d", f->end.line);
+  text_printf(v->out, "\n      | %s", blanks.data);
+  paint(v, TERM_RED, marks.data);
+  text_putc(v->out, '\n');
 }
 
 static void put_line(struct view *v, const char *label, const char *s)
@@ -92,16 +129,21 @@ static void put_line(struct view *v, const char *label, const char *s)
     return;
   text_puts(v->out, "  ");
   paint(v, TERM_DIM, label);
-  text_printf(v->out, " %s\n", s);
+  text_putc(v->out, ' ');
+  put_printable(v->out, s);
+  text_putc(v->out, '\n');
 }
 
 static void put_finding(struct view *v, const struct lint_finding *f)
 {
-  text_printf(v->out, "%s:%d:%d: ", f->file, f->start.line, f->start.column);
+  put_printable(v->out, f->file);
+  text_printf(v->out, ":%d:%d: ", f->start.line, f->start.column);
   paint(v, severity_colour(f->severity), lint_severity_name(f->severity));
   text_putc(v->out, ' ');
   paint(v, TERM_BOLD, f->rule->id);
-  text_printf(v->out, ": %s\n", f->message);
+  text_puts(v->out, ": ");
+  put_printable(v->out, f->message);
+  text_putc(v->out, '\n');
   put_excerpt(v, f);
   put_line(v, "size:", f->detail);
   put_line(v, "lock:", f->rule->lock);
@@ -137,9 +179,9 @@ void report_lint_summary(struct text *out, const struct lint_report *r)
   text_clear(&counts);
 }
 
-void report_lint_tty(struct text *out, const struct report_lint *input, bool colour)
+void report_lint_tty(struct text *out, const struct report_lint *input)
 {
-  struct view v = {.out = out, .input = input, .colour = colour};
+  struct view v = {.out = out, .input = input, .colour = input->colour};
   for (size_t i = 0; i < input->report->findings.len; i++)
     if (!input->report->findings.at[i].suppressed)
       put_finding(&v, &input->report->findings.at[i]);

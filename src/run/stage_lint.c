@@ -17,7 +17,8 @@ int run_stage_lint(struct run *run, const char **summary, struct err *err)
     return -1;
   if (run->journal) {
     CLEANUP(text_clear) struct text json = TEXT_INIT;
-    const struct report_lint shown = {report, scripts, run->files.len};
+    const struct report_lint shown = {
+        .report = report, .scripts = scripts, .script_count = run->files.len};
     report_lint_json(&json, &shown);
     if (run_put(run, "findings.json", json.data, json.len, err) < 0)
       return -1;

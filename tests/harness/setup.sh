@@ -10,7 +10,7 @@ BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libpq-dev libzstd-dev
 SERVER_PACKAGES=(postgresql-15)
 # for the tests and checks
 # shellcheck disable=SC2034 # used by tests/run.sh
-TEST_PACKAGES=(libcmocka-dev clang-format shellcheck zstd jq git pgbouncer)
+TEST_PACKAGES=(libcmocka-dev clang-format shellcheck zstd jq git pgbouncer python3-jsonschema libxml2-utils pre-commit)
 
 # Node for the Prisma CLI: what the machine has if it is new enough, else an npm package that ships the program.
 NODE_PACKAGE_VERSION=22.23.3
@@ -109,6 +109,19 @@ install_prisma() {
   cp "$want" "$dir/package.json"
   npm_install "$dir" || return
   cp "$want" "$dir/installed.json"
+}
+
+# sarif_schema: prints the path of the JSON schema of SARIF 2.1.0, as OASIS published it and an npm package ships it.
+SARIF_PACKAGE=@microsoft/jest-sarif@1.0.0-beta.0
+sarif_schema() {
+  local dir=$BELAY_TOP/build/sarif
+  once "$dir" unpack_sarif_schema "$dir" || return
+  echo "$dir/schema.json"
+}
+unpack_sarif_schema() { # unpack_sarif_schema DIR
+  command -v npm >/dev/null || install_missing npm || return
+  (cd "$1" && npm pack --silent "$SARIF_PACKAGE" >/dev/null && tar -xzf microsoft-jest-sarif-*.tgz) || return
+  cp "$1/package/lib/schemas/sarif-2.1.0-rtm.5.json" "$1/schema.json"
 }
 
 # ---- servers of other majors, without touching the system's packages ----

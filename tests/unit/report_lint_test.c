@@ -1,3 +1,4 @@
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +40,7 @@ static void test_tty(void **state)
   UNUSED(state);
   struct fixture f;
   lint(&f, "m/1.sql", "select 1;\nalter table t add \xC3\xA4 int, drop \xC3\xB6;\n");
-  report_lint_tty(&f.out, &f.input, false);
+  report_lint_tty(&f.out, &f.input);
   assert_string_equal(
       f.out.data,
       "m/1.sql:2:27: error drop-column: column \xC3\xB6 of t is dropped\n"
@@ -65,13 +66,39 @@ static void test_tty_odd_lines(void **state)
     text_puts(&sql, "\xE2\x82\xAC");
   text_puts(&sql, " */ table t");
   lint(&f, "1.sql", sql.data);
-  report_lint_tty(&f.out, &f.input, false);
+  report_lint_tty(&f.out, &f.input);
   assert_null(strchr(f.out.data, '\033'));
   assert_null(strchr(f.out.data, '\t'));
   for (const char *line = f.out.data; *line; line += strcspn(line, "\n") + 1)
     assert_true(strcspn(line, "\n") < 200);
   clear(&f);
   text_clear(&sql);
+}
+
+/* What a name holds reaches the message, too. */
+static void test_tty_names(void **state)
+{
+  UNUSED(state);
+  struct fixture f;
+  lint(&f, "1.sql", "drop table \"a\033[31m\xC2\x9B\xE2\x80\xAE\xFF\nb\";");
+  report_lint_tty(&f.out, &f.input);
+  assert_non_null(strstr(f.out.data, "error drop-table: table \"a [31m\xEF\xBF\xBD\xEF\xBF\xBD"
+                                     "\xEF\xBF\xBD b\" is dropped\n"));
+  assert_non_null(strstr(f.out.data, "      | ^~~~~~~~~~~~~~~~~~~~~ to line 2\n"));
+  clear(&f);
+}
+
+/* Wide characters take two columns where the locale knows them; a tab takes one. */
+static void test_tty_wide(void **state)
+{
+  UNUSED(state);
+  struct fixture f;
+  lint(&f, "1.sql", "/* \xE6\x97\xA5\t */ drop table \"\xE6\x9C\xAC\";");
+  assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+  report_lint_tty(&f.out, &f.input);
+  setlocale(LC_CTYPE, "C");
+  assert_non_null(strstr(f.out.data, "\n      |           ^~~~~~~~~~~~~~~\n"));
+  clear(&f);
 }
 
 static void test_tty_colour(void **state)
@@ -81,7 +108,8 @@ static void test_tty_colour(void **state)
   lint(&f, "1.sql",
        "truncate t;\nalter table t alter a drop not null;\n"
        "-- belay:ignore drop-table x\ndrop table u; refresh materialized view m");
-  report_lint_tty(&f.out, &f.input, true);
+  f.input.colour = true;
+  report_lint_tty(&f.out, &f.input);
   assert_non_null(strstr(f.out.data, "\033[1m\033[31merror\033[0m"));
   assert_null(strstr(f.out.data, "drop-table"));
   assert_non_null(
@@ -174,10 +202,10 @@ static void test_github(void **state)
   report_lint_github(&f.out, &f.input);
   assert_string_equal(
       f.out.data,
-      "::error file=a%2Cb%3Ac%25.sql,line=1,col=1,endLine=2,title=drop-table::table \"x%0Ay\" is "
+      "::error file=a%2Cb%3Ac%25.sql,line=1,endLine=2,title=drop-table::table \"x%0Ay\" is "
       "dropped%0AStop using the table first, rename it aside for a while, and drop it once a "
       "backup is proven.\n"
-      "::warning file=a%2Cb%3Ac%25.sql,line=4,col=1,endLine=5,title=reindex-not-concurrent::"
+      "::warning file=a%2Cb%3Ac%25.sql,line=4,endLine=5,title=reindex-not-concurrent::"
       "REINDEX of t without CONCURRENTLY%0AUse REINDEX ... CONCURRENTLY in a file of its own.\n");
   clear(&f);
 }
@@ -186,7 +214,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_tty),        cmocka_unit_test(test_tty_odd_lines),
-      cmocka_unit_test(test_tty_colour), cmocka_unit_test(test_summary),
+      cmocka_unit_test(test_tty_colour), cmocka_unit_test(test_tty_names),
+      cmocka_unit_test(test_tty_wide),   cmocka_unit_test(test_summary),
       cmocka_unit_test(test_json),       cmocka_unit_test(test_github),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,217 @@
+#include "report/lint_common.h"
+
+#include "base/json.h"
+
+#define SARIF_SCHEMA                                                                               \
+  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+static const char *level(enum lint_severity severity)
+{
+  static const char *const levels[] = {[LINT_OFF] = "none",
+                                       [LINT_INFO] = "note",
+                                       [LINT_WARNING] = "warning",
+                                       [LINT_ERROR] = "error"};
+  return levels[severity];
+}
+
+static void put_text(struct jw *w, const char *key, const char *text)
+{
+  jw_key(w, key);
+  jw_object(w);
+  jw_key_string(w, "text", text);
+  jw_end(w);
+}
+
+/* A relative reference keeps its slashes; an absolute path becomes a file URI. */
+static void put_uri(struct jw *w, const char *path)
+{
+  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+  CLEANUP(text_clear) struct text uri = TEXT_INIT;
+  if (path[0] == '/')
+    text_puts(&uri, "file://");
+  for (; *path; path++)
+    if (strchr(plain, *path))
+      text_putc(&uri, *path);
+    else
+      text_printf(&uri, "%%%02X", (unsigned)(unsigned char)*path);
+  jw_key_string(w, "uri", uri.data);
+}
+
+static void put_artifact(struct jw *w, const char *file)
+{
+  const char *path = report_lint_path(file);
+  jw_key(w, "artifactLocation");
+  jw_object(w);
+  put_uri(w, path);
+  if (path[0] != '/')
+    jw_key_string(w, "uriBaseId", "%SRCROOT%");
+  jw_end(w);
+}
+
+static void put_region(struct jw *w, const struct sql_script *script, const struct lint_finding *f)
+{
+  size_t len;
+  const char *source = report_lint_source(script, f, &len);
+  jw_key(w, "region");
+  jw_object(w);
+  jw_key_int(w, "startLine", f->start.line);
+  jw_key_int(w, "startColumn", report_lint_column(script, f->start));
+  jw_key_int(w, "endLine", f->end.line);
+  jw_key_int(w, "endColumn", report_lint_column(script, f->end));
+  jw_key_int(w, "byteOffset", (int64_t)f->start.offset);
+  jw_key_int(w, "byteLength", (int64_t)(f->end.offset - f->start.offset));
+  if (len > 0) {
+    jw_key(w, "snippet");
+    jw_object(w);
+    jw_key(w, "text");
+    jw_string_len(w, source, len);
+    jw_end(w);
+  }
+  jw_end(w);
+}
+
+static void put_rule(struct jw *w, const struct lint_rule *rule)
+{
+  CLEANUP(free_ptr) char *help = x_printf("%s %s", rule->hazard, rule->safe);
+  const char *page = lint_rule_page(rule->id);
+  jw_object(w);
+  jw_key_string(w, "id", rule->id);
+  put_text(w, "shortDescription", rule->summary);
+  put_text(w, "fullDescription", rule->hazard);
+  jw_key(w, "help");
+  jw_object(w);
+  jw_key_string(w, "text", help);
+  if (page)
+    jw_key_string(w, "markdown", page);
+  jw_end(w);
+  jw_key(w, "defaultConfiguration");
+  jw_object(w);
+  jw_key_bool(w, "enabled", rule->severity != LINT_OFF);
+  jw_key_string(w, "level", level(rule->severity));
+  jw_end(w);
+  jw_key(w, "properties");
+  jw_object(w);
+  jw_key(w, "tags");
+  jw_array(w);
+  jw_string(w, "postgresql");
+  jw_string(w, "migration");
+  jw_end(w);
+  jw_end(w);
+  jw_end(w);
+}
+
+static bool is_used(const struct lint_report *report, const struct lint_rule *rule)
+{
+  for (size_t i = 0; i < report->findings.len; i++)
+    if (report->findings.at[i].rule == rule)
+      return true;
+  return false;
+}
+
+/* Only the rules that found something: their pages are long. */
+static void put_rules(struct jw *w, const struct lint_report *report)
+{
+  jw_key(w, "rules");
+  jw_array(w);
+  for (const struct lint_rule *r = lint_rule_next(NULL); r; r = lint_rule_next(r))
+    if (is_used(report, r))
+      put_rule(w, r);
+  jw_end(w);
+}
+
+static void put_suppressions(struct jw *w, const struct lint_finding *f)
+{
+  jw_key(w, "suppressions");
+  jw_array(w);
+  if (f->suppressed) {
+    jw_object(w);
+    jw_key_string(w, "kind", "inSource");
+    if (f->reason)
+      jw_key_string(w, "justification", f->reason);
+    jw_end(w);
+  }
+  jw_end(w);
+}
+
+static void put_message(struct jw *w, const struct lint_finding *f)
+{
+  CLEANUP(free_ptr)
+  char *text = f->detail ? x_printf("%s (%s)", f->message, f->detail) : x_printf("%s", f->message);
+  put_text(w, "message", text);
+}
+
+static void put_result(struct jw *w, const struct report_lint *input, size_t index)
+{
+  const struct lint_finding *f = &input->report->findings.at[index];
+  char fingerprint[STORE_SHA256_HEX];
+  report_lint_fingerprint(input, index, fingerprint);
+  jw_object(w);
+  jw_key_string(w, "ruleId", f->rule->id);
+  jw_key_string(w, "level", level(f->severity));
+  put_message(w, f);
+  jw_key(w, "locations");
+  jw_array(w);
+  jw_object(w);
+  jw_key(w, "physicalLocation");
+  jw_object(w);
+  put_artifact(w, f->file);
+  put_region(w, report_lint_script(input, f), f);
+  jw_end(w);
+  jw_end(w);
+  jw_end(w);
+  jw_key(w, "partialFingerprints");
+  jw_object(w);
+  jw_key_string(w, "belayFinding/v1", fingerprint);
+  jw_end(w);
+  put_suppressions(w, f);
+  jw_key(w, "properties");
+  jw_object(w);
+  jw_key_string(w, "depth", lint_depth_name(f->depth));
+  jw_key_string(w, "relation", f->relation);
+  jw_key_string(w, "lock", f->rule->lock);
+  jw_key_string(w, "safe", f->rule->safe);
+  jw_end(w);
+  jw_end(w);
+}
+
+static void put_driver(struct jw *w, const struct lint_report *report)
+{
+  jw_key(w, "tool");
+  jw_object(w);
+  jw_key(w, "driver");
+  jw_object(w);
+  jw_key_string(w, "name", "belay");
+  jw_key_string(w, "semanticVersion", BELAY_VERSION);
+  put_rules(w, report);
+  jw_end(w);
+  jw_end(w);
+}
+
+void report_lint_sarif(struct text *out, const struct report_lint *input)
+{
+  const struct lint_report *report = input->report;
+  struct jw w = jw_begin(out);
+  jw_object(&w);
+  jw_key_string(&w, "$schema", SARIF_SCHEMA);
+  jw_key_string(&w, "version", "2.1.0");
+  jw_key(&w, "runs");
+  jw_array(&w);
+  jw_object(&w);
+  put_driver(&w, report);
+  jw_key_string(&w, "columnKind", "unicodeCodePoints");
+  jw_key(&w, "results");
+  jw_array(&w);
+  for (size_t i = 0; i < report->findings.len; i++)
+    put_result(&w, input, i);
+  jw_end(&w);
+  jw_key(&w, "properties");
+  jw_object(&w);
+  jw_key_int(&w, "files", report->files);
+  jw_key_int(&w, "statements", report->statements);
+  jw_key_int(&w, "notAnalysed", report->not_analysed);
+  jw_end(&w);
+  jw_end(&w);
+  jw_end(&w);
+  jw_end(&w);
+  text_putc(out, '\n');
+}
