@@ -30,6 +30,11 @@ struct sql_name digest_name_list(struct digest *d, PgQuery__Node *const *nodes, 
   return name;
 }
 
+const char *digest_last_name(struct digest *d, PgQuery__Node *const *nodes, size_t count)
+{
+  return count > 0 ? digest_string_node(d, nodes[count - 1]) : NULL;
+}
+
 void digest_strings(struct digest *d, PgQuery__Node *const *nodes, size_t count,
                     struct strings *ret)
 {
@@ -99,56 +104,50 @@ struct sql_type digest_type(struct digest *d, const PgQuery__TypeName *type)
   return result;
 }
 
-static const char *bare_column(struct digest *d, const PgQuery__Node *node)
+struct sql_options digest_options(struct digest *d, PgQuery__Node *const *nodes, size_t count)
 {
-  if (!NODE_IS(node, COLUMN_REF))
+  struct sql_options options = {0};
+  for (size_t i = 0; i < count; i++) {
+    if (!NODE_IS(nodes[i], DEF_ELEM))
+      continue;
+    const PgQuery__DefElem *element = nodes[i]->def_elem;
+    const char *space = digest_string(d, element->defnamespace);
+    const char *name = arena_strdup(d->arena, element->defname);
+    struct sql_option *option = vec_add(d->arena, &options);
+    option->name = space ? arena_printf(d->arena, "%s.%s", space, name) : name;
+    option->value = digest_value(d, element->arg);
+  }
+  return options;
+}
+
+const char *digest_role(struct digest *d, const PgQuery__RoleSpec *role)
+{
+  if (!role)
     return NULL;
-  const PgQuery__ColumnRef *ref = node->column_ref;
-  return ref->n_fields == 1 ? digest_string_node(d, ref->fields[0]) : NULL;
+  switch (role->roletype) {
+  case PG_QUERY__ROLE_SPEC_TYPE__ROLESPEC_CSTRING:
+    return arena_strdup(d->arena, role->rolename);
+  case PG_QUERY__ROLE_SPEC_TYPE__ROLESPEC_CURRENT_ROLE:
+    return "current_role";
+  case PG_QUERY__ROLE_SPEC_TYPE__ROLESPEC_CURRENT_USER:
+    return "current_user";
+  case PG_QUERY__ROLE_SPEC_TYPE__ROLESPEC_SESSION_USER:
+    return "session_user";
+  default:
+    return "public";
+  }
 }
 
-static const PgQuery__Node *strip_casts(const PgQuery__Node *node)
+struct strings digest_roles(struct digest *d, PgQuery__Node *const *nodes, size_t count)
 {
-  while (NODE_IS(node, TYPE_CAST))
-    node = node->type_cast->arg;
-  return node;
+  struct strings roles = {0};
+  for (size_t i = 0; i < count; i++)
+    if (NODE_IS(nodes[i], ROLE_SPEC))
+      vec_push(d->arena, &roles, digest_role(d, nodes[i]->role_spec));
+  return roles;
 }
 
-static bool is_true(const PgQuery__Node *node)
+const char *digest_collation(struct digest *d, const PgQuery__CollateClause *clause)
 {
-  node = strip_casts(node);
-  if (!NODE_IS(node, A_CONST))
-    return false;
-  const PgQuery__AConst *constant = node->a_const;
-  if (constant->val_case == PG_QUERY__A__CONST__VAL_BOOLVAL)
-    return constant->boolval->boolval;
-  return constant->val_case == PG_QUERY__A__CONST__VAL_SVAL &&
-         strchr("tTyY1", constant->sval->sval[0]) && constant->sval->sval[0];
-}
-
-struct sql_expression digest_expression(struct digest *d, const PgQuery__Node *node)
-{
-  struct sql_expression e = {0};
-  if (!node)
-    return e;
-  const PgQuery__Node *inner = strip_casts(node);
-  e.is_null = NODE_IS(inner, A_CONST) && inner->a_const->isnull;
-  e.is_true = is_true(node);
-  e.bare_column = bare_column(d, node);
-  if (NODE_IS(node, TYPE_CAST) && (e.cast_column = bare_column(d, node->type_cast->arg)))
-    e.cast_type = digest_type(d, node->type_cast->type_name).text;
-  if (NODE_IS(node, NULL_TEST) &&
-      node->null_test->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NOT_NULL)
-    e.not_null_column = bare_column(d, node->null_test->arg);
-  digest_walk_functions(d, node, &e.functions);
-  return e;
-}
-
-const struct sql_expression *digest_new_expression(struct digest *d, const PgQuery__Node *node)
-{
-  if (!node)
-    return NULL;
-  struct sql_expression *e = ARENA_NEW(d->arena, struct sql_expression);
-  *e = digest_expression(d, node);
-  return e;
+  return clause ? digest_last_name(d, clause->collname, clause->n_collname) : NULL;
 }

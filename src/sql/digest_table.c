@@ -1,48 +1,17 @@
 #include "sql/digest.h"
 #include "sql/scan.h"
 
-static bool constraint_kind(PgQuery__ConstrType type, enum sql_constraint_kind *ret)
+/* What follows a constraint of the column is about that constraint. */
+static void digest_attribute(const PgQuery__Constraint *node, struct sql_column *column)
 {
-  switch (type) {
-  case PG_QUERY__CONSTR_TYPE__CONSTR_CHECK:
-    *ret = SQL_CHECK;
-    return true;
-  case PG_QUERY__CONSTR_TYPE__CONSTR_NOTNULL:
-    *ret = SQL_NOT_NULL;
-    return true;
-  case PG_QUERY__CONSTR_TYPE__CONSTR_UNIQUE:
-    *ret = SQL_UNIQUE;
-    return true;
-  case PG_QUERY__CONSTR_TYPE__CONSTR_PRIMARY:
-    *ret = SQL_PRIMARY_KEY;
-    return true;
-  case PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN:
-    *ret = SQL_FOREIGN_KEY;
-    return true;
-  case PG_QUERY__CONSTR_TYPE__CONSTR_EXCLUSION:
-    *ret = SQL_EXCLUDE;
-    return true;
-  default:
-    return false;
-  }
-}
-
-static bool digest_constraint(struct digest *d, const PgQuery__Constraint *node,
-                              struct sql_constraint *ret)
-{
-  if (!constraint_kind(node->contype, &ret->kind))
-    return false;
-  ret->name = digest_string(d, node->conname);
-  ret->using_index = digest_string(d, node->indexname);
-  ret->referenced = digest_range_var(d, node->pktable);
-  ret->not_valid = node->skip_validation;
-  if (ret->kind == SQL_CHECK)
-    ret->check = digest_expression(d, node->raw_expr);
-  if (ret->kind == SQL_FOREIGN_KEY)
-    digest_strings(d, node->fk_attrs, node->n_fk_attrs, &ret->columns);
-  else
-    digest_strings(d, node->keys, node->n_keys, &ret->columns);
-  return true;
+  struct sql_constraint *last =
+      column->constraints.len > 0 ? &column->constraints.at[column->constraints.len - 1] : NULL;
+  if (!last)
+    return;
+  if (node->contype == PG_QUERY__CONSTR_TYPE__CONSTR_ATTR_DEFERRABLE)
+    last->deferrable = true;
+  else if (node->contype == PG_QUERY__CONSTR_TYPE__CONSTR_ATTR_DEFERRED)
+    last->deferrable = last->initially_deferred = true;
 }
 
 static void digest_column_constraint(struct digest *d, const PgQuery__Constraint *node,
@@ -55,17 +24,23 @@ static void digest_column_constraint(struct digest *d, const PgQuery__Constraint
     break;
   case PG_QUERY__CONSTR_TYPE__CONSTR_NOTNULL:
     column->not_null = true;
+    column->not_null_name = digest_string(d, node->conname);
     break;
   case PG_QUERY__CONSTR_TYPE__CONSTR_IDENTITY:
     column->generated = SQL_GENERATED_IDENTITY;
     column->not_null = true;
+    column->identity_always = strcmp(node->generated_when, "a") == 0;
+    column->sequence = digest_options(d, node->options, node->n_options);
     break;
   case PG_QUERY__CONSTR_TYPE__CONSTR_GENERATED:
     column->generated = SQL_GENERATED_STORED;
+    column->generated_as = digest_new_expression(d, node->raw_expr);
     break;
   default:
-    if (!digest_constraint(d, node, &constraint))
+    if (!digest_constraint(d, node, &constraint)) {
+      digest_attribute(node, column);
       break;
+    }
     if (constraint.kind == SQL_PRIMARY_KEY)
       column->not_null = true;
     vec_push(d->arena, &column->constraints, constraint);
@@ -82,9 +57,13 @@ static bool is_serial(const struct sql_type *type)
   return false;
 }
 
-static struct sql_column digest_column(struct digest *d, const PgQuery__ColumnDef *node)
+struct sql_column digest_column(struct digest *d, const PgQuery__ColumnDef *node)
 {
-  struct sql_column column = {.name = digest_string(d, node->colname)};
+  struct sql_column column = {.name = digest_string(d, node->colname),
+                              .collation = digest_collation(d, node->coll_clause),
+                              .storage = digest_string(d, node->storage),
+                              .compression = digest_string(d, node->compression),
+                              .at = (size_t)node->location};
   if (node->type_name)
     column.type = digest_type(d, node->type_name);
   else
@@ -96,23 +75,79 @@ static struct sql_column digest_column(struct digest *d, const PgQuery__ColumnDe
   return column;
 }
 
+static struct sql_like digest_like(struct digest *d, const PgQuery__TableLikeClause *node)
+{
+  enum { /* the server's parsenodes.h */
+         COMMENTS = 1 << 0,
+         COMPRESSION = 1 << 1,
+         CONSTRAINTS = 1 << 2,
+         DEFAULTS = 1 << 3,
+         GENERATED = 1 << 4,
+         IDENTITY = 1 << 5,
+         INDEXES = 1 << 6,
+         STATISTICS = 1 << 7,
+         STORAGE = 1 << 8,
+  };
+  return (struct sql_like){
+      .table = digest_range_var(d, node->relation),
+      .comments = node->options & COMMENTS,
+      .compression = node->options & COMPRESSION,
+      .constraints = node->options & CONSTRAINTS,
+      .defaults = node->options & DEFAULTS,
+      .generated = node->options & GENERATED,
+      .identity = node->options & IDENTITY,
+      .indexes = node->options & INDEXES,
+      .statistics = node->options & STATISTICS,
+      .storage = node->options & STORAGE,
+  };
+}
+
+static void digest_element(struct digest *d, const PgQuery__Node *node)
+{
+  struct sql_tree *tree = d->tree;
+  struct sql_constraint constraint = {0};
+  if (NODE_IS(node, COLUMN_DEF))
+    vec_push(d->arena, &tree->columns, digest_column(d, node->column_def));
+  else if (NODE_IS(node, CONSTRAINT) && digest_constraint(d, node->constraint, &constraint))
+    vec_push(d->arena, &tree->constraints, constraint);
+  else if (NODE_IS(node, TABLE_LIKE_CLAUSE))
+    vec_push(d->arena, &tree->likes, digest_like(d, node->table_like_clause));
+}
+
+static void digest_parents(struct digest *d, const PgQuery__CreateStmt *stmt)
+{
+  struct sql_tree *tree = d->tree;
+  for (size_t i = 0; i < stmt->n_inh_relations; i++)
+    if (NODE_IS(stmt->inh_relations[i], RANGE_VAR))
+      vec_push(d->arena, &tree->inherits, digest_range_var(d, stmt->inh_relations[i]->range_var));
+  if (stmt->partbound && tree->inherits.len > 0) {
+    tree->partition_of = tree->inherits.at[0];
+    tree->inherits = (struct sql_names){0};
+  }
+  if (stmt->of_typename) {
+    struct sql_name *type = ARENA_NEW(d->arena, struct sql_name);
+    *type = digest_type(d, stmt->of_typename).name;
+    tree->of_type = type;
+  }
+}
+
 void digest_create_table(struct digest *d, const PgQuery__CreateStmt *stmt)
 {
   struct sql_tree *tree = d->tree;
   tree->kind = SQL_CREATE_TABLE;
+  tree->object = SQL_OBJECT_TABLE;
   tree->name = digest_range_var(d, stmt->relation);
   tree->temporary = stmt->relation && strcmp(stmt->relation->relpersistence, "t") == 0;
+  tree->unlogged = stmt->relation && strcmp(stmt->relation->relpersistence, "u") == 0;
   tree->if_not_exists = stmt->if_not_exists;
-  if (stmt->partbound && stmt->n_inh_relations > 0 && NODE_IS(stmt->inh_relations[0], RANGE_VAR))
-    tree->partition_of = digest_range_var(d, stmt->inh_relations[0]->range_var);
-  for (size_t i = 0; i < stmt->n_table_elts; i++) {
-    const PgQuery__Node *node = stmt->table_elts[i];
-    struct sql_constraint constraint = {0};
-    if (NODE_IS(node, COLUMN_DEF))
-      vec_push(d->arena, &tree->columns, digest_column(d, node->column_def));
-    else if (NODE_IS(node, CONSTRAINT) && digest_constraint(d, node->constraint, &constraint))
-      vec_push(d->arena, &tree->constraints, constraint);
-  }
+  digest_parents(d, stmt);
+  tree->bound = digest_bound(d, stmt->partbound);
+  tree->partition_key = digest_partition_key(d, stmt->partspec);
+  tree->storage.tablespace = digest_string(d, stmt->tablespacename);
+  tree->storage.access_method = digest_string(d, stmt->access_method);
+  tree->storage.options = digest_options(d, stmt->options, stmt->n_options);
+  for (size_t i = 0; i < stmt->n_table_elts; i++)
+    digest_element(d, stmt->table_elts[i]);
 }
 
 static enum sql_action_kind action_kind(PgQuery__AlterTableType type)
@@ -144,6 +179,38 @@ static enum sql_action_kind action_kind(PgQuery__AlterTableType type)
     KIND(SetTableSpace, SQL_SET_TABLESPACE);
     KIND(SetAccessMethod, SQL_SET_ACCESS_METHOD);
     KIND(AddIdentity, SQL_ADD_IDENTITY);
+    KIND(SetIdentity, SQL_SET_IDENTITY);
+    KIND(DropIdentity, SQL_DROP_IDENTITY);
+    KIND(DropExpression, SQL_DROP_EXPRESSION);
+    KIND(SetStatistics, SQL_SET_STATISTICS);
+    KIND(SetStorage, SQL_SET_STORAGE);
+    KIND(SetCompression, SQL_SET_COMPRESSION);
+    KIND(SetOptions, SQL_SET_ATTRIBUTES);
+    KIND(ResetOptions, SQL_SET_ATTRIBUTES);
+    KIND(AlterConstraint, SQL_ALTER_CONSTRAINT);
+    KIND(ChangeOwner, SQL_CHANGE_OWNER);
+    KIND(ClusterOn, SQL_CLUSTER_ON);
+    KIND(DropCluster, SQL_SET_WITHOUT_CLUSTER);
+    KIND(SetRelOptions, SQL_SET_OPTIONS);
+    KIND(ResetRelOptions, SQL_RESET_OPTIONS);
+    KIND(ReplaceRelOptions, SQL_SET_OPTIONS);
+    KIND(EnableAlwaysTrig, SQL_ENABLE_TRIGGER);
+    KIND(EnableReplicaTrig, SQL_ENABLE_TRIGGER);
+    KIND(EnableRule, SQL_ENABLE_RULE);
+    KIND(EnableAlwaysRule, SQL_ENABLE_RULE);
+    KIND(EnableReplicaRule, SQL_ENABLE_RULE);
+    KIND(DisableRule, SQL_DISABLE_RULE);
+    KIND(AddInherit, SQL_ADD_INHERIT);
+    KIND(DropInherit, SQL_DROP_INHERIT);
+    KIND(AddOf, SQL_ADD_OF);
+    KIND(DropOf, SQL_DROP_OF);
+    KIND(ReplicaIdentity, SQL_REPLICA_IDENTITY);
+    KIND(EnableRowSecurity, SQL_ENABLE_ROW_SECURITY);
+    KIND(DisableRowSecurity, SQL_DISABLE_ROW_SECURITY);
+    KIND(ForceRowSecurity, SQL_FORCE_ROW_SECURITY);
+    KIND(NoForceRowSecurity, SQL_NO_FORCE_ROW_SECURITY);
+    KIND(GenericOptions, SQL_SET_FOREIGN_OPTIONS);
+    KIND(AlterColumnGenericOptions, SQL_SET_FOREIGN_OPTIONS);
   default:
     return SQL_ACTION_OTHER;
   }
@@ -157,11 +224,7 @@ static void digest_new_type(struct digest *d, const PgQuery__ColumnDef *def,
   *type = digest_type(d, def->type_name);
   action->type = type;
   action->using = digest_new_expression(d, def->raw_default);
-  if (def->coll_clause) {
-    struct sql_name collation =
-        digest_name_list(d, def->coll_clause->collname, def->coll_clause->n_collname);
-    action->collation = collation.name;
-  }
+  action->collation = digest_collation(d, def->coll_clause);
 }
 
 static void digest_partition(struct digest *d, const PgQuery__AlterTableCmd *cmd,
@@ -169,9 +232,44 @@ static void digest_partition(struct digest *d, const PgQuery__AlterTableCmd *cmd
 {
   const PgQuery__PartitionCmd *partition = cmd->def->partition_cmd;
   action->partition = digest_range_var(d, partition->name);
-  action->partition_default = partition->bound && partition->bound->is_default;
+  action->bound = digest_bound(d, partition->bound);
+  action->partition_default = action->bound && action->bound->is_default;
   action->concurrently = partition->concurrent;
   action->finalize = cmd->subtype == PG_QUERY__ALTER_TABLE_TYPE__AT_DetachPartitionFinalize;
+}
+
+static void digest_identity_of_replicas(struct digest *d, const PgQuery__ReplicaIdentityStmt *node,
+                                        struct sql_action *action)
+{
+  static const char *const words[][2] = {
+      {"f", "FULL"}, {"n", "NOTHING"}, {"d", "DEFAULT"}, {"i", "INDEX"}};
+  for (size_t i = 0; i < COUNT_OF(words); i++)
+    if (strcmp(words[i][0], node->identity_type) == 0)
+      action->text = words[i][1];
+  action->name = digest_string(d, node->name);
+}
+
+/* What the other subcommands carry. */
+static void digest_operand(struct digest *d, const PgQuery__AlterTableCmd *cmd,
+                           struct sql_action *action)
+{
+  const PgQuery__Node *def = cmd->def;
+  if (NODE_IS(def, LIST))
+    action->options = digest_options(d, def->list->items, def->list->n_items);
+  else if (NODE_IS(def, RANGE_VAR))
+    action->partition = digest_range_var(d, def->range_var);
+  else if (NODE_IS(def, REPLICA_IDENTITY_STMT))
+    digest_identity_of_replicas(d, def->replica_identity_stmt, action);
+  else if (NODE_IS(def, CONSTRAINT) && action->kind == SQL_ALTER_CONSTRAINT)
+    action->name = digest_string(d, def->constraint->conname);
+  else if (NODE_IS(def, CONSTRAINT) && action->kind == SQL_ADD_IDENTITY)
+    action->options = digest_options(d, def->constraint->options, def->constraint->n_options);
+  else if (NODE_IS(def, STRING))
+    action->text = digest_string_node(d, def);
+  if (cmd->newowner)
+    action->text = digest_role(d, cmd->newowner);
+  if (action->kind == SQL_SET_TABLESPACE || action->kind == SQL_SET_ACCESS_METHOD)
+    action->text = action->name;
 }
 
 static struct sql_action digest_action(struct digest *d, const PgQuery__AlterTableCmd *cmd)
@@ -188,6 +286,8 @@ static struct sql_action digest_action(struct digest *d, const PgQuery__AlterTab
     action.value = digest_new_expression(d, cmd->def);
   if (NODE_IS(cmd->def, PARTITION_CMD))
     digest_partition(d, cmd, &action);
+  else
+    digest_operand(d, cmd, &action);
   if (NODE_IS(cmd->def, COLUMN_DEF) && action.kind == SQL_ALTER_TYPE)
     digest_new_type(d, cmd->def->column_def, &action);
   if (NODE_IS(cmd->def, COLUMN_DEF) && action.kind == SQL_ADD_COLUMN) {

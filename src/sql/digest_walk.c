@@ -6,6 +6,8 @@ struct walker {
   struct digest *digest;
   bool (*visit)(struct walker *walker, const ProtobufCMessage *message);
   struct sql_names *names;
+  struct strings *columns; /* NULL: not wanted */
+  struct strings hidden;   /* names of WITH queries */
 };
 
 static void walk(struct walker *w, const ProtobufCMessage *message);
@@ -30,14 +32,18 @@ static void walk_field(struct walker *w, const ProtobufCMessage *message,
   walk(w, *(ProtobufCMessage *const *)(const void *)(base + field->offset));
 }
 
-static void walk(struct walker *w, const ProtobufCMessage *message)
+static void walk_fields(struct walker *w, const ProtobufCMessage *message)
 {
-  if (!message || !w->visit(w, message))
-    return;
   const ProtobufCMessageDescriptor *descriptor = message->descriptor;
   for (unsigned i = 0; i < descriptor->n_fields; i++)
     if (descriptor->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
       walk_field(w, message, &descriptor->fields[i]);
+}
+
+static void walk(struct walker *w, const ProtobufCMessage *message)
+{
+  if (message && w->visit(w, message))
+    walk_fields(w, message);
 }
 
 static void add_name(struct digest *d, struct sql_names *names, struct sql_name name)
@@ -52,32 +58,111 @@ static void add_name(struct digest *d, struct sql_names *names, struct sql_name 
   vec_push(d->arena, names, name);
 }
 
-static bool visit_function(struct walker *w, const ProtobufCMessage *message)
+static void add_string(struct digest *d, struct strings *all, const char *s)
+{
+  for (size_t i = 0; i < all->len; i++)
+    if (strcmp(all->at[i], s) == 0)
+      return;
+  vec_push(d->arena, all, arena_strdup(d->arena, s));
+}
+
+static void add_column(struct digest *d, struct strings *columns, const PgQuery__ColumnRef *ref)
+{
+  const PgQuery__Node *last = ref->n_fields > 0 ? ref->fields[ref->n_fields - 1] : NULL;
+  if (NODE_IS(last, STRING))
+    add_string(d, columns, last->string->sval);
+  else if (NODE_IS(last, A_STAR))
+    add_string(d, columns, "*");
+}
+
+static bool visit_expression(struct walker *w, const ProtobufCMessage *message)
 {
   if (message->descriptor == &pg_query__func_call__descriptor) {
     const PgQuery__FuncCall *call = (const void *)message;
     add_name(w->digest, w->names, digest_name_list(w->digest, call->funcname, call->n_funcname));
+  } else if (message->descriptor == &pg_query__column_ref__descriptor && w->columns) {
+    add_column(w->digest, w->columns, (const void *)message);
   }
   return true;
 }
 
 void digest_walk_functions(struct digest *d, const PgQuery__Node *node, struct sql_names *ret)
 {
-  struct walker w = {.digest = d, .visit = visit_function, .names = ret};
+  struct walker w = {.digest = d, .visit = visit_expression, .names = ret};
   if (node)
     walk(&w, &node->base);
 }
 
+void digest_walk_expression(struct digest *d, const PgQuery__Node *node, struct sql_expression *ret)
+{
+  struct walker w = {
+      .digest = d, .visit = visit_expression, .names = &ret->functions, .columns = &ret->columns};
+  walk(&w, &node->base);
+}
+
+/* ---- relations: names of WITH queries are none, where they can be seen ---- */
+
+static const PgQuery__WithClause *with_clause(const ProtobufCMessage *message)
+{
+  const ProtobufCMessageDescriptor *kind = message->descriptor;
+  if (kind == &pg_query__select_stmt__descriptor)
+    return ((const PgQuery__SelectStmt *)(const void *)message)->with_clause;
+  if (kind == &pg_query__insert_stmt__descriptor)
+    return ((const PgQuery__InsertStmt *)(const void *)message)->with_clause;
+  if (kind == &pg_query__update_stmt__descriptor)
+    return ((const PgQuery__UpdateStmt *)(const void *)message)->with_clause;
+  if (kind == &pg_query__delete_stmt__descriptor)
+    return ((const PgQuery__DeleteStmt *)(const void *)message)->with_clause;
+  if (kind == &pg_query__merge_stmt__descriptor)
+    return ((const PgQuery__MergeStmt *)(const void *)message)->with_clause;
+  return NULL;
+}
+
+/* Without RECURSIVE a WITH query sees those before it only: in
+ * WITH t AS (SELECT * FROM t) the second t is a table. */
+static void walk_with(struct walker *w, const PgQuery__WithClause *with)
+{
+  for (size_t i = 0; with->recursive && i < with->n_ctes; i++)
+    vec_push(w->digest->arena, &w->hidden, with->ctes[i]->common_table_expr->ctename);
+  for (size_t i = 0; i < with->n_ctes; i++) {
+    walk(w, &with->ctes[i]->common_table_expr->ctequery->base);
+    if (!with->recursive)
+      vec_push(w->digest->arena, &w->hidden, with->ctes[i]->common_table_expr->ctename);
+  }
+}
+
+static bool is_hidden(const struct walker *w, const PgQuery__RangeVar *relation)
+{
+  for (size_t i = 0; i < w->hidden.len && !*relation->schemaname; i++)
+    if (strcmp(w->hidden.at[i], relation->relname) == 0)
+      return true;
+  return false;
+}
+
 static bool visit_relation(struct walker *w, const ProtobufCMessage *message)
 {
-  if (message->descriptor == &pg_query__range_var__descriptor)
+  const PgQuery__WithClause *with = with_clause(message);
+  if (message->descriptor == &pg_query__with_clause__descriptor)
+    return false; /* seen by walk_with */
+  if (with) {
+    size_t before = w->hidden.len;
+    walk_with(w, with);
+    walk_fields(w, message);
+    w->hidden.len = before;
+    return false;
+  }
+  if (message->descriptor == &pg_query__range_var__descriptor &&
+      !is_hidden(w, (const void *)message))
     add_name(w->digest, w->names, digest_range_var(w->digest, (const void *)message));
+  if (message->descriptor == &pg_query__column_ref__descriptor && w->columns)
+    add_column(w->digest, w->columns, (const void *)message);
   return true;
 }
 
-void digest_walk_relations(struct digest *d, const ProtobufCMessage *message, struct sql_names *ret)
+void digest_walk_relations(struct digest *d, const ProtobufCMessage *message, struct sql_names *ret,
+                           struct strings *ret_columns)
 {
-  struct walker w = {.digest = d, .visit = visit_relation, .names = ret};
+  struct walker w = {.digest = d, .visit = visit_relation, .names = ret, .columns = ret_columns};
   walk(&w, message);
 }
 

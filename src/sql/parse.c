@@ -37,35 +37,11 @@ static void digest_relations(struct digest *d, PgQuery__Node *const *nodes, size
     d->tree->name = d->tree->names.at[0];
 }
 
-static void digest_create_index(struct digest *d, const PgQuery__IndexStmt *stmt)
-{
-  struct sql_tree *tree = d->tree;
-  tree->kind = SQL_CREATE_INDEX;
-  tree->name = digest_range_var(d, stmt->relation);
-  tree->index_name = digest_string(d, stmt->idxname);
-  tree->concurrently = stmt->concurrent;
-  tree->unique = stmt->unique;
-  tree->only = stmt->relation && !stmt->relation->inh;
-  tree->if_not_exists = stmt->if_not_exists;
-}
-
-static void digest_create_as(struct digest *d, const PgQuery__IntoClause *into, bool matview,
-                             const ProtobufCMessage *query)
-{
-  struct sql_tree *tree = d->tree;
-  tree->kind = matview ? SQL_CREATE_MATVIEW : SQL_CREATE_TABLE_AS;
-  tree->name = digest_range_var(d, into->rel);
-  tree->temporary = into->rel && strcmp(into->rel->relpersistence, "t") == 0;
-  tree->with_data = !into->skip_data;
-  digest_walk_relations(d, query, &tree->reads);
-  digest_walk_changes(d, query);
-}
-
 static void digest_select(struct digest *d, const PgQuery__SelectStmt *stmt)
 {
   struct sql_tree *tree = d->tree;
   if (stmt->into_clause) {
-    digest_create_as(d, stmt->into_clause, false, &stmt->base);
+    digest_select_into(d, stmt);
     return;
   }
   tree->kind = SQL_SELECT;
@@ -141,40 +117,26 @@ static void digest_lock(struct digest *d, const PgQuery__LockStmt *stmt)
 static void digest_create_other(struct digest *d, const PgQuery__Node *node)
 {
   struct sql_tree *tree = d->tree;
-  if (NODE_IS(node, VIEW_STMT)) {
-    tree->kind = SQL_CREATE_VIEW;
-    tree->name = digest_range_var(d, node->view_stmt->view);
-  } else if (NODE_IS(node, CREATE_SCHEMA_STMT)) {
-    tree->kind = SQL_CREATE_SCHEMA;
-    tree->name.name = digest_string(d, node->create_schema_stmt->schemaname);
-  } else if (NODE_IS(node, CREATE_ENUM_STMT)) {
-    tree->kind = SQL_CREATE_ENUM;
-    tree->name =
-        digest_name_list(d, node->create_enum_stmt->type_name, node->create_enum_stmt->n_type_name);
-  } else if (NODE_IS(node, CREATE_SEQ_STMT)) {
+  const char *name = node->select_stmt->base.descriptor->short_name;
+  if (strncmp(name, "Create", 6) == 0 || strcmp(name, "DefineStmt") == 0) {
     tree->kind = SQL_CREATE_OTHER;
-    tree->object = SQL_OBJECT_SEQUENCE;
-    tree->name = digest_range_var(d, node->create_seq_stmt->sequence);
-  } else if (NODE_IS(node, CREATE_DOMAIN_STMT)) {
-    tree->kind = SQL_CREATE_OTHER;
-    tree->object = SQL_OBJECT_DOMAIN;
-    tree->name = digest_name_list(d, node->create_domain_stmt->domainname,
-                                  node->create_domain_stmt->n_domainname);
-  } else if (NODE_IS(node, CREATE_TRIG_STMT)) {
-    tree->kind = SQL_CREATE_OTHER;
-    tree->object = SQL_OBJECT_TRIGGER;
-    tree->name = digest_range_var(d, node->create_trig_stmt->relation);
-    tree->member = digest_string(d, node->create_trig_stmt->trigname);
-  } else if (NODE_IS(node, CREATE_FUNCTION_STMT)) {
-    tree->kind = SQL_CREATE_OTHER;
-    tree->object = SQL_OBJECT_FUNCTION;
-    tree->name = digest_name_list(d, node->create_function_stmt->funcname,
-                                  node->create_function_stmt->n_funcname);
-  } else if (NODE_IS(node, CREATE_FOREIGN_TABLE_STMT)) {
-    digest_create_table(d, node->create_foreign_table_stmt->base_stmt);
-  } else if (strncmp(tree->node, "Create", 6) == 0 || strcmp(tree->node, "DefineStmt") == 0 ||
-             strcmp(tree->node, "CompositeTypeStmt") == 0 || strcmp(tree->node, "RuleStmt") == 0) {
-    tree->kind = SQL_CREATE_OTHER;
+    if (NODE_IS(node, DEFINE_STMT))
+      tree->name = digest_name_list(d, node->define_stmt->defnames, node->define_stmt->n_defnames);
+  }
+}
+
+static void digest_set(struct digest *d, const PgQuery__VariableSetStmt *stmt)
+{
+  struct sql_tree *tree = d->tree;
+  tree->kind = SQL_SET;
+  tree->setting = digest_string(d, stmt->name);
+  tree->local = stmt->is_local;
+  tree->reset = stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_DEFAULT ||
+                stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET ||
+                stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL;
+  for (size_t i = 0; i < stmt->n_args; i++) {
+    const char *value = digest_value(d, stmt->args[i]);
+    vec_push(d->arena, &tree->values, value ? value : "?");
   }
 }
 
@@ -190,6 +152,7 @@ static void digest_maintenance(struct digest *d, const PgQuery__Node *node)
   case PG_QUERY__NODE__NODE_CLUSTER_STMT:
     tree->kind = SQL_CLUSTER;
     tree->name = digest_range_var(d, node->cluster_stmt->relation);
+    tree->member = digest_string(d, node->cluster_stmt->indexname);
     break;
   case PG_QUERY__NODE__NODE_REFRESH_MAT_VIEW_STMT:
     tree->kind = SQL_REFRESH;
@@ -204,15 +167,10 @@ static void digest_maintenance(struct digest *d, const PgQuery__Node *node)
     digest_lock(d, node->lock_stmt);
     break;
   case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:
-    tree->kind = SQL_SET;
-    tree->setting = digest_string(d, node->variable_set_stmt->name);
+    digest_set(d, node->variable_set_stmt);
     break;
   case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
     tree->kind = SQL_TRANSACTION;
-    break;
-  case PG_QUERY__NODE__NODE_GRANT_STMT:
-    tree->kind = SQL_GRANT;
-    tree->object = digest_object_type(node->grant_stmt->objtype);
     break;
   case PG_QUERY__NODE__NODE_DO_STMT:
     digest_do(d, node->do_stmt);
@@ -277,17 +235,21 @@ static void digest_data(struct digest *d, const PgQuery__Node *node)
   }
 }
 
-static void digest_statement(struct digest *d, const PgQuery__Node *node)
+static void digest_relation(struct digest *d, const PgQuery__Node *node)
 {
   struct sql_tree *tree = d->tree;
   switch (node->node_case) {
   case PG_QUERY__NODE__NODE_CREATE_STMT:
     digest_create_table(d, node->create_stmt);
     break;
+  case PG_QUERY__NODE__NODE_CREATE_FOREIGN_TABLE_STMT:
+    digest_create_table(d, node->create_foreign_table_stmt->base_stmt);
+    tree->object = SQL_OBJECT_FOREIGN_TABLE;
+    break;
   case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT: {
     const PgQuery__CreateTableAsStmt *stmt = node->create_table_as_stmt;
     digest_create_as(d, stmt->into, stmt->objtype == PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW,
-                     &stmt->query->base);
+                     stmt->query);
     tree->if_not_exists = stmt->if_not_exists;
     break;
   }
@@ -298,8 +260,8 @@ static void digest_statement(struct digest *d, const PgQuery__Node *node)
   case PG_QUERY__NODE__NODE_INDEX_STMT:
     digest_create_index(d, node->index_stmt);
     break;
-  case PG_QUERY__NODE__NODE_DROP_STMT:
-    digest_drop(d, node->drop_stmt);
+  case PG_QUERY__NODE__NODE_VIEW_STMT:
+    digest_create_view(d, node->view_stmt);
     break;
   case PG_QUERY__NODE__NODE_DROPDB_STMT:
     tree->kind = SQL_DROP_DATABASE;
@@ -309,31 +271,21 @@ static void digest_statement(struct digest *d, const PgQuery__Node *node)
     tree->kind = SQL_DROP_OWNED;
     tree->cascade = node->drop_owned_stmt->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
     break;
-  case PG_QUERY__NODE__NODE_RENAME_STMT:
-    digest_rename(d, node->rename_stmt);
-    break;
-  case PG_QUERY__NODE__NODE_ALTER_OBJECT_SCHEMA_STMT:
-    digest_set_schema(d, node->alter_object_schema_stmt);
-    break;
-  case PG_QUERY__NODE__NODE_COMMENT_STMT:
-    digest_comment(d, node->comment_stmt);
-    break;
-  case PG_QUERY__NODE__NODE_ALTER_ENUM_STMT:
-    digest_alter_enum(d, node->alter_enum_stmt);
-    break;
   default:
     digest_data(d, node);
   }
 }
 
-/* ---- the library's calls ---- */
-
-/* The message inside a Node's union: every case is a pointer to one. */
-static const char *node_name(const PgQuery__Node *node)
+void digest_statement(struct digest *d, const PgQuery__Node *node)
 {
-  const ProtobufCMessage *inner = &node->select_stmt->base;
-  return inner->descriptor->short_name;
+  /* The message inside a Node's union: every case is a pointer to one. */
+  d->tree->node = arena_strdup(d->arena, node->select_stmt->base.descriptor->short_name);
+  if (!digest_type_statement(d, node) && !digest_routine_statement(d, node) &&
+      !digest_object_statement(d, node))
+    digest_relation(d, node);
 }
+
+/* ---- the library's calls ---- */
 
 /* The parser counts characters, from 1. */
 static size_t byte_offset(const char *text, int character)
@@ -378,7 +330,6 @@ static void parse(struct arena *arena, struct sql_statement *st)
                        .len = st->len,
                        .tree = ARENA_NEW(arena, struct sql_tree)};
     const PgQuery__Node *node = result->stmts[0]->stmt;
-    d.tree->node = arena_strdup(arena, node_name(node));
     digest_statement(&d, node);
     digest_walk_strings(&d, &node->base);
     st->tree = d.tree;
@@ -436,6 +387,33 @@ void sql_parse(struct arena *arena, struct sql_statement *st)
     st->parse_error = "no memory for the parser's stack";
 }
 
+/* The expression of SELECT expression, if nothing else is said. */
+static const PgQuery__Node *only_target(const PgQuery__ParseResult *result)
+{
+  if (!result || result->n_stmts != 1 || !NODE_IS(result->stmts[0]->stmt, SELECT_STMT))
+    return NULL;
+  const PgQuery__SelectStmt *select = result->stmts[0]->stmt->select_stmt;
+  bool more = select->n_distinct_clause > 0 || select->into_clause || select->n_from_clause > 0 ||
+              select->where_clause || select->n_group_clause > 0 || select->having_clause ||
+              select->n_window_clause > 0 || select->n_values_lists > 0 ||
+              select->n_sort_clause > 0 || select->limit_offset || select->limit_count ||
+              select->n_locking_clause > 0 || select->with_clause || select->larg;
+  return !more && select->n_target_list == 1 ? select->target_list[0]->res_target->val : NULL;
+}
+
+const struct sql_expression *digest_body(struct digest *d, const char *body)
+{
+  if (sql_depth_bound(body, strlen(body)) > DEPTH_DIRECT_MAX)
+    return NULL;
+  CLEANUP(free_ptr) char *error = NULL;
+  int character = 0;
+  PgQuery__ParseResult *result = unpack(body, &error, &character);
+  const struct sql_expression *expression = digest_new_expression(d, only_target(result));
+  if (result)
+    pg_query__parse_result__free_unpacked(result, NULL);
+  return expression;
+}
+
 int sql_type_read(struct arena *arena, const char *text, struct sql_type *ret_type)
 {
   CLEANUP(free_ptr) char *query = x_printf("SELECT NULL::%s", text);
@@ -443,15 +421,11 @@ int sql_type_read(struct arena *arena, const char *text, struct sql_type *ret_ty
   int character = 0;
   PgQuery__ParseResult *result = unpack(query, &error, &character);
   int status = -1;
-  if (result && result->n_stmts == 1 && NODE_IS(result->stmts[0]->stmt, SELECT_STMT)) {
-    const PgQuery__SelectStmt *select = result->stmts[0]->stmt->select_stmt;
-    const PgQuery__Node *target =
-        select->n_target_list == 1 ? select->target_list[0]->res_target->val : NULL;
-    if (NODE_IS(target, TYPE_CAST)) {
-      struct digest d = {.arena = arena};
-      *ret_type = digest_type(&d, target->type_cast->type_name);
-      status = 0;
-    }
+  const PgQuery__Node *target = only_target(result);
+  if (NODE_IS(target, TYPE_CAST)) {
+    struct digest d = {.arena = arena};
+    *ret_type = digest_type(&d, target->type_cast->type_name);
+    status = 0;
   }
   if (result)
     pg_query__parse_result__free_unpacked(result, NULL);

@@ -29,9 +29,15 @@ enum sql_kind {
   SQL_CREATE_INDEX,
   SQL_CREATE_ENUM,
   SQL_CREATE_SCHEMA,
-  SQL_CREATE_OTHER, /* function, trigger, extension, sequence, domain, composite type ... */
+  SQL_CREATE_OTHER, /* by tree->object: function, trigger, policy, rule, extension, sequence,
+                       domain, composite or range type, statistics, publication ... */
   SQL_ALTER_TABLE,
   SQL_ALTER_ENUM,
+  SQL_ALTER_DOMAIN, /* one action: SET and DROP NOT NULL, DEFAULT; ADD, DROP, VALIDATE CONSTRAINT */
+  SQL_ALTER_SEQUENCE, /* tree->sequence */
+  SQL_ALTER_ROUTINE,  /* tree->routine: what it changes */
+  SQL_ALTER_OWNER,    /* of what ALTER TABLE is not for: function, type, schema ... */
+  SQL_ALTER_EXTENSION,
   SQL_RENAME,
   SQL_SET_SCHEMA,
   SQL_DROP,
@@ -51,7 +57,7 @@ enum sql_kind {
   SQL_EXECUTE,
 };
 
-/* What an ALTER, DROP, RENAME, COMMENT or REINDEX is about. */
+/* What an ALTER, DROP, RENAME, COMMENT, REINDEX, GRANT or CREATE_OTHER is about. */
 enum sql_object {
   SQL_OBJECT_OTHER,
   SQL_OBJECT_TABLE,
@@ -69,6 +75,12 @@ enum sql_object {
   SQL_OBJECT_TRIGGER,
   SQL_OBJECT_EXTENSION,
   SQL_OBJECT_DATABASE,
+  SQL_OBJECT_POLICY,
+  SQL_OBJECT_RULE,
+  SQL_OBJECT_STATISTICS,
+  SQL_OBJECT_PUBLICATION,
+  SQL_OBJECT_DOMAIN_CONSTRAINT, /* tree->name is the domain */
+  SQL_OBJECT_ATTRIBUTE,         /* of a composite type */
 };
 
 struct sql_range {
@@ -93,6 +105,22 @@ struct sql_type {
   const char *text; /* for people: "character varying(20)" */
 };
 
+/* NAME = VALUE, as in WITH (...), SET (...) and OPTIONS of sequences; of toast: "toast.NAME". */
+struct sql_option {
+  const char *name, *value; /* value NULL: none is written */
+};
+VEC_TYPE(sql_options, struct sql_option);
+
+/* One of the parts of an expression that AND joins. Constants as in SQL, without casts: 5, 'a',
+ * true. */
+struct sql_condition {
+  const char *column;    /* NULL if op is */
+  const char *op;        /* "=", "<", "<=", ">", ">=", "<>", "in", "is null", "is not null", each
+                            with the column to the left; NULL: anything else */
+  struct strings values; /* the constant, or those of the list */
+};
+VEC_TYPE(sql_conditions, struct sql_condition);
+
 struct sql_expression {
   bool is_null; /* the constant NULL */
   bool is_true; /* the constant true: WHERE true */
@@ -102,7 +130,18 @@ struct sql_expression {
   const char *bare_column;     /* exactly a column, else NULL */
   const char *cast_column;     /* exactly column::type, else NULL */
   const char *cast_type;       /* that type's text */
+  struct strings columns;      /* used anywhere inside, each once; of a domain's CHECK: "value" */
+  struct sql_conditions conditions; /* at least one */
 };
+
+/* A column or an expression of an index, a partition key or an EXCLUDE. */
+struct sql_key {
+  const char *column;               /* NULL: an expression */
+  struct sql_expression expression; /* if it is one */
+  const char *collation;            /* NULL: that of the column */
+  const char *opclass;              /* NULL: the default */
+};
+VEC_TYPE(sql_keys, struct sql_key);
 
 enum sql_constraint_kind {
   SQL_CHECK,
@@ -121,6 +160,18 @@ struct sql_constraint {
   struct sql_name referenced;  /* FOREIGN KEY */
   struct sql_expression check; /* CHECK */
   bool not_valid;
+  struct strings referenced_columns;  /* FOREIGN KEY; none: the primary key */
+  struct strings include;             /* UNIQUE, PRIMARY KEY, EXCLUDE */
+  struct sql_keys keys;               /* EXCLUDE */
+  const char *method;                 /* EXCLUDE USING; NULL: btree */
+  const struct sql_expression *where; /* EXCLUDE; NULL: none */
+  const char *text;                   /* CHECK: "CHECK (n > 0)", as it is written */
+  char on_delete, on_update; /* FOREIGN KEY: 'a' no action, 'r' restrict, 'c' cascade, 'n' set
+                                null, 'd' set default */
+  bool no_inherit, deferrable, initially_deferred, nulls_not_distinct;
+  bool not_enforced;      /* NOT ENFORCED of 18 */
+  const char *tablespace; /* USING INDEX TABLESPACE; NULL: none */
+  size_t at;              /* offset in the statement */
 };
 VEC_TYPE(sql_constraints, struct sql_constraint);
 
@@ -134,8 +185,47 @@ struct sql_column {
   const struct sql_expression *default_value; /* NULL: none */
   enum sql_generated generated;
   struct sql_constraints constraints; /* CHECK, UNIQUE, PRIMARY KEY and FOREIGN KEY of the column */
+  const struct sql_expression *generated_as; /* GENERATED ... AS (expression); NULL: none */
+  const char *not_null_name;                 /* CONSTRAINT name NOT NULL; NULL: none */
+  bool identity_always;
+  struct sql_options sequence; /* of an identity */
+  const char *collation;       /* COLLATE; NULL: none */
+  const char *storage;         /* of a new table since 16; NULL: none */
+  const char *compression;     /* NULL: none */
+  size_t at;                   /* offset in the statement */
 };
 VEC_TYPE(sql_columns, struct sql_column);
+
+struct sql_partition_key {
+  const char *strategy; /* "range", "list", "hash" */
+  struct sql_keys keys;
+};
+
+/* FOR VALUES. Constants as in sql_condition, also MINVALUE, MAXVALUE and NULL; a NULL pointer for
+ * what is no constant. */
+struct sql_bound {
+  bool is_default;
+  struct strings lower, upper; /* FROM (...) TO (...) */
+  struct strings values;       /* IN (...) */
+  bool hash;                   /* WITH (MODULUS, REMAINDER) */
+  int modulus, remainder;
+  const char *text; /* "FOR VALUES FROM (0) TO (100)", "DEFAULT" */
+};
+
+/* LIKE table INCLUDING ... in CREATE TABLE. */
+struct sql_like {
+  struct sql_name table;
+  bool comments, compression, constraints, defaults, generated, identity, indexes, statistics,
+      storage;
+};
+VEC_TYPE(sql_likes, struct sql_like);
+
+/* What follows the columns of CREATE TABLE and CREATE INDEX. */
+struct sql_storage {
+  const char *tablespace;     /* NULL: the default */
+  const char *access_method;  /* of the table or index; NULL: the default */
+  struct sql_options options; /* WITH (...) */
+};
 
 enum sql_action_kind {
   SQL_ACTION_OTHER,
@@ -158,6 +248,31 @@ enum sql_action_kind {
   SQL_SET_TABLESPACE,
   SQL_SET_ACCESS_METHOD,
   SQL_ADD_IDENTITY,
+  SQL_SET_IDENTITY,
+  SQL_DROP_IDENTITY,
+  SQL_DROP_EXPRESSION,  /* of a generated column */
+  SQL_SET_STATISTICS,   /* of a column, also of an expression of an index: name NULL */
+  SQL_SET_STORAGE,      /* of a column */
+  SQL_SET_COMPRESSION,  /* of a column */
+  SQL_SET_ATTRIBUTES,   /* ALTER COLUMN SET (...), RESET (...) */
+  SQL_ALTER_CONSTRAINT, /* deferrable or not; 18: [NOT] ENFORCED */
+  SQL_CHANGE_OWNER,     /* text: the role */
+  SQL_CLUSTER_ON,       /* name: the index */
+  SQL_SET_WITHOUT_CLUSTER,
+  SQL_SET_OPTIONS,   /* SET (...); options */
+  SQL_RESET_OPTIONS, /* RESET (...); options */
+  SQL_ENABLE_RULE,
+  SQL_DISABLE_RULE,
+  SQL_ADD_INHERIT,      /* parent: partition */
+  SQL_DROP_INHERIT,     /* parent: partition */
+  SQL_ADD_OF,           /* OF type */
+  SQL_DROP_OF,          /* NOT OF */
+  SQL_REPLICA_IDENTITY, /* text: "FULL", "NOTHING", "DEFAULT"; "INDEX": name is the index */
+  SQL_ENABLE_ROW_SECURITY,
+  SQL_DISABLE_ROW_SECURITY,
+  SQL_FORCE_ROW_SECURITY,
+  SQL_NO_FORCE_ROW_SECURITY,
+  SQL_SET_FOREIGN_OPTIONS, /* OPTIONS (...) of a foreign table or its column */
 };
 
 /* One subcommand of ALTER TABLE. */
@@ -177,8 +292,60 @@ struct sql_action {
   bool if_exists;                          /* IF EXISTS, IF NOT EXISTS */
   bool cascade;
   const struct sql_expression *value; /* SET DEFAULT */
+  const struct sql_bound *bound;      /* ATTACH */
+  struct sql_options options;         /* SET (...), RESET (...), of identities: of the sequence */
+  const char *text; /* new owner, tablespace, access method, storage, compression, identity */
 };
 VEC_TYPE(sql_actions, struct sql_action);
+
+struct sql_trigger { /* its name is tree->member, its table tree->name */
+  struct sql_name function;
+  struct sql_name referenced;            /* CREATE CONSTRAINT TRIGGER ... FROM; name NULL: none */
+  bool constraint, row, before, instead; /* neither before nor instead: AFTER */
+  bool on_insert, on_update, on_delete, on_truncate;
+  struct strings columns;            /* UPDATE OF */
+  const struct sql_expression *when; /* NULL: none */
+};
+
+struct sql_policy {    /* its name is tree->member, its table tree->name */
+  const char *command; /* "all", "select", ... */
+  bool restrictive;
+  struct strings roles;               /* "public" */
+  const struct sql_expression *using; /* NULL: none */
+  const struct sql_expression *check; /* NULL: none */
+};
+
+struct sql_routine { /* of ALTER: what is written */
+  bool procedure, returns_set, strict, security_definer;
+  const char *volatility;         /* "volatile", "stable", "immutable"; NULL: not written */
+  const char *language;           /* lower case; NULL: not written */
+  const char *body;               /* AS '...'; NULL: none, or BEGIN ATOMIC or RETURN */
+  const struct sql_type *returns; /* NULL: nothing, or ALTER */
+  struct strings settings;        /* names in SET clauses: "search_path" */
+  int parameters;                 /* that a caller gives */
+  const struct sql_expression
+      *result; /* language SQL and the body is one SELECT of one expression, without FROM and all
+                  else: what the planner may put in place of a call; NULL: it is not */
+};
+
+struct sql_domain {
+  struct sql_type type;
+  bool not_null;
+  const struct sql_expression *default_value; /* NULL: none */
+  const char *collation;                      /* NULL: none */
+  struct sql_constraints constraints;         /* its CHECKs */
+};
+
+struct sql_sequence {
+  const char *type;         /* "int8"; NULL: not written */
+  bool owned;               /* OWNED BY is written: */
+  struct sql_name owned_by; /* name NULL: NONE */
+  const char *owned_by_column;
+  struct sql_options options; /* all the others: "start", "increment", "restart" ... */
+};
+
+struct sql_tree;
+VEC_TYPE(sql_trees, const struct sql_tree *);
 
 /* A data change, wherever it stands: the statement itself, WITH, or under EXPLAIN ANALYZE. */
 struct sql_change {
@@ -214,11 +381,50 @@ struct sql_tree {
       *body_verb; /* DO: first word in it that changes something ("drop", "execute"); NULL: none */
   const char *index_name; /* CREATE INDEX; NULL: the server chooses */
   bool concurrently, unique, if_exists, if_not_exists, cascade;
-  bool only;           /* CREATE INDEX ON ONLY table */
-  bool temporary;      /* CREATE TABLE, CREATE TABLE AS: TEMP */
-  bool full;           /* VACUUM FULL */
-  bool with_data;      /* REFRESH and CREATE ... AS: not WITH NO DATA */
-  const char *setting; /* SET: its name */
+  bool only;             /* CREATE INDEX ON ONLY table */
+  bool temporary;        /* CREATE TABLE, CREATE TABLE AS: TEMP */
+  bool unlogged;         /* CREATE TABLE, SEQUENCE: UNLOGGED */
+  bool replace;          /* CREATE OR REPLACE */
+  bool full;             /* VACUUM FULL */
+  bool with_data;        /* REFRESH and CREATE ... AS: not WITH NO DATA */
+  const char *setting;   /* SET: its name; NULL: RESET ALL */
+  bool reset;            /* SET ... TO DEFAULT, RESET, RESET ALL */
+  bool local;            /* SET LOCAL */
+  struct strings values; /* SET: its values, as they are without quotes; CREATE TYPE AS ENUM: its
+                            values; GRANT, REVOKE: privileges; none: ALL */
+
+  /* CREATE TABLE, also of a foreign one (object: FOREIGN_TABLE) */
+  const struct sql_partition_key *partition_key; /* PARTITION BY; NULL: none */
+  const struct sql_bound *bound;                 /* PARTITION OF; NULL: no partition */
+  struct sql_names inherits;                     /* INHERITS */
+  struct sql_likes likes;                        /* LIKE */
+  const struct sql_name *of_type;                /* OF type; NULL: none */
+  struct sql_storage storage; /* CREATE TABLE, CREATE INDEX, CREATE TABLE AS, MATVIEW */
+
+  /* CREATE INDEX; storage.access_method is NULL for btree */
+  struct sql_keys keys;
+  struct strings include;
+  const struct sql_expression *where; /* NULL: none */
+  bool nulls_not_distinct;
+
+  /* CREATE VIEW, MATVIEW, TABLE AS, RULE: reads and */
+  struct strings read_columns; /* names of columns that the query mentions anywhere, of whichever
+                                  relation; "*" for all */
+  struct strings targets;      /* names of its columns as far as they can be told: "" for one that
+                                  cannot, "*" for many */
+  struct sql_options options;  /* VIEW: WITH (...); EXTENSION: "new_version", "schema", "cascade" */
+
+  const struct sql_trigger *trigger;   /* CREATE TRIGGER; NULL: another statement, as below */
+  const struct sql_policy *policy;     /* CREATE POLICY */
+  const struct sql_routine *routine;   /* CREATE FUNCTION, PROCEDURE; ALTER ... */
+  const struct sql_domain *domain;     /* CREATE DOMAIN */
+  const struct sql_sequence *sequence; /* CREATE, ALTER SEQUENCE */
+  struct sql_trees elements;           /* CREATE SCHEMA: what it makes in it */
+  const char *role;                    /* CREATE SCHEMA AUTHORIZATION, ALTER OWNER; NULL: none */
+  const char *neighbor;    /* ALTER ENUM ADD VALUE ... BEFORE or AFTER; NULL: at the end */
+  bool after;              /* AFTER */
+  bool revoke;             /* REVOKE */
+  struct strings grantees; /* GRANT, REVOKE; "public" */
 };
 
 enum { SQL_STRINGS_MAX = 256 };

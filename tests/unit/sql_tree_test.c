@@ -143,7 +143,7 @@ static void test_drop(void **state)
       {"drop type s.e", SQL_OBJECT_TYPE, "s", "e", NULL},
       {"drop domain d", SQL_OBJECT_DOMAIN, NULL, "d", NULL},
       {"drop trigger g on s.t", SQL_OBJECT_TRIGGER, "s", "t", "g"},
-      {"drop policy p on t", SQL_OBJECT_OTHER, NULL, "t", "p"},
+      {"drop policy p on t", SQL_OBJECT_POLICY, NULL, "t", "p"},
       {"drop extension x", SQL_OBJECT_EXTENSION, NULL, "x", NULL},
       {"drop materialized view m", SQL_OBJECT_MATVIEW, NULL, "m", NULL},
       {"drop cast (int as text)", SQL_OBJECT_OTHER, NULL, NULL, NULL},
