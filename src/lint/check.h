@@ -42,6 +42,11 @@ void lint_add(struct lint *lint, const char *rule, struct lint_at at, const char
 void lint_add_at(struct lint *lint, const char *rule, struct sql_place start, struct sql_place end,
                  const char *message);
 
+/* Whether the settings want the rule at all: for checks that cost more than a look. */
+bool lint_is_on(const struct lint *lint, const char *rule);
+/* Makes a statement of the current script the one that is looked at. */
+void lint_turn_to(struct lint *lint, size_t statement);
+
 #define LOCK_AX "ACCESS EXCLUSIVE"
 #define LOCK_SRX "SHARE ROW EXCLUSIVE"
 #define LOCK_SUX "SHARE UPDATE EXCLUSIVE"

@@ -191,6 +191,10 @@ void lint_facts_learn(struct lint_facts *f, struct lint_moment now, const struct
   case SQL_CREATE_VIEW:
     learn_relation(f, tree->name, tree->if_not_exists);
     break;
+  case SQL_CREATE_OTHER:
+    if (tree->object == SQL_OBJECT_SEQUENCE)
+      learn_relation(f, tree->name, tree->if_not_exists);
+    break;
   case SQL_CREATE_INDEX:
     learn_index(f, tree);
     break;

@@ -39,6 +39,11 @@ static enum lint_severity rule_severity(const struct lint *lint, const struct li
   return severity;
 }
 
+bool lint_is_on(const struct lint *lint, const char *rule)
+{
+  return rule_severity(lint, lint_rule_find(rule)) != LINT_OFF;
+}
+
 static bool is_small(const struct lint *lint, const struct lint_relation *relation)
 {
   const struct catalog_object *table = relation ? relation->table : NULL;
@@ -152,6 +157,13 @@ void lint_add_at(struct lint *lint, const char *rule, struct sql_place start, st
 
 /* ---- one script ---- */
 
+void lint_turn_to(struct lint *lint, size_t statement)
+{
+  lint->statement = &lint->script->statements.at[statement];
+  lint->tree = lint->statement->tree;
+  lint->now.statement = statement;
+}
+
 static void check_statement(struct lint *lint)
 {
   struct lint_effects effects;
@@ -203,9 +215,7 @@ static void check_script(struct lint *lint)
     if (lint_families[i]->script)
       lint_families[i]->script(lint);
   for (size_t i = 0; i < lint->script->statements.len; i++) {
-    lint->statement = &lint->script->statements.at[i];
-    lint->tree = lint->statement->tree;
-    lint->now.statement = i;
+    lint_turn_to(lint, i);
     check_statement(lint);
   }
   for (size_t i = 0; i < lint_family_count; i++)

@@ -40,6 +40,13 @@ static const struct lint_rule rules[] = {
      .hazard = "Every column of that type is dropped, with its values.",
      .lock = LOCK_AX,
      .safe = "Convert the columns to another type first, then drop the type without CASCADE."},
+    {.id = "drop-sequence",
+     .severity = LINT_WARNING,
+     .summary = "a sequence is dropped",
+     .hazard = "Its value is gone: one made again hands out numbers that exist already.",
+     .lock = LOCK_AX,
+     .safe = "Replace it first: make the new one, setval() it, switch the default; drop the old "
+             "one a release later."},
     {.id = "drop-owned",
      .severity = LINT_ERROR,
      .summary = "everything that a role owns is dropped",
@@ -72,12 +79,25 @@ static void check_drop_tables(struct lint *lint)
   }
 }
 
+static void check_drop_sequences(struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  for (size_t i = 0; i < tree->names.len; i++) {
+    const struct lint_relation *sequence = lint_facts_relation(lint->facts, tree->names.at[i]);
+    if (!lint_is_new(sequence))
+      lint_add(lint, "drop-sequence", (struct lint_at){.relation = sequence},
+               "sequence %s is dropped, with its value", sequence->name);
+  }
+}
+
 static void check_drop(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
   bool is_type = tree->object == SQL_OBJECT_TYPE || tree->object == SQL_OBJECT_DOMAIN;
   if (tree->object == SQL_OBJECT_TABLE)
     check_drop_tables(lint);
+  else if (tree->object == SQL_OBJECT_SEQUENCE)
+    check_drop_sequences(lint);
   for (size_t i = 0; tree->object == SQL_OBJECT_SCHEMA && i < tree->names.len; i++)
     if (!lint_facts_schema_is_new(lint->facts, tree->names.at[i].name))
       lint_add(lint, "drop-schema", (struct lint_at){0}, "schema %s is dropped",

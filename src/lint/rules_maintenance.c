@@ -19,20 +19,6 @@ static const struct lint_rule rules[] = {
      .hazard = "Everything that conflicts waits until the transaction ends.",
      .lock = "as written",
      .safe = "Leave it out: each statement takes the lock that it needs."},
-    {.id = "disable-trigger",
-     .severity = LINT_WARNING,
-     .summary = "triggers are switched off",
-     .hazard = "Rows written meanwhile escape checks, audit and foreign keys (ALL), and nothing "
-               "checks them later.",
-     .lock = LOCK_SRX,
-     .safe = "Leave triggers on, or switch off one user trigger by name and on again in the same "
-             "transaction."},
-    {.id = "matview-refresh-not-concurrent",
-     .severity = LINT_WARNING,
-     .summary = "a materialized view is refreshed without CONCURRENTLY",
-     .hazard = "Readers of the view wait until its query is done.",
-     .lock = LOCK_AX,
-     .safe = "Make a unique index on the view and use REFRESH MATERIALIZED VIEW CONCURRENTLY."},
     {.id = "set-logged-unlogged",
      .severity = LINT_WARNING,
      .summary = "a table changes between LOGGED and UNLOGGED",
@@ -40,6 +26,20 @@ static const struct lint_rule rules[] = {
          "The table and all its indexes are written anew; an unlogged table is emptied by a crash.",
      .lock = LOCK_AX,
      .safe = "Decide when the table is made."},
+    {.id = "set-tablespace",
+     .severity = LINT_ERROR,
+     .summary = "a table or index moves to another tablespace",
+     .hazard = "Every file of it is copied while nobody can read or write the table.",
+     .lock = LOCK_AX,
+     .safe = "For an index, build a new one there CONCURRENTLY; for a table, plan a window or use "
+             "pg_repack."},
+    {.id = "set-access-method",
+     .severity = LINT_ERROR,
+     .summary = "a table changes its access method",
+     .hazard = "The table and all its indexes are written anew.",
+     .lock = LOCK_AX,
+     .safe = "Make a new table with that access method and move the rows in batches.",
+     .since = 15},
 };
 
 static void check_vacuum(struct lint *lint)
@@ -87,22 +87,11 @@ static void check_lock(struct lint *lint)
   }
 }
 
-static void check_refresh(struct lint *lint)
-{
-  const struct sql_tree *tree = lint->tree;
-  const struct lint_relation *view = lint_facts_relation(lint->facts, tree->name);
-  if (!tree->concurrently && !lint_is_new(view))
-    lint_add(lint, "matview-refresh-not-concurrent",
-             (struct lint_at){.relation = view, .eases = true},
-             "materialized view %s is refreshed without CONCURRENTLY", view->name);
-}
-
 static void check_logged(struct lint *lint, const struct sql_action *action, struct lint_at at)
 {
   const char *wanted = action->kind == SQL_SET_LOGGED ? "p" : "u";
   if (at.relation->object && catalog_is(at.relation->object, "persistence", wanted))
     return; /* it is so already: nothing is written */
-  at.eases = true;
   lint_add(lint, "set-logged-unlogged", at, "%s becomes %s: every row is written",
            at.relation->name, action->kind == SQL_SET_LOGGED ? "LOGGED" : "UNLOGGED");
 }
@@ -113,12 +102,14 @@ static void check_actions(struct lint *lint)
   const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
   for (size_t i = 0; !lint_is_new(table) && i < tree->actions.len; i++) {
     const struct sql_action *action = &tree->actions.at[i];
-    struct lint_at at = {.range = action->range, .relation = table};
+    struct lint_at at = {.range = action->range, .relation = table, .eases = true};
     if (action->kind == SQL_SET_LOGGED || action->kind == SQL_SET_UNLOGGED)
       check_logged(lint, action, at);
-    else if (action->kind == SQL_DISABLE_TRIGGER)
-      lint_add(lint, "disable-trigger", at, "trigger %s of %s is switched off",
-               action->name ? action->name : "ALL", table->name);
+    else if (action->kind == SQL_SET_TABLESPACE)
+      lint_add(lint, "set-tablespace", at, "%s is copied into another tablespace", table->name);
+    else if (action->kind == SQL_SET_ACCESS_METHOD)
+      lint_add(lint, "set-access-method", at, "%s gets another access method: every row is written",
+               table->name);
   }
 }
 
@@ -135,16 +126,8 @@ static void check(struct lint *lint)
   case SQL_LOCK:
     check_lock(lint);
     break;
-  case SQL_REFRESH:
-    check_refresh(lint);
-    break;
   case SQL_ALTER_TABLE:
     check_actions(lint);
-    break;
-  case SQL_SET:
-    if (tree->setting && strcmp(tree->setting, "session_replication_role") == 0)
-      lint_add(lint, "disable-trigger", (struct lint_at){0},
-               "session_replication_role decides whether triggers and foreign keys work");
     break;
   default:
     break;

@@ -19,6 +19,12 @@ static const struct lint_rule rules[] = {
                "leaves half a migration.",
      .safe =
          "Remove BEGIN, COMMIT, ROLLBACK and savepoints; belay runs each file in one transaction."},
+    {.id = "transaction-unclosed",
+     .severity = LINT_ERROR,
+     .summary = "BEGIN without COMMIT",
+     .hazard = "Locks stay until the session ends, and then all that was done since is rolled back "
+               "without an error.",
+     .safe = "End the block with COMMIT, or leave both out."},
 };
 
 static void check(struct lint *lint)
@@ -57,37 +63,81 @@ static const char *control_text(enum sql_transaction control)
   }
 }
 
-/* BEGIN first and COMMIT last are absorbed when the file is run; everything else is not. */
-static void check_script(struct lint *lint)
+/* The BEGIN that nothing ends; the number of statements if there is none. */
+static size_t find_unclosed(const struct sql_statements *all)
+{
+  size_t open = all->len;
+  for (size_t i = 0; i < all->len; i++) {
+    enum sql_transaction control = all->at[i].transaction;
+    if (control == SQL_BEGIN && open == all->len)
+      open = i;
+    else if (control == SQL_COMMIT || control == SQL_ROLLBACK || control == SQL_PREPARED)
+      open = all->len;
+  }
+  return open;
+}
+
+/* Transaction control inside a file that its runner puts into a transaction. BEGIN first and COMMIT
+ * last are absorbed when the file is run. */
+static void check_wrapped(struct lint *lint, size_t unclosed)
 {
   const struct sql_statements *all = &lint->script->statements;
-  CLEANUP(err_clear) struct err err = ERR_INIT;
-  enum sql_shape shape;
-  size_t first, last;
-  if (sql_script_shape(lint->script, &shape, &first, &last, &err) == 0)
-    return;
   bool enclosed = all->len > 1 && all->at[0].transaction == SQL_BEGIN &&
                   all->at[all->len - 1].transaction == SQL_COMMIT;
-  bool said = false;
+  bool said = unclosed < all->len;
   for (size_t i = 0; i < all->len; i++) {
     const struct sql_statement *st = &all->at[i];
     const char *control = control_text(st->transaction);
     bool outer = enclosed && (i == 0 || i == all->len - 1);
     said = said || (st->bare && enclosed);
-    if (!control || outer)
+    if (!control || outer || i == unclosed)
       continue;
-    lint->statement = st;
-    lint->now.statement = i;
+    lint_turn_to(lint, i);
     lint_add(lint, "transaction-nesting", (struct lint_at){0},
              "%s in a migration that runs in a transaction of its own", control);
     said = true;
   }
   if (said)
     return; /* bare statements are told one by one */
-  lint->statement = &all->at[0];
-  lint->now.statement = 0;
+  lint_turn_to(lint, 0);
   lint_add(lint, "transaction-nesting", (struct lint_at){0},
            "BEGIN or COMMIT with options: belay cannot put the file into its own transaction");
+}
+
+/* A runner that sends statement by statement leaves transactions to the file. */
+static void check_unwrapped(struct lint *lint)
+{
+  const struct sql_statements *all = &lint->script->statements;
+  bool open = false;
+  for (size_t i = 0; i < all->len; i++) {
+    enum sql_transaction control = all->at[i].transaction;
+    bool ends = control == SQL_COMMIT || control == SQL_ROLLBACK;
+    lint_turn_to(lint, i);
+    if (control == SQL_BEGIN && open)
+      lint_add(
+          lint, "transaction-nesting", (struct lint_at){0},
+          "BEGIN inside of a transaction: the server only warns, and the first COMMIT ends it");
+    else if (ends && !open)
+      lint_add(lint, "transaction-nesting", (struct lint_at){0},
+               "%s outside of a transaction: there is nothing to end", control_text(control));
+    open = control == SQL_BEGIN || (open && !ends && control != SQL_PREPARED);
+  }
+}
+
+static void check_script(struct lint *lint)
+{
+  const struct sql_statements *all = &lint->script->statements;
+  CLEANUP(err_clear) struct err err = ERR_INIT;
+  enum sql_shape shape;
+  size_t first, last, unclosed = find_unclosed(all);
+  if (unclosed < all->len) {
+    lint_turn_to(lint, unclosed);
+    lint_add(lint, "transaction-unclosed", (struct lint_at){0}, "no COMMIT ends this BEGIN");
+  }
+  if (lint->input->runner == LINT_RUNS_STATEMENTS)
+    check_unwrapped(lint);
+  else if (sql_script_shape(lint->script, &shape, &first, &last, &err) < 0)
+    check_wrapped(lint, unclosed);
 }
 
 const struct lint_family lint_family_transaction = {rules, COUNT_OF(rules), .every = check,

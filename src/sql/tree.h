@@ -432,3 +432,8 @@ enum { SQL_STRINGS_MAX = 256 };
 /* Reads a type as format_type or a person writes it ("character varying(20)", "public.mood[]").
  * -1: not understood. */
 int sql_type_read(struct arena *arena, const char *text, struct sql_type *ret_type);
+
+enum { SQL_NAME_BYTES_MAX = 63 }; /* the server cuts longer ones */
+struct sql_statement;
+/* The first name of the statement that is longer than the server takes; false: there is none. */
+bool sql_find_long_name(const struct sql_statement *statement, struct sql_range *ret);

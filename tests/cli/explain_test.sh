@@ -9,7 +9,7 @@ expect 0 "$BELAY" explain
 cp out list
 while read -r rule severity summary; do
   [[ $rule =~ ^[a-z][a-z-]+$ ]] || fail "not a rule's name: $rule"
-  [[ $severity =~ ^(error|warning|info)$ ]] || fail "$rule has the severity $severity"
+  [[ $severity =~ ^(error|warning|info|off)$ ]] || fail "$rule has the severity $severity"
   [ -n "$summary" ] || fail "$rule has no summary"
   expect 0 "$BELAY" explain "$rule"
   [ ! -s err ] || fail "explain $rule talks on stderr"

@@ -1,0 +1,19 @@
+#include "lint/check.h"
+
+static const struct lint_rule rules[] = {
+    {.id = "enum-create",
+     .severity = LINT_OFF,
+     .summary = "an enum type is made",
+     .hazard = "Its values can never be removed, and a new one cannot be used in the transaction "
+               "that adds it.",
+     .safe = "Use a lookup table with a foreign key, or text with a CHECK constraint."},
+};
+
+static void check(struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  if (tree->kind == SQL_CREATE_ENUM)
+    lint_add(lint, "enum-create", (struct lint_at){0}, "type %s is an enum", tree->name.name);
+}
+
+const struct lint_family lint_family_enum = {rules, COUNT_OF(rules), .statement = check};
