@@ -66,11 +66,18 @@ struct lint_relation {
   int64_t bytes;             /* with its indexes; -1: not known */
   bool row_security;
   int policies;
-  struct lint_columns columns; /* also those dropped: column->dropped */
+  struct strings policy_columns; /* used by their expressions */
+  struct lint_relation *of_type; /* OF type: the composite; NULL: none */
+  struct lint_columns columns;   /* also those dropped: column->dropped */
   struct lint_constraints constraints;
   struct lint_relations indexes;
   struct lint_triggers triggers; /* without those that enforce foreign keys */
   struct lint_relations readers; /* views and matviews whose query names it */
+
+  /* of a view or matview */
+  struct lint_relations reads; /* what its query names */
+  struct strings read_columns; /* names of columns that it mentions, of whichever relation; "*" for
+                                  all */
 
   /* partitions and inheritance */
   struct lint_relation *parent;   /* the partitioned table or index it is a part of; NULL: none */
@@ -83,6 +90,8 @@ struct lint_relation {
   struct lint_relation *indexed; /* the table */
   struct strings index_columns;  /* key columns in order; "" for an expression */
   bool unique, primary, partial, index_valid;
+  struct strings expression_columns;  /* used by its expressions and its WHERE */
+  bool clustered;                     /* CLUSTER ON */
   const char *index_method;           /* "btree" */
   struct lint_constraint *constraint; /* that it belongs to; NULL: none */
 
@@ -101,7 +110,10 @@ struct lint_column {
   const char *collation;       /* NULL: the default of the type, or not known */
   bool not_null;               /* known to be */
   bool has_default;
+  struct lint_relation *sequence; /* that its default or identity takes numbers from; NULL: none */
   enum sql_generated generated;
+  struct strings generated_from; /* GENERATED ... STORED: the columns its expression uses */
+  bool inherited;                /* from a parent */
 };
 
 struct lint_constraint {
@@ -112,8 +124,11 @@ struct lint_constraint {
   const char *definition;           /* "CHECK ((n > 0))"; NULL: not known */
   struct lint_relation *index;      /* of UNIQUE, PRIMARY KEY, EXCLUDE */
   struct lint_relation *referenced; /* FOREIGN KEY: the other table */
-  const char *not_null_column;      /* CHECK (column IS NOT NULL), NOT NULL of 18 */
-  bool added;                       /* by these scripts, at: */
+  struct strings referenced_columns;
+  char on_delete, on_update;   /* FOREIGN KEY: as sql_constraint */
+  bool no_inherit;             /* CHECK */
+  const char *not_null_column; /* CHECK (column IS NOT NULL), NOT NULL of 18 */
+  bool added;                  /* by these scripts, at: */
   struct lint_moment added_at;
   bool valid, dropped, enforced;
 };
@@ -122,6 +137,8 @@ struct lint_trigger {
   const char *name;
   const char *function; /* NULL: not known */
   bool constraint, dropped;
+  bool row;               /* FOR EACH ROW: partitions have it too */
+  struct strings columns; /* UPDATE OF, and used by WHEN */
 };
 
 struct lint_enum {
