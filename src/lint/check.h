@@ -56,9 +56,12 @@ struct lint_family {
   const struct lint_rule *rules;
   size_t rule_count;
   /* Each may be NULL. */
-  void (*script)(struct lint *lint);     /* once a script, before its first statement */
-  void (*every)(struct lint *lint);      /* each statement; lint->tree is NULL if not understood */
-  void (*statement)(struct lint *lint);  /* each statement that was understood */
+  void (*script)(struct lint *lint);    /* once a script, before its first statement */
+  void (*every)(struct lint *lint);     /* each statement; lint->tree is NULL if not understood */
+  void (*statement)(struct lint *lint); /* each statement that was understood */
+  /* each subcommand of ALTER TABLE on a table with rows of somebody: not new, not foreign. `at`
+   * says its range and the table; of a new parent the child that is not new */
+  void (*action)(struct lint *lint, const struct sql_action *action, struct lint_at at);
   void (*script_end)(struct lint *lint); /* once a script, behind its last statement */
   void (*end)(struct lint *lint);        /* once, behind the last script */
 };

@@ -44,6 +44,13 @@ bool lint_is_on(const struct lint *lint, const char *rule)
   return rule_severity(lint, lint_rule_find(rule)) != LINT_OFF;
 }
 
+/* A server of unknown version may be any. */
+static bool is_for_server(const struct lint *lint, const struct lint_rule *rule)
+{
+  int major = lint_facts_major(lint->facts);
+  return major == 0 || (major >= rule->since && (rule->until == 0 || major <= rule->until));
+}
+
 static bool is_small(const struct lint *lint, const struct lint_relation *relation)
 {
   const struct catalog_object *table = relation ? relation->table : NULL;
@@ -113,7 +120,7 @@ static struct lint_finding *add_finding(struct lint *lint, const char *id, int l
 {
   const struct lint_rule *rule = lint_rule_find(id);
   enum lint_severity severity = rule ? rule_severity(lint, rule) : LINT_OFF;
-  if (severity == LINT_OFF)
+  if (severity == LINT_OFF || !is_for_server(lint, rule))
     return NULL;
   struct lint_finding *finding = vec_add(lint->arena, &lint->report->findings);
   vec_push(lint->arena, &lint->owners, lint->now.statement);
@@ -164,6 +171,36 @@ void lint_turn_to(struct lint *lint, size_t statement)
   lint->now.statement = statement;
 }
 
+enum { CHILD_DEPTH_MAX = 32 };
+
+/* The table, or the first of its children, that holds rows already: a new table can have been
+ * given old ones. NULL: all are new. */
+static const struct lint_relation *existing_part(const struct lint_relation *table, int depth)
+{
+  if (!lint_is_new(table))
+    return table;
+  const struct lint_relation *found = NULL;
+  for (size_t i = 0; !found && depth < CHILD_DEPTH_MAX && i < table->children.len; i++)
+    found = existing_part(table->children.at[i], depth + 1);
+  return found;
+}
+
+static void check_actions(struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  if (tree->kind != SQL_ALTER_TABLE || tree->object != SQL_OBJECT_TABLE)
+    return;
+  const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
+  table = existing_part(table, 0);
+  if (!table || table->kind == LINT_FOREIGN_TABLE)
+    return;
+  for (size_t f = 0; f < lint_family_count; f++)
+    for (size_t i = 0; lint_families[f]->action && i < tree->actions.len; i++)
+      lint_families[f]->action(
+          lint, &tree->actions.at[i],
+          (struct lint_at){.range = tree->actions.at[i].range, .relation = table});
+}
+
 static void check_statement(struct lint *lint)
 {
   struct lint_effects effects;
@@ -176,8 +213,10 @@ static void check_statement(struct lint *lint)
     if (family->statement && lint->tree)
       family->statement(lint);
   }
-  if (lint->tree)
+  if (lint->tree) {
+    check_actions(lint);
     lint_facts_learn(lint->facts, lint->now, lint->tree);
+  }
 }
 
 /* By offset; findings of one place stay in the order in which they were added. */

@@ -2,17 +2,18 @@
 #include "lint/check.h"
 
 extern const struct lint_family lint_family_destructive, lint_family_data, lint_family_index,
-    lint_family_constraint, lint_family_column, lint_family_type, lint_family_partition,
-    lint_family_rename, lint_family_maintenance, lint_family_transaction, lint_family_meta,
-    lint_family_enum, lint_family_matview, lint_family_trigger, lint_family_style;
+    lint_family_constraint, lint_family_foreign_key, lint_family_not_null, lint_family_column,
+    lint_family_type, lint_family_partition, lint_family_may_fail, lint_family_rename,
+    lint_family_maintenance, lint_family_transaction, lint_family_meta, lint_family_enum,
+    lint_family_matview, lint_family_trigger, lint_family_style;
 
 /* In the order of `belay explain`. */
 const struct lint_family *const lint_families[] = {
-    &lint_family_destructive, &lint_family_data,   &lint_family_index,
-    &lint_family_constraint,  &lint_family_column, &lint_family_type,
-    &lint_family_partition,   &lint_family_rename, &lint_family_maintenance,
-    &lint_family_transaction, &lint_family_enum,   &lint_family_matview,
-    &lint_family_trigger,     &lint_family_style,  &lint_family_meta,
+    &lint_family_destructive, &lint_family_data,     &lint_family_index,   &lint_family_constraint,
+    &lint_family_foreign_key, &lint_family_not_null, &lint_family_column,  &lint_family_type,
+    &lint_family_partition,   &lint_family_may_fail, &lint_family_rename,  &lint_family_maintenance,
+    &lint_family_transaction, &lint_family_enum,     &lint_family_matview, &lint_family_trigger,
+    &lint_family_style,       &lint_family_meta,
 };
 const size_t lint_family_count = COUNT_OF(lint_families);
 

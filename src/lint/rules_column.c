@@ -56,7 +56,38 @@ static const struct lint_rule rules[] = {
      .lock = LOCK_AX ", and " LOCK_SRX " on the other table",
      .safe = "Add the column, then the foreign key NOT VALID, then VALIDATE CONSTRAINT in another "
              "transaction."},
+    {.id = "add-column-constrained-domain",
+     .severity = LINT_ERROR,
+     .summary = "a column of a domain with constraints is added",
+     .hazard = "The table and all its indexes are written anew while nobody can read or write it, "
+               "even if the new column is NULL everywhere.",
+     .lock = LOCK_AX,
+     .safe =
+         "Add the column with the domain's base type, then its constraints as a CHECK NOT VALID, "
+         "then VALIDATE CONSTRAINT in another transaction."},
+    {.id = "default-change-app-cache",
+     .severity = LINT_INFO,
+     .summary = "the default of a column is changed",
+     .hazard = "A running application may have read the old default and go on writing it.",
+     .lock = LOCK_AX,
+     .safe = "Let the application write the value itself before the default changes."},
 };
+
+enum { DOMAIN_DEPTH_MAX = 32 };
+
+/* Whether values of the type must be checked: a domain, or one below it, has a constraint. */
+static bool is_constrained(struct lint *lint, const struct sql_type *type)
+{
+  for (int depth = 0; depth < DOMAIN_DEPTH_MAX && type->array_dimensions == 0; depth++) {
+    const struct lint_domain *domain = lint_facts_domain(lint->facts, type->name);
+    if (!domain)
+      return false;
+    if (domain->not_null || domain->constraints.len > 0)
+      return true;
+    type = &domain->base;
+  }
+  return false;
+}
 
 /* The first function of a default that makes the server write every row: volatile, or not known
  * not to be. */
@@ -150,29 +181,47 @@ static void check_value(struct lint *lint, const struct sql_column *column, stru
   }
 }
 
+/* ADD COLUMN IF NOT EXISTS of one that is there. */
 static bool exists_already(struct lint *lint, const struct lint_relation *table,
                            const struct sql_action *action)
 {
-  if (!action->if_exists || !lint->catalog)
-    return false;
-  return lint_facts_column(lint->facts, table, action->name)->type != NULL;
+  const struct lint_column *column = lint_facts_column(lint->facts, table, action->name);
+  return action->if_exists && column->type && !column->dropped;
 }
 
-static void check(struct lint *lint)
+static void check_added(struct lint *lint, const struct sql_action *action, struct lint_at at)
 {
-  const struct sql_tree *tree = lint->tree;
-  if (tree->kind != SQL_ALTER_TABLE)
+  const struct sql_column *column = action->column;
+  at.eases = true;
+  if (!column || exists_already(lint, at.relation, action))
     return;
-  const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
-  for (size_t i = 0; !lint_is_new(table) && i < tree->actions.len; i++) {
-    const struct sql_action *action = &tree->actions.at[i];
-    struct lint_at at = {.range = action->range, .relation = table, .eases = true};
-    if (action->kind != SQL_ADD_COLUMN || !action->column || exists_already(lint, table, action))
-      continue;
-    check_value(lint, action->column, at);
-    for (size_t c = 0; c < action->column->constraints.len; c++)
-      check_inline_constraint(lint, action->column, &action->column->constraints.at[c], at);
-  }
+  if (is_constrained(lint, &column->type))
+    lint_add(lint, "add-column-constrained-domain", at,
+             "column %s is added to %s with the domain %s, which has constraints: every row is "
+             "written",
+             column->name, at.relation->name, column->type.text);
+  else
+    check_value(lint, column, at);
+  for (size_t c = 0; c < column->constraints.len; c++)
+    check_inline_constraint(lint, column, &column->constraints.at[c], at);
 }
 
-const struct lint_family lint_family_column = {rules, COUNT_OF(rules), .statement = check};
+static void check_new_default(struct lint *lint, const struct sql_action *action, struct lint_at at)
+{
+  const struct lint_column *column = lint_facts_column(lint->facts, at.relation, action->name);
+  bool fresh = column->created && (lint->catalog || column->created_at.script == lint->now.script);
+  if (!fresh)
+    lint_add(lint, "default-change-app-cache", at, "the default of column %s of %s is %s",
+             action->name, at.relation->name,
+             action->kind == SQL_DROP_DEFAULT ? "dropped" : "changed");
+}
+
+static void check_action(struct lint *lint, const struct sql_action *action, struct lint_at at)
+{
+  if (action->kind == SQL_ADD_COLUMN)
+    check_added(lint, action, at);
+  else if (action->kind == SQL_SET_DEFAULT || action->kind == SQL_DROP_DEFAULT)
+    check_new_default(lint, action, at);
+}
+
+const struct lint_family lint_family_column = {rules, COUNT_OF(rules), .action = check_action};

@@ -1,31 +1,19 @@
 #include "lint/check.h"
+#include "sql/scan.h"
 
 static const struct lint_rule rules[] = {
-    {.id = "not-null-scan",
-     .severity = LINT_WARNING,
-     .summary = "SET NOT NULL reads the whole table",
-     .hazard = "Nobody can read or write the table while every row is checked.",
-     .lock = LOCK_AX,
-     .safe = "Add CHECK (column IS NOT NULL) NOT VALID, VALIDATE it in another transaction, then "
-             "SET NOT NULL and drop the check."},
-    {.id = "drop-not-null",
-     .severity = LINT_INFO,
-     .summary = "a column may be NULL from now on",
-     .hazard = "Code that reads the column may meet NULL where it never did.",
-     .lock = LOCK_AX,
-     .safe = "Make sure that every reader copes with NULL before this is deployed."},
     {.id = "check-not-valid",
      .severity = LINT_WARNING,
      .summary = "a CHECK constraint is added and checked at once",
      .hazard = "Nobody can read or write the table while every row is checked.",
      .lock = LOCK_AX,
      .safe = "Add it NOT VALID, then VALIDATE CONSTRAINT in another transaction."},
-    {.id = "foreign-key-not-valid",
+    {.id = "check-volatile",
      .severity = LINT_WARNING,
-     .summary = "a foreign key is added and checked at once",
-     .hazard = "Writes to both tables wait while every row is looked up.",
-     .lock = LOCK_SRX " on both tables",
-     .safe = "Add it NOT VALID, then VALIDATE CONSTRAINT in another transaction."},
+     .summary = "a CHECK calls a function that answers differently each time",
+     .hazard = "Rows that were right when they were written are refused when a backup is restored, "
+               "or when the row is updated.",
+     .safe = "Check with immutable expressions only; put what depends on the time into a trigger."},
     {.id = "unique-constraint-builds-index",
      .severity = LINT_WARNING,
      .summary = "a UNIQUE constraint builds its index under the lock",
@@ -40,6 +28,13 @@ static const struct lint_rule rules[] = {
      .lock = LOCK_AX,
      .safe = "Build a unique index CONCURRENTLY on NOT NULL columns, then ADD PRIMARY KEY USING "
              "INDEX."},
+    {.id = "primary-key-using-index-nullable",
+     .severity = LINT_WARNING,
+     .summary = "a primary key takes an index over columns that may be NULL",
+     .hazard = "The server sets them NOT NULL along the way: nobody can read or write the table "
+               "while every row is checked.",
+     .lock = LOCK_AX,
+     .safe = "Make the columns NOT NULL first, with a CHECK that was validated before."},
     {.id = "exclusion-constraint",
      .severity = LINT_WARNING,
      .summary = "an exclusion constraint builds its index under the lock",
@@ -55,50 +50,88 @@ static const struct lint_rule rules[] = {
          "The strong lock of the ADD is held through the whole check: NOT VALID gains nothing.",
      .lock = LOCK_AX,
      .safe = "VALIDATE CONSTRAINT in a later file."},
+    {.id = "constraint-left-not-valid",
+     .severity = LINT_INFO,
+     .summary = "a constraint is added NOT VALID and no file validates it",
+     .hazard = "Old rows are never checked, and the planner does not use the constraint.",
+     .safe = "Add a later migration with VALIDATE CONSTRAINT."},
+    {.id = "constraint-not-enforced",
+     .severity = LINT_WARNING,
+     .summary = "a constraint is not enforced",
+     .hazard = "Nothing is checked, neither old rows nor new ones. Where a foreign key becomes so, "
+               "both tables are locked and its triggers are dropped.",
+     .lock = LOCK_AX,
+     .safe = "Say NOT VALID where only the old rows should not be checked.",
+     .since = 18},
 };
 
-static const char *constraint_name(struct lint *lint, const struct sql_constraint *constraint)
+static const char *name_of(struct lint *lint, const struct sql_constraint *c)
 {
-  return constraint->name ? arena_printf(lint->arena, " %s", constraint->name) : "";
+  return c->name ? arena_printf(lint->arena, " %s", c->name) : "";
 }
 
-static void check_add(struct lint *lint, const struct sql_action *action, struct lint_at at)
+/* ---- a primary key over an index that is there ---- */
+
+/* A column that may be NULL, as far as known; *ret_sure if it is known. */
+static const char *nullable_column(struct lint *lint, const struct lint_relation *table,
+                                   const struct strings *columns, bool *ret_sure)
 {
-  const struct sql_constraint *c = action->constraint;
-  if (!c)
-    return;
-  const char *name = constraint_name(lint, c), *table = at.relation->name;
+  const char *found = NULL;
+  for (size_t i = 0; i < columns->len; i++) {
+    const struct lint_column *column = lint_facts_column(lint->facts, table, columns->at[i]);
+    if (column->not_null ||
+        lint_facts_proves_not_null(lint->facts, table, columns->at[i], lint->tree))
+      continue;
+    found = columns->at[i];
+    *ret_sure = table->complete || column->type;
+    if (*ret_sure)
+      break;
+  }
+  return found;
+}
+
+static void check_using_index(struct lint *lint, const struct sql_constraint *c, struct lint_at at)
+{
+  struct sql_name name = {.schema = at.relation->at.schema, .name = c->using_index};
+  const struct lint_relation *index = lint_facts_relation(lint->facts, name);
+  const char *table = at.relation->name;
+  bool sure = false;
+  const char *column = nullable_column(lint, at.relation, &index->index_columns, &sure);
   at.eases = true;
-  switch (c->kind) {
-  case SQL_CHECK:
-    if (!c->not_valid)
-      lint_add(lint, "check-not-valid", at, "check%s on %s is added without NOT VALID", name,
-               table);
-    break;
-  case SQL_FOREIGN_KEY:
-    if (!c->not_valid)
-      lint_add(lint, "foreign-key-not-valid", at,
-               "foreign key%s from %s to %s is added without NOT VALID", name, table,
-               lint_facts_relation(lint->facts, c->referenced)->name);
-    break;
-  case SQL_UNIQUE:
-    if (!c->using_index)
-      lint_add(lint, "unique-constraint-builds-index", at,
-               "unique constraint%s on %s builds its index while the table is locked", name, table);
-    break;
-  case SQL_PRIMARY_KEY:
-    if (!c->using_index)
-      lint_add(lint, "primary-key-builds-index", at,
-               "the primary key%s of %s builds its index while the table is locked", name, table);
-    break;
-  case SQL_EXCLUDE:
+  if (column && sure) {
+    lint_add(lint, "primary-key-using-index-nullable", at,
+             "column %s of index %s may be NULL: the primary key of %s reads every row while the "
+             "table is locked",
+             column, c->using_index, table);
+  } else if (column || index->index_columns.len == 0) {
+    at.lower = 1;
+    lint_add(lint, "primary-key-using-index-nullable", at,
+             "the columns of index %s are not known here: if one may be NULL, the primary key of "
+             "%s reads every row while the table is locked",
+             c->using_index, table);
+  }
+}
+
+/* ---- ADD CONSTRAINT ---- */
+
+static void check_add(struct lint *lint, const struct sql_constraint *c, struct lint_at at)
+{
+  const char *name = name_of(lint, c), *table = at.relation->name;
+  at.eases = true;
+  if (c->kind == SQL_CHECK && !c->not_valid)
+    lint_add(lint, "check-not-valid", at, "check%s on %s is added without NOT VALID", name, table);
+  else if (c->kind == SQL_UNIQUE && !c->using_index)
+    lint_add(lint, "unique-constraint-builds-index", at,
+             "unique constraint%s on %s builds its index while the table is locked", name, table);
+  else if (c->kind == SQL_PRIMARY_KEY && !c->using_index)
+    lint_add(lint, "primary-key-builds-index", at,
+             "the primary key%s of %s builds its index while the table is locked", name, table);
+  else if (c->kind == SQL_PRIMARY_KEY)
+    check_using_index(lint, c, at);
+  else if (c->kind == SQL_EXCLUDE)
     lint_add(lint, "exclusion-constraint", at,
              "exclusion constraint%s on %s builds its index while the table is locked", name,
              table);
-    break;
-  default:
-    break;
-  }
 }
 
 /* NOT VALID and VALIDATE in one transaction. */
@@ -114,40 +147,133 @@ static void check_validate(struct lint *lint, const struct sql_action *action, s
              at.relation->name);
 }
 
-static void check_set_not_null(struct lint *lint, const struct sql_action *action,
-                               struct lint_at at)
+static void check_action(struct lint *lint, const struct sql_action *action, struct lint_at at)
 {
-  const struct lint_column *column = lint_facts_column(lint->facts, at.relation, action->name);
-  if (column->not_null ||
-      lint_facts_proves_not_null(lint->facts, at.relation, action->name, lint->tree))
-    return;
-  at.eases = true;
-  lint_add(lint, "not-null-scan", at,
-           "SET NOT NULL on column %s of %s reads every row while the table is locked",
-           action->name, at.relation->name);
+  if (action->kind == SQL_ADD_CONSTRAINT && action->constraint)
+    check_add(lint, action->constraint, at);
+  else if (action->kind == SQL_VALIDATE_CONSTRAINT)
+    check_validate(lint, action, at);
 }
 
-static void check(struct lint *lint)
+/* ---- constraints that mean less than they say, on new tables too ---- */
+
+static void check_volatile(struct lint *lint, const struct sql_constraint *c,
+                           struct sql_range range)
 {
-  const struct sql_tree *tree = lint->tree;
-  if (tree->kind != SQL_ALTER_TABLE)
+  for (size_t i = 0; c->kind == SQL_CHECK && i < c->check.functions.len; i++) {
+    if (lint_facts_volatility(lint->facts, c->check.functions.at[i]) != LINT_VOLATILE)
+      continue;
+    lint_add(lint, "check-volatile", (struct lint_at){.range = range},
+             "check%s of %s calls %s(), which is volatile", name_of(lint, c),
+             lint_facts_relation(lint->facts, lint->tree->name)->name,
+             c->check.functions.at[i].name);
     return;
-  const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
-  if (lint_is_new(table))
-    return;
-  for (size_t i = 0; i < tree->actions.len; i++) {
-    const struct sql_action *action = &tree->actions.at[i];
-    struct lint_at at = {.range = action->range, .relation = table};
-    if (action->kind == SQL_ADD_CONSTRAINT)
-      check_add(lint, action, at);
-    else if (action->kind == SQL_VALIDATE_CONSTRAINT)
-      check_validate(lint, action, at);
-    else if (action->kind == SQL_SET_NOT_NULL)
-      check_set_not_null(lint, action, at);
-    else if (action->kind == SQL_DROP_NOT_NULL)
-      lint_add(lint, "drop-not-null", at, "column %s of %s may be NULL from now on", action->name,
-               table->name);
   }
 }
 
-const struct lint_family lint_family_constraint = {rules, COUNT_OF(rules), .statement = check};
+static void check_checks(struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  const struct sql_range whole = {0};
+  for (size_t i = 0; i < tree->constraints.len; i++)
+    check_volatile(lint, &tree->constraints.at[i], whole);
+  for (size_t i = 0; i < tree->columns.len; i++)
+    for (size_t k = 0; k < tree->columns.at[i].constraints.len; k++)
+      check_volatile(lint, &tree->columns.at[i].constraints.at[k], whole);
+  for (size_t i = 0; i < tree->actions.len; i++) {
+    const struct sql_action *action = &tree->actions.at[i];
+    if (action->constraint)
+      check_volatile(lint, action->constraint, action->range);
+    for (size_t k = 0; action->column && k < action->column->constraints.len; k++)
+      check_volatile(lint, &action->column->constraints.at[k], action->range);
+  }
+}
+
+/* By its words, as older parsers do not know them. */
+static void check_enforced(struct lint *lint)
+{
+  const struct sql_statement *statement = lint->statement;
+  if (lint->tree)
+    return;
+  struct sql_scan scan = sql_scan_begin(statement->text, statement->len);
+  struct sql_token token = sql_scan_next_code(&scan), before = {0};
+  bool alter = sql_token_is(&scan, token, "alter");
+  if (!alter && !sql_token_is(&scan, token, "create"))
+    return;
+  for (; token.kind != SQL_TOKEN_END && token.kind != SQL_TOKEN_BAD;
+       token = sql_scan_next_code(&scan)) {
+    if (before.end > 0 && sql_token_is(&scan, before, "not") &&
+        sql_token_is(&scan, token, "enforced")) {
+      lint_add(lint, "constraint-not-enforced",
+               (struct lint_at){.range = {.start = before.start, .end = token.end}},
+               "a constraint is not enforced: no row is checked, old or new");
+      return;
+    }
+    before = token;
+  }
+}
+
+/* ---- NOT VALID for ever ---- */
+
+/* Whether the statement validates the constraint or does away with it. Without a name it may be
+ * any of the table. */
+static bool settles(const struct sql_tree *tree, const char *table, const char *constraint)
+{
+  for (size_t i = 0; tree->kind == SQL_DROP && i < tree->names.len; i++)
+    if (strcmp(tree->names.at[i].name, table) == 0)
+      return true;
+  if (tree->kind != SQL_ALTER_TABLE || strcmp(tree->name.name, table) != 0)
+    return false;
+  for (size_t i = 0; i < tree->actions.len; i++) {
+    const struct sql_action *action = &tree->actions.at[i];
+    if ((action->kind == SQL_VALIDATE_CONSTRAINT || action->kind == SQL_DROP_CONSTRAINT) &&
+        (!constraint || !action->name || strcmp(action->name, constraint) == 0))
+      return true;
+  }
+  return false;
+}
+
+static bool is_settled_later(const struct lint *lint, size_t statement, const char *constraint)
+{
+  const char *table = lint->script->statements.at[statement].tree->name.name;
+  size_t first = statement + 1;
+  for (size_t s = lint->now.script; s < lint->input->count; s++, first = 0) {
+    const struct sql_statements *all = &lint->input->scripts[s]->statements;
+    for (size_t i = first; i < all->len; i++)
+      if (all->at[i].tree && settles(all->at[i].tree, table, constraint))
+        return true;
+  }
+  return false;
+}
+
+static void check_left(struct lint *lint, size_t statement)
+{
+  const struct sql_tree *tree = lint->script->statements.at[statement].tree;
+  const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
+  for (size_t i = 0; !lint_is_new(table) && i < tree->actions.len; i++) {
+    const struct sql_constraint *c = tree->actions.at[i].constraint;
+    if (!c || !c->not_valid || is_settled_later(lint, statement, c->name))
+      continue;
+    lint_turn_to(lint, statement);
+    lint_add(lint, "constraint-left-not-valid",
+             (struct lint_at){.range = tree->actions.at[i].range, .relation = table},
+             "constraint%s of %s is not validated by any of these files", name_of(lint, c),
+             table->name);
+  }
+}
+
+static void check_script_end(struct lint *lint)
+{
+  for (size_t i = 0; i < lint->script->statements.len; i++) {
+    const struct sql_tree *tree = lint->script->statements.at[i].tree;
+    if (tree && tree->kind == SQL_ALTER_TABLE)
+      check_left(lint, i);
+  }
+}
+
+const struct lint_family lint_family_constraint = {rules,
+                                                   COUNT_OF(rules),
+                                                   .every = check_enforced,
+                                                   .statement = check_checks,
+                                                   .action = check_action,
+                                                   .script_end = check_script_end};

@@ -8,6 +8,41 @@ static const struct lint_rule rules[] = {
      .lock = "SHARE",
      .safe = "Use CREATE INDEX CONCURRENTLY in a file of its own, and check afterwards that the "
              "index is valid."},
+    {.id = "index-partitioned-fanout",
+     .severity = LINT_WARNING,
+     .summary = "an index is built on a partitioned table and all its partitions",
+     .hazard = "Writes to every partition wait until the last one is read, in one transaction.",
+     .lock = "SHARE on the table and every partition",
+     .safe = "CREATE INDEX ON ONLY the parent, CREATE INDEX CONCURRENTLY on each partition, then "
+             "ALTER INDEX ... ATTACH PARTITION."},
+    {.id = "index-concurrent-on-partitioned",
+     .severity = LINT_ERROR,
+     .summary = "CONCURRENTLY is used on an index of a partitioned table",
+     .hazard = "The server refuses to make or drop an index of a partitioned table CONCURRENTLY.",
+     .safe = "CREATE INDEX ON ONLY the parent, CREATE INDEX CONCURRENTLY on each partition, then "
+             "ALTER INDEX ... ATTACH PARTITION."},
+    {.id = "index-concurrent-if-not-exists",
+     .severity = LINT_WARNING,
+     .summary = "CREATE INDEX CONCURRENTLY with IF NOT EXISTS",
+     .hazard = "A build that fails leaves an invalid index behind; the next run finds its name, "
+               "does nothing and reports success.",
+     .safe = "Leave IF NOT EXISTS out; drop an invalid index first, with DROP INDEX CONCURRENTLY "
+             "IF EXISTS in a file of its own."},
+    {.id = "index-concurrent-corruption",
+     .severity = LINT_ERROR,
+     .summary = "CONCURRENTLY on a server whose concurrent builds can miss rows",
+     .hazard = "On 14.0 to 14.3 an index that is built CONCURRENTLY can lack rows of the table.",
+     .safe = "Update the server to 14.4 or later first.",
+     .needs = LINT_NEEDS_CATALOG,
+     .since = 14,
+     .until = 14},
+    {.id = "index-left-invalid",
+     .severity = LINT_WARNING,
+     .summary = "the table has an invalid index",
+     .hazard = "A concurrent build failed: no query uses the index, it costs every write, and if "
+               "it is unique it does not keep rows unique.",
+     .safe = "REINDEX INDEX CONCURRENTLY, or DROP INDEX CONCURRENTLY, in a file of its own.",
+     .needs = LINT_NEEDS_CATALOG},
     {.id = "index-drop-not-concurrent",
      .severity = LINT_WARNING,
      .summary = "an index is dropped without CONCURRENTLY",
@@ -15,6 +50,16 @@ static const struct lint_rule rules[] = {
                "running query.",
      .lock = LOCK_AX,
      .safe = "Use DROP INDEX CONCURRENTLY in a file of its own."},
+    {.id = "index-drop-backs-constraint",
+     .severity = LINT_ERROR,
+     .summary = "an index of a constraint is dropped",
+     .hazard = "The server refuses: the constraint needs the index.",
+     .safe = "Use ALTER TABLE ... DROP CONSTRAINT, which drops the index along."},
+    {.id = "index-replace-drop-first",
+     .severity = LINT_WARNING,
+     .summary = "an index is dropped before the one that replaces it is there",
+     .hazard = "Until the new index is built, queries that used the old one read the whole table.",
+     .safe = "Build the new index under another name first, then drop the old one."},
     {.id = "reindex-not-concurrent",
      .severity = LINT_WARNING,
      .summary = "REINDEX without CONCURRENTLY",
@@ -24,42 +69,79 @@ static const struct lint_rule rules[] = {
      .safe = "Use REINDEX ... CONCURRENTLY in a file of its own."},
 };
 
-static void check_create(struct lint *lint)
+/* ---- CREATE INDEX ---- */
+
+static void check_build(struct lint *lint, const struct lint_relation *table)
 {
   const struct sql_tree *tree = lint->tree;
-  const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
-  if (tree->concurrently || lint_is_new(table))
-    return;
-  if (tree->only && (!table->table || lint_is_partitioned(table)))
-    return; /* ON ONLY a partitioned table: nothing is built */
   const char *name = tree->index_name ? tree->index_name : "an index";
   struct lint_at at = {.relation = table, .eases = true};
-  if (lint_is_partitioned(table))
-    lint_add(lint, "index-create-not-concurrent", at,
-             "%s is built on the partitioned table %s and on every partition in one transaction; "
-             "CONCURRENTLY is not possible there: use ON ONLY, build on each partition, ATTACH",
+  if (tree->only && (!table->table || lint_is_partitioned(table)))
+    return; /* ON ONLY a partitioned table: nothing is built */
+  if (lint_is_partitioned(table) && (!table->complete || table->children.len > 0))
+    lint_add(lint, "index-partitioned-fanout", at,
+             "%s is built on the partitioned table %s and on every partition in one transaction: "
+             "writes to all of them wait",
              name, table->name);
-  else
+  else if (!lint_is_partitioned(table))
     lint_add(lint, "index-create-not-concurrent", at,
              "%s is built on %s without CONCURRENTLY: writes to the table wait", name, table->name);
 }
 
-static void check_drop(struct lint *lint)
+static void check_build_concurrently(struct lint *lint, const struct lint_relation *table)
 {
   const struct sql_tree *tree = lint->tree;
-  for (size_t i = 0; !tree->concurrently && i < tree->names.len; i++) {
-    const struct lint_relation *index = lint_facts_relation(lint->facts, tree->names.at[i]);
-    if (lint_is_new(index))
-      continue;
-    struct lint_at at = {.relation = index, .eases = true};
-    if (lint_is_partitioned(index))
-      lint_add(lint, "index-drop-not-concurrent", at,
-               "index %s of a partitioned table is dropped; CONCURRENTLY is not possible there",
-               index->name);
-    else
-      lint_add(lint, "index-drop-not-concurrent", at, "index %s is dropped without CONCURRENTLY",
-               index->name);
-  }
+  struct lint_at at = {.relation = table};
+  if (lint_is_partitioned(table))
+    lint_add(lint, "index-concurrent-on-partitioned", at,
+             "%s is partitioned: no index can be made on it CONCURRENTLY", table->name);
+  if (tree->if_not_exists)
+    lint_add(lint, "index-concurrent-if-not-exists", at,
+             "a build of %s that fails leaves it invalid, and the next run takes it for done",
+             tree->index_name ? tree->index_name : "the index");
+}
+
+/* Whether CREATE INDEX IF NOT EXISTS finds the name taken. */
+static bool exists_already(struct lint *lint, const struct lint_relation *table)
+{
+  const struct sql_tree *tree = lint->tree;
+  if (!tree->if_not_exists || !tree->index_name)
+    return false;
+  struct sql_name name = {.schema = table->at.schema, .name = tree->index_name};
+  const struct lint_relation *index = lint_facts_relation(lint->facts, name);
+  return index->kind != LINT_UNKNOWN_RELATION && !index->dropped;
+}
+
+static void check_create(struct lint *lint)
+{
+  const struct lint_relation *table = lint_facts_relation(lint->facts, lint->tree->name);
+  if (lint->tree->concurrently)
+    check_build_concurrently(lint, table);
+  else if (!lint_is_new(table) && !exists_already(lint, table))
+    check_build(lint, table);
+}
+
+/* ---- DROP INDEX, REINDEX ---- */
+
+static void check_drop_one(struct lint *lint, const struct lint_relation *index)
+{
+  struct lint_at at = {.relation = index, .eases = true};
+  if (index->constraint && !index->constraint->dropped)
+    lint_add(lint, "index-drop-backs-constraint", (struct lint_at){.relation = index},
+             "index %s belongs to the constraint %s: it goes with the constraint only", index->name,
+             index->constraint->name);
+  else if (lint->tree->concurrently && lint_is_partitioned(index))
+    lint_add(lint, "index-concurrent-on-partitioned", (struct lint_at){.relation = index},
+             "index %s is of a partitioned table: it cannot be dropped CONCURRENTLY", index->name);
+  else if (lint->tree->concurrently || lint_is_new(index))
+    return;
+  else if (lint_is_partitioned(index))
+    lint_add(lint, "index-drop-not-concurrent", at,
+             "index %s of a partitioned table is dropped; CONCURRENTLY is not possible there",
+             index->name);
+  else
+    lint_add(lint, "index-drop-not-concurrent", at, "index %s is dropped without CONCURRENTLY",
+             index->name);
 }
 
 static void check_reindex(struct lint *lint)
@@ -78,15 +160,82 @@ static void check_reindex(struct lint *lint)
   lint_add(lint, "reindex-not-concurrent", at, "REINDEX of %s without CONCURRENTLY", what);
 }
 
+/* ---- an index that replaces one that is gone ---- */
+
+/* Whether an earlier statement of this script dropped an index of that name. */
+static bool is_dropped_here(const struct lint *lint, const char *index)
+{
+  for (size_t i = 0; i < lint->now.statement; i++) {
+    const struct sql_tree *tree = lint->script->statements.at[i].tree;
+    if (!tree || tree->kind != SQL_DROP || tree->object != SQL_OBJECT_INDEX)
+      continue;
+    for (size_t k = 0; k < tree->names.len; k++)
+      if (strcmp(tree->names.at[k].name, index) == 0)
+        return true;
+  }
+  return false;
+}
+
+static void check_replaced(struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
+  if (!lint_is_new(table) && tree->index_name && is_dropped_here(lint, tree->index_name))
+    lint_add(lint, "index-replace-drop-first", (struct lint_at){.relation = table},
+             "index %s is dropped before it is built anew: meanwhile %s has none", tree->index_name,
+             table->name);
+}
+
+/* ---- what only a database tells ---- */
+
+static bool builds_concurrently(const struct sql_tree *tree)
+{
+  return tree->concurrently && (tree->kind == SQL_CREATE_INDEX || tree->kind == SQL_REINDEX);
+}
+
+enum { FIRST_FLAWED = 140000, LAST_FLAWED = 140003 };
+
+static void check_server(struct lint *lint)
+{
+  if (!lint->catalog || !builds_concurrently(lint->tree))
+    return;
+  int version = lint->catalog->server_version;
+  if (version >= FIRST_FLAWED && version <= LAST_FLAWED)
+    lint_add(lint, "index-concurrent-corruption", (struct lint_at){0},
+             "the server is 14.%d: an index built CONCURRENTLY there can lack rows",
+             version - FIRST_FLAWED);
+}
+
+/* An index that the database has and that is invalid, of a table that the script touches. REINDEX
+ * and DROP INDEX are about to mend it. */
+static void check_invalid(struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  if (!lint->catalog || (tree->kind != SQL_ALTER_TABLE && tree->kind != SQL_CREATE_INDEX))
+    return;
+  const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
+  for (size_t i = 0; i < table->indexes.len; i++) {
+    const struct lint_relation *index = table->indexes.at[i];
+    if (!index->created && !index->dropped && !index->index_valid && !lint_is_partitioned(index))
+      lint_add(lint, "index-left-invalid", (struct lint_at){.relation = index},
+               "index %s of %s is invalid: its build did not end well", index->name, table->name);
+  }
+}
+
 static void check(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
-  if (tree->kind == SQL_CREATE_INDEX)
+  if (tree->kind == SQL_CREATE_INDEX) {
     check_create(lint);
-  else if (tree->kind == SQL_DROP && tree->object == SQL_OBJECT_INDEX)
-    check_drop(lint);
-  else if (tree->kind == SQL_REINDEX)
+    check_replaced(lint);
+  } else if (tree->kind == SQL_DROP && tree->object == SQL_OBJECT_INDEX) {
+    for (size_t i = 0; i < tree->names.len; i++)
+      check_drop_one(lint, lint_facts_relation(lint->facts, tree->names.at[i]));
+  } else if (tree->kind == SQL_REINDEX) {
     check_reindex(lint);
+  }
+  check_server(lint);
+  check_invalid(lint);
 }
 
 const struct lint_family lint_family_index = {rules, COUNT_OF(rules), .statement = check};

@@ -8,6 +8,46 @@ static const struct lint_rule rules[] = {
      .lock = LOCK_AX,
      .safe = "Add a column of the new type, keep it filled with a trigger, fill old rows in "
              "batches, then swap the names."},
+    {.id = "type-change-index-rebuild",
+     .severity = LINT_WARNING,
+     .summary = "a type or collation change builds indexes anew",
+     .hazard = "The rows stay as they are, but each index of the column is built anew while nobody "
+               "can read or write the table.",
+     .lock = LOCK_AX,
+     .safe = "Add a column of the new type or collation, fill it in batches, build its indexes "
+             "CONCURRENTLY, then swap the names."},
+    {.id = "type-change-rechecks",
+     .severity = LINT_WARNING,
+     .summary = "a type change checks the constraints of the column again",
+     .hazard = "Every row is read while nobody can use the table; the other table of a foreign key "
+               "is locked as well.",
+     .lock = LOCK_AX,
+     .safe =
+         "Drop the constraint, change the type, add the constraint NOT VALID and VALIDATE it in "
+         "another transaction."},
+    {.id = "type-change-blocked-by-view",
+     .severity = LINT_ERROR,
+     .summary = "the type of a column that a view reads is changed",
+     .hazard = "The server refuses to change the type of a column that a view, a rule, a generated "
+               "column, a trigger or a policy names.",
+     .safe = "Drop the view and make it again in the same transaction."},
+    {.id = "type-change-narrows",
+     .severity = LINT_WARNING,
+     .summary = "a type is changed to one that holds less",
+     .hazard = "It fails if one row does not fit, or it rounds or cuts what the rows hold.",
+     .lock = LOCK_AX,
+     .safe = "Look first whether every row fits, and keep a copy of the old values."},
+    {.id = "type-change-leaves-sequence",
+     .severity = LINT_WARNING,
+     .summary = "a serial column grows and its sequence does not",
+     .hazard = "The sequence still ends at the largest value of the old type: inserts fail when it "
+               "is reached.",
+     .safe = "ALTER SEQUENCE ... AS bigint as well."},
+    {.id = "type-unsupported-ops",
+     .severity = LINT_INFO,
+     .summary = "a column of type json",
+     .hazard = "json has no equality: DISTINCT, GROUP BY and UNION over the column fail.",
+     .safe = "Use jsonb."},
     {.id = "enum-value-same-transaction",
      .severity = LINT_ERROR,
      .summary = "a new enum value is used in the transaction that adds it",
@@ -34,20 +74,20 @@ static bool using_is_plain(const struct sql_action *action)
   return same(using->cast_column, action->name) && same(using->cast_type, action->type->text);
 }
 
-static void check_type(struct lint *lint, const struct sql_action *action, struct lint_at at)
+/* ---- the rows are written anew ---- */
+
+static void report_rewrite(struct lint *lint, const struct sql_action *action,
+                           const struct sql_type *from, struct lint_at at)
 {
-  const struct lint_column *column = lint_facts_column(lint->facts, at.relation, action->name);
-  const struct sql_type *from = column->type, *to = action->type;
-  bool plain = using_is_plain(action);
-  if (from && plain && lint_facts_type_change_is_free(lint->facts, from, to))
-    return;
   const char *table = at.relation->name;
+  const struct sql_type *to = action->type;
+  at.eases = true;
   if (!from)
     lint_add(lint, "type-change-rewrite", at,
              "column %s of %s becomes %s; its old type is not known here, so every row may be "
              "written",
              action->name, table, to->text);
-  else if (!plain)
+  else if (!using_is_plain(action))
     lint_add(lint, "type-change-rewrite", at,
              "column %s of %s changes from %s to %s by an expression: every row is written",
              action->name, table, from->text, to->text);
@@ -61,6 +101,201 @@ static void check_type(struct lint *lint, const struct sql_action *action, struc
              "column %s of %s changes from %s to %s: every row is written", action->name, table,
              from->text, to->text);
 }
+
+/* ---- the rows stay, what stands on the column does not ---- */
+
+static bool is_in(const struct strings *names, const char *name)
+{
+  for (size_t i = 0; i < names->len; i++)
+    if (strcmp(names->at[i], name) == 0)
+      return true;
+  return false;
+}
+
+/* Whether a change that leaves the rows builds the index anew: its order changes, or it has an
+ * expression or a WHERE, which the server does not compare. */
+static bool is_rebuilt(const struct lint_relation *index, const struct sql_action *action,
+                       const char *old_collation)
+{
+  if (index->dropped || index->kind != LINT_INDEX)
+    return false;
+  if (index->partial || is_in(&index->index_columns, ""))
+    return true;
+  return is_in(&index->index_columns, action->name) && action->collation &&
+         !same(action->collation, old_collation);
+}
+
+static void check_indexes(struct lint *lint, const struct sql_action *action,
+                          const struct lint_column *column, struct lint_at at)
+{
+  at.eases = true;
+  for (size_t i = 0; i < at.relation->indexes.len; i++) {
+    const struct lint_relation *index = at.relation->indexes.at[i];
+    if (!is_rebuilt(index, action, column->collation))
+      continue;
+    bool certain = is_in(&index->index_columns, action->name);
+    lint_add(lint, "type-change-index-rebuild", at,
+             "index %s of %s is built anew while the table is locked%s", index->name,
+             at.relation->name, certain ? "" : ", if its expression or WHERE names the column");
+  }
+  if (action->collation && !at.relation->complete && at.relation->indexes.len == 0)
+    lint_add(lint, "type-change-index-rebuild", at,
+             "the collation of column %s of %s changes: its indexes, not known here, are built "
+             "anew while the table is locked",
+             action->name, at.relation->name);
+}
+
+static void check_constraints(struct lint *lint, const struct sql_action *action, bool rewrites,
+                              struct lint_at at)
+{
+  for (size_t i = 0; i < at.relation->constraints.len; i++) {
+    const struct lint_constraint *c = at.relation->constraints.at[i];
+    if (c->dropped || !c->valid || !is_in(&c->columns, action->name))
+      continue;
+    at.eases = true;
+    if (c->kind == SQL_CHECK && !rewrites)
+      lint_add(lint, "type-change-rechecks", at,
+               "constraint %s of %s is checked again: every row is read while the table is locked",
+               c->name, at.relation->name);
+    else if (c->kind == SQL_FOREIGN_KEY && c->referenced)
+      lint_add(lint, "type-change-rechecks", at,
+               "foreign key %s of %s is made anew: %s is locked too, and every row is looked up if "
+               "the comparison changes",
+               c->name, at.relation->name, c->referenced->name);
+  }
+}
+
+/* ---- what the new type cannot hold ---- */
+
+static int rank_in(const char *const *names, size_t count, const char *name)
+{
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(names[i], name) == 0)
+      return (int)i;
+  return -1;
+}
+
+/* Of one kind of number, by what they hold. */
+static bool is_smaller_number(const char *from, const char *to)
+{
+  static const char *const numbers[] = {"int2", "int4", "int8", "numeric"};
+  static const char *const floats[] = {"float4", "float8", "numeric"};
+  int a = rank_in(numbers, COUNT_OF(numbers), from), b = rank_in(numbers, COUNT_OF(numbers), to);
+  if (a >= 0 && b >= 0)
+    return b < a;
+  a = rank_in(floats, COUNT_OF(floats), from);
+  b = rank_in(floats, COUNT_OF(floats), to);
+  if (a >= 0 && b >= 0)
+    return b < a;
+  return a >= 0 && rank_in(numbers, COUNT_OF(numbers), to) >= 0;
+}
+
+/* Digits before and behind the point; fewer of either cut or round. */
+static bool has_fewer_digits(const struct sql_type *from, const struct sql_type *to)
+{
+  int to_scale = to->modifier_count > 1 ? to->modifiers[1] : 0;
+  int from_scale = from->modifier_count > 1 ? from->modifiers[1] : 0;
+  if (to->modifier_count == 0)
+    return false;
+  return from->modifier_count == 0 || to_scale < from_scale ||
+         to->modifiers[0] - to_scale < from->modifiers[0] - from_scale;
+}
+
+static bool has_limit(const char *name)
+{
+  static const char *const limited[] = {"varchar", "bpchar", "varbit", "bit"};
+  return rank_in(limited, COUNT_OF(limited), name) >= 0;
+}
+
+static bool is_time(const char *name)
+{
+  static const char *const times[] = {"timestamp", "timestamptz", "time", "timetz"};
+  return rank_in(times, COUNT_OF(times), name) >= 0;
+}
+
+static bool narrows(const struct sql_type *from, const struct sql_type *to)
+{
+  const char *a = from->name.name, *b = to->name.name;
+  if (from->name.schema || to->name.schema || from->array_dimensions != to->array_dimensions)
+    return false;
+  if (is_smaller_number(a, b))
+    return true;
+  if (strcmp(a, "numeric") == 0 && strcmp(b, "numeric") == 0)
+    return has_fewer_digits(from, to);
+  bool text = has_limit(a) || strcmp(a, "text") == 0;
+  if (text && has_limit(b) && to->modifier_count > 0)
+    return from->modifier_count == 0 || to->modifiers[0] < from->modifiers[0];
+  enum { FULL_PRECISION = 6 };
+  if (is_time(a) && strcmp(a, b) == 0 && to->modifier_count > 0)
+    return to->modifiers[0] < (from->modifier_count > 0 ? from->modifiers[0] : FULL_PRECISION);
+  return is_time(a) && (strcmp(b, "date") == 0 ||
+                        (strncmp(a, "timestamp", 9) == 0 && strncmp(b, "time", 4) == 0 &&
+                         strncmp(b, "timestamp", 9) != 0));
+}
+
+/* ---- a change of type ---- */
+
+static void check_readers(struct lint *lint, const struct sql_action *action, struct lint_at at)
+{
+  for (size_t i = 0; i < at.relation->readers.len; i++) {
+    const struct lint_relation *view = at.relation->readers.at[i];
+    if (!view->dropped)
+      lint_add(lint, "type-change-blocked-by-view", at,
+               "%s reads %s: the server refuses to change the type of column %s if it is among "
+               "what is read",
+               view->name, at.relation->name, action->name);
+  }
+}
+
+static bool is_same_type(const struct sql_type *from, const struct sql_type *to)
+{
+  return strcmp(from->text, to->text) == 0 && !from->odd_modifiers && !to->odd_modifiers;
+}
+
+static void check_type(struct lint *lint, const struct sql_action *action, struct lint_at at)
+{
+  const struct lint_column *column = lint_facts_column(lint->facts, at.relation, action->name);
+  const struct sql_type *from = column->type, *to = action->type;
+  bool free =
+      from && using_is_plain(action) && lint_facts_type_change_is_free(lint->facts, from, to);
+  if (!free)
+    report_rewrite(lint, action, from, at);
+  else
+    check_indexes(lint, action, column, at);
+  check_constraints(lint, action, !free, at);
+  if (from && !is_same_type(from, to) && narrows(from, to))
+    lint_add(lint, "type-change-narrows", at,
+             "column %s of %s changes from %s to %s: what does not fit fails or is cut",
+             action->name, at.relation->name, from->text, to->text);
+  check_readers(lint, action, at);
+}
+
+/* ---- json ---- */
+
+static void check_json(struct lint *lint, const struct sql_type *type, const char *column,
+                       struct sql_range range)
+{
+  if (!type->name.schema && strcmp(type->name.name, "json") == 0)
+    lint_add(lint, "type-unsupported-ops", (struct lint_at){.range = range},
+             "column %s of %s is json, which cannot be compared", column,
+             lint_facts_relation(lint->facts, lint->tree->name)->name);
+}
+
+static void check_new_types(struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  for (size_t i = 0; i < tree->columns.len; i++)
+    check_json(lint, &tree->columns.at[i].type, tree->columns.at[i].name, (struct sql_range){0});
+  for (size_t i = 0; i < tree->actions.len; i++) {
+    const struct sql_action *action = &tree->actions.at[i];
+    if (action->kind == SQL_ADD_COLUMN && action->column)
+      check_json(lint, &action->column->type, action->name, action->range);
+    else if (action->kind == SQL_ALTER_TYPE && action->type)
+      check_json(lint, action->type, action->name, action->range);
+  }
+}
+
+/* ---- enums ---- */
 
 static bool quotes(const char *body, const char *value, struct arena *arena)
 {
@@ -95,18 +330,54 @@ static void check_enum_values(struct lint *lint)
   }
 }
 
-static void check(struct lint *lint)
+/* ---- sequences ---- */
+
+/* At the end of the script: ALTER SEQUENCE may come behind the change. */
+static void check_sequence(struct lint *lint, size_t statement, const struct sql_action *action)
 {
-  const struct sql_tree *tree = lint->tree;
-  check_enum_values(lint);
-  if (tree->kind != SQL_ALTER_TABLE)
-    return;
+  const struct sql_tree *tree = lint->script->statements.at[statement].tree;
   const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
-  for (size_t i = 0; !lint_is_new(table) && i < tree->actions.len; i++)
-    if (tree->actions.at[i].kind == SQL_ALTER_TYPE && tree->object != SQL_OBJECT_TYPE)
-      check_type(
-          lint, &tree->actions.at[i],
-          (struct lint_at){.range = tree->actions.at[i].range, .relation = table, .eases = true});
+  if (lint_facts_column(lint->facts, table, action->name)->generated == SQL_GENERATED_IDENTITY)
+    return; /* its sequence is changed along */
+  struct lint_relations all = lint_facts_relations(lint->facts);
+  for (size_t i = 0; i < all.len; i++) {
+    const struct lint_relation *sequence = all.at[i];
+    if (sequence->owned_by != table || sequence->dropped ||
+        !same(sequence->owned_by_column, action->name) || !sequence->sequence_type ||
+        strcmp(sequence->sequence_type, "bigint") == 0)
+      continue;
+    lint_turn_to(lint, statement);
+    lint_add(lint, "type-change-leaves-sequence",
+             (struct lint_at){.range = action->range, .relation = table},
+             "column %s of %s becomes bigint, its sequence %s stays %s", action->name, table->name,
+             sequence->name, sequence->sequence_type);
+  }
 }
 
-const struct lint_family lint_family_type = {rules, COUNT_OF(rules), .statement = check};
+static void check_sequences(struct lint *lint)
+{
+  for (size_t i = 0; i < lint->script->statements.len; i++) {
+    const struct sql_tree *tree = lint->script->statements.at[i].tree;
+    for (size_t k = 0; tree && tree->kind == SQL_ALTER_TABLE && k < tree->actions.len; k++) {
+      const struct sql_action *action = &tree->actions.at[k];
+      if (action->kind == SQL_ALTER_TYPE && action->type &&
+          strcmp(action->type->name.name, "int8") == 0)
+        check_sequence(lint, i, action);
+    }
+  }
+}
+
+static void check_action(struct lint *lint, const struct sql_action *action, struct lint_at at)
+{
+  if (action->kind == SQL_ALTER_TYPE)
+    check_type(lint, action, at);
+}
+
+static void check(struct lint *lint)
+{
+  check_enum_values(lint);
+  check_new_types(lint);
+}
+
+const struct lint_family lint_family_type = {rules, COUNT_OF(rules), .statement = check,
+                                             .action = check_action, .script_end = check_sequences};

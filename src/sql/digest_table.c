@@ -359,6 +359,7 @@ void digest_alter_table(struct digest *d, const PgQuery__AlterTableStmt *stmt)
   struct sql_tree *tree = d->tree;
   tree->kind = SQL_ALTER_TABLE;
   tree->name = digest_range_var(d, stmt->relation);
+  tree->only = stmt->relation && !stmt->relation->inh;
   tree->if_exists = stmt->missing_ok;
   for (size_t i = 0; i < stmt->n_cmds; i++)
     if (NODE_IS(stmt->cmds[i], ALTER_TABLE_CMD))

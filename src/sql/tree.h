@@ -381,7 +381,7 @@ struct sql_tree {
       *body_verb; /* DO: first word in it that changes something ("drop", "execute"); NULL: none */
   const char *index_name; /* CREATE INDEX; NULL: the server chooses */
   bool concurrently, unique, if_exists, if_not_exists, cascade;
-  bool only;             /* CREATE INDEX ON ONLY table */
+  bool only;             /* CREATE INDEX ON ONLY, ALTER TABLE ONLY table */
   bool temporary;        /* CREATE TABLE, CREATE TABLE AS: TEMP */
   bool unlogged;         /* CREATE TABLE, SEQUENCE: UNLOGGED */
   bool replace;          /* CREATE OR REPLACE */

@@ -20,15 +20,32 @@ static int tear_down(void **state)
   return 0;
 }
 
-enum { FIXTURE_SCRIPTS_MAX = 4, FIXTURE_OBJECTS_MAX = 32, FIXTURE_PROPERTIES_MAX = 8 };
+enum { FIXTURE_SCRIPTS_MAX = 8, FIXTURE_OBJECTS_MAX = 32, FIXTURE_PROPERTIES_MAX = 8 };
 
 struct fixture {
   struct lint_settings settings;
   struct catalog catalog;
   struct catalog_object *objects[FIXTURE_OBJECTS_MAX];
   bool with_catalog;
+  bool with_may_fail; /* also the rules about rows that may be there, else they are off */
+  size_t known;       /* the first so many files are what the database holds */
+  int target_major;
   struct lint_report report;
 };
+
+static struct lint_settings fixture_settings(const struct fixture *f)
+{
+  static const char *const may_fail[] = {"may-fail-unique", "may-fail-not-null",
+                                         "may-fail-check-fk", "may-fail-cast"};
+  struct lint_settings settings = f->settings;
+  settings.rules = (struct lint_settings_vec){0};
+  for (size_t i = 0; !f->with_may_fail && i < COUNT_OF(may_fail); i++)
+    vec_push(arena, &settings.rules,
+             ((struct lint_setting){.rule = may_fail[i], .severity = LINT_OFF}));
+  for (size_t i = 0; i < f->settings.rules.len; i++)
+    vec_push(arena, &settings.rules, f->settings.rules.at[i]);
+  return settings;
+}
 
 static void lint_files(struct fixture *f, const char *const *files, size_t count)
 {
@@ -40,18 +57,33 @@ static void lint_files(struct fixture *f, const char *const *files, size_t count
       fail_msg("%s", err.message);
   }
   f->catalog.objects = f->objects;
-  const struct lint_input input = {
-      .scripts = scripts, .count = count, .catalog = f->with_catalog ? &f->catalog : NULL};
-  if (lint_scripts(arena, &f->settings, &input, &f->report, &err) < 0)
+  const struct lint_input input = {.scripts = scripts,
+                                   .count = count,
+                                   .known = f->known,
+                                   .catalog = f->with_catalog ? &f->catalog : NULL,
+                                   .target_major = f->target_major};
+  const struct lint_settings settings = fixture_settings(f);
+  if (lint_scripts(arena, &settings, &input, &f->report, &err) < 0)
     fail_msg("%s", err.message);
 }
 
-/* "rule:e@line rule:w@line": the severity's first letter; suppressed ones in parentheses. */
-static const char *lint_text(struct fixture *f)
+static bool is_about(const struct lint_finding *finding, const char *const *about)
+{
+  for (size_t i = 0; about && about[i]; i++)
+    if (strncmp(finding->rule->id, about[i], strlen(about[i])) == 0)
+      return true;
+  return !about;
+}
+
+/* "rule:e@line rule:w@line": the severity's first letter; suppressed ones in parentheses. Only
+ * rules whose id starts with one of `about`; NULL: all. */
+static const char *lint_text_about(struct fixture *f, const char *const *about)
 {
   const char *all = "";
   for (size_t i = 0; i < f->report.findings.len; i++) {
     const struct lint_finding *finding = &f->report.findings.at[i];
+    if (!is_about(finding, about))
+      continue;
     all = arena_printf(arena, "%s%s%s%s:%c@%d%s", all, *all ? " " : "",
                        finding->suppressed ? "(" : "", finding->rule->id,
                        lint_severity_name(finding->severity)[0], finding->start.line,
@@ -60,8 +92,33 @@ static const char *lint_text(struct fixture *f)
   return all;
 }
 
-static const char *lint_one(struct fixture *f, const char *sql)
+static inline const char *lint_text(struct fixture *f)
+{
+  return lint_text_about(f, NULL);
+}
+
+static inline const char *lint_one(struct fixture *f, const char *sql)
 {
   lint_files(f, &sql, 1);
   return lint_text(f);
+}
+
+/* A file, for a database that holds what `before` makes (NULL: not known), and what is found. */
+struct lint_case {
+  const char *before, *sql, *found;
+};
+
+static inline void lint_cases(const struct fixture *like, const struct lint_case *cases,
+                              size_t count, const char *const *about)
+{
+  for (size_t i = 0; i < count; i++) {
+    struct fixture f = *like;
+    const char *files[] = {cases[i].before, cases[i].sql};
+    f.known = cases[i].before ? 1 : 0;
+    lint_files(&f, cases[i].before ? files : files + 1, cases[i].before ? 2 : 1);
+    const char *found = lint_text_about(&f, about);
+    if (strcmp(found, cases[i].found) != 0)
+      fail_msg("%s\n--\n%s\n  found:    %s\n  expected: %s", cases[i].before ? cases[i].before : "",
+               cases[i].sql, found, cases[i].found);
+  }
 }

@@ -37,12 +37,12 @@ static const struct {
      "constraint-validate-same-transaction:w@2"},
     {"alter table t add constraint k check (a is not null) not valid;\nalter table t alter a set "
      "not null;",
-     "not-null-scan:w@2"},
+     "constraint-left-not-valid:i@1 not-null-scan:w@2"},
     {"alter table t add constraint k check (a > 0);\nalter table t alter a set not null;",
      "check-not-valid:w@1 not-null-scan:w@2"},
     {"alter table t add constraint k check (a is not null);\nalter table t alter a set not null, "
      "drop constraint k;",
-     "check-not-valid:w@1 not-null-scan:w@2"},
+     "check-not-valid:w@1 not-null-drops-its-proof:w@2"},
     {"alter table t add constraint k check (a is not null);\nalter table t drop constraint "
      "k;\nalter table t alter a set not null;",
      "check-not-valid:w@1 not-null-scan:w@3"},
@@ -68,7 +68,7 @@ static const struct {
     {"alter table t add a varchar(10);\nalter table t alter a type varchar(20);\nalter table t "
      "alter a type text;\nalter table t alter a type varchar;\nalter table t alter a type "
      "varchar(5)",
-     "type-change-rewrite:e@5"},
+     "type-change-rewrite:e@5 type-change-narrows:w@5"},
     {"alter table t add a varchar(10);\nalter table t alter a type text using a::text;\nalter "
      "table t alter a type text using upper(a)",
      "type-change-rewrite:e@3"},
@@ -93,7 +93,8 @@ static const struct {
     /* enums */
     {"alter type e add value 'a';\nalter type e add value 'b';\nalter table t alter c set default "
      "'a';\ndo $$ begin update t set c = 'b' where x; end $$;",
-     "enum-value-same-transaction:e@3 enum-value-same-transaction:e@4 execute-opaque:w@4"},
+     "enum-value-same-transaction:e@3 default-change-app-cache:i@3 enum-value-same-transaction:e@4 "
+     "execute-opaque:w@4"},
     {"create type e as enum ('a');\nalter type e add value 'b';\ncreate table t (c e default 'b');",
      "enum-value-same-transaction:e@3"},
     {"alter type e add value 'b';\nselect 1", ""},
@@ -125,8 +126,9 @@ static const struct {
     {"alter table t drop constraint k cascade", "drop-cascade:e@1"},
     {"alter view v rename to w", "rename-table:w@1"},
     {"alter type e rename to f", ""},
-    {"alter table t add constraint p primary key using index i", ""},
-    {"alter table t add foreign key (a) references o not valid", ""},
+    {"alter table t add constraint p primary key using index i",
+     "primary-key-using-index-nullable:i@1"},
+    {"alter table t add foreign key (a) references o not valid", "constraint-left-not-valid:i@1"},
 };
 
 static void test_cases(void **state)

@@ -1,0 +1,91 @@
+/* Rules about new columns and changed types. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "lint_fixture.h"
+
+static const char *const about[] = {"add-column-", "default-change-", "type-", NULL};
+
+static const struct lint_case cases[] = {
+    /* defaults */
+    {NULL, "alter table t alter a set default 1, alter b drop default",
+     "default-change-app-cache:i@1 default-change-app-cache:i@1"},
+    {NULL, "create table t (a int);\nalter table t alter a set default 1", ""},
+    {NULL, "alter table t add a int;\nalter table t alter a set default 1", ""},
+    /* json, in new tables too */
+    {NULL, "create table t (a json, b jsonb, c my.json)", "type-unsupported-ops:i@1"},
+    {NULL, "alter table t add a json", "type-unsupported-ops:i@1"},
+    {NULL, "create table t (a text);\nalter table t alter a type json using a::json",
+     "type-unsupported-ops:i@2"},
+    /* columns that are there already */
+    {NULL, "alter table t add a serial;\nalter table t add if not exists a serial",
+     "add-column-serial:e@1"},
+};
+
+/* From the first type to the second. */
+static const struct {
+  const char *from, *to;
+  bool narrows;
+} types[] = {
+    {"int", "bigint", false},
+    {"bigint", "int", true},
+    {"int", "smallint", true},
+    {"numeric(10,2)", "numeric(12,2)", false},
+    {"numeric(10,2)", "numeric(12,1)", true},
+    {"numeric(10,2)", "numeric(10,4)", true},
+    {"numeric(10,2)", "numeric(12,4)", false},
+    {"numeric", "numeric(10,2)", true},
+    {"numeric(10,2)", "numeric", false},
+    {"numeric(10,2)", "int", true},
+    {"int", "numeric", false},
+    {"float8", "float4", true},
+    {"float4", "float8", false},
+    {"float8", "bigint", true},
+    {"varchar(20)", "varchar(10)", true},
+    {"varchar(10)", "varchar(20)", false},
+    {"text", "varchar(10)", true},
+    {"text", "char(10)", true},
+    {"varchar(10)", "text", false},
+    {"varchar(10)", "varchar(10)", false},
+    {"timestamptz", "timestamptz(0)", true},
+    {"timestamptz(3)", "timestamptz", false},
+    {"timestamptz", "date", true},
+    {"timestamptz", "time", true},
+    {"timestamptz", "timestamp", false},
+    {"date", "timestamptz", false},
+    {"bit(8)", "bit(4)", true},
+    {"public.a", "int", false},
+    {"int[]", "int", false},
+};
+
+static void test_cases(void **state)
+{
+  UNUSED(state);
+  lint_cases(&(struct fixture){0}, cases, COUNT_OF(cases), about);
+}
+
+static void test_narrowing(void **state)
+{
+  UNUSED(state);
+  static const char *const narrows[] = {"type-change-narrows", NULL};
+  for (size_t i = 0; i < COUNT_OF(types); i++) {
+    struct fixture f = {0};
+    lint_one(&f, arena_printf(arena, "alter table t add a %s;\nalter table t alter a type %s",
+                              types[i].from, types[i].to));
+    const char *found = lint_text_about(&f, narrows);
+    if (strcmp(found, types[i].narrows ? "type-change-narrows:w@2" : "") != 0)
+      fail_msg("%s to %s: %s", types[i].from, types[i].to, found);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_cases),
+      cmocka_unit_test(test_narrowing),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
