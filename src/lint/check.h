@@ -17,7 +17,6 @@ struct lint {
   const struct catalog *catalog; /* the input's; NULL: static depth */
   struct lint_facts *facts;
   struct lint_report *report;
-  VEC(size_t) owners; /* for each finding its statement, for suppression */
   /* the statement being looked at */
   const struct sql_script *script;
   const struct sql_statement *statement;
@@ -68,6 +67,10 @@ struct lint_family {
 extern const struct lint_family *const lint_families[];
 extern const size_t lint_family_count;
 
-/* suppress.c: marks findings of the current script, from index `first` on, and reports useless or
- * wrong ignores. */
-void lint_suppress(struct lint *lint, size_t first);
+/* suppress.c: marks findings of the current script, [first, last) of the report's, and reports
+ * useless or wrong ignores. */
+void lint_suppress(struct lint *lint, size_t first, size_t last);
+/* settings.c: what the settings make of a rule in the current script. */
+enum lint_severity lint_severity_of(const struct lint *lint, const struct lint_rule *rule);
+/* ERR_USAGE for a setting of a rule that does not exist. */
+int lint_check_settings(const struct lint_settings *settings, struct err *err);

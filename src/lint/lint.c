@@ -30,27 +30,6 @@ bool lint_severity_parse(const char *name, enum lint_severity *ret)
 
 /* ---- adding ---- */
 
-static enum lint_severity rule_severity(const struct lint *lint, const struct lint_rule *rule)
-{
-  enum lint_severity severity = rule->severity;
-  for (size_t i = 0; i < lint->settings->rules.len; i++)
-    if (strcmp(lint->settings->rules.at[i].rule, rule->id) == 0)
-      severity = lint->settings->rules.at[i].severity;
-  return severity;
-}
-
-bool lint_is_on(const struct lint *lint, const char *rule)
-{
-  return rule_severity(lint, lint_rule_find(rule)) != LINT_OFF;
-}
-
-/* A server of unknown version may be any. */
-static bool is_for_server(const struct lint *lint, const struct lint_rule *rule)
-{
-  int major = lint_facts_major(lint->facts);
-  return major == 0 || (major >= rule->since && (rule->until == 0 || major <= rule->until));
-}
-
 static bool is_small(const struct lint *lint, const struct lint_relation *relation)
 {
   const struct catalog_object *table = relation ? relation->table : NULL;
@@ -119,15 +98,16 @@ static struct sql_place place_in(const struct sql_statement *st, size_t offset)
 static struct lint_finding *add_finding(struct lint *lint, const char *id, int lower)
 {
   const struct lint_rule *rule = lint_rule_find(id);
-  enum lint_severity severity = rule ? rule_severity(lint, rule) : LINT_OFF;
-  if (severity == LINT_OFF || !is_for_server(lint, rule))
+  enum lint_severity severity = rule ? lint_severity_of(lint, rule) : LINT_OFF;
+  if (severity == LINT_OFF)
     return NULL;
   struct lint_finding *finding = vec_add(lint->arena, &lint->report->findings);
-  vec_push(lint->arena, &lint->owners, lint->now.statement);
   finding->rule = rule;
   finding->severity = lowered(severity, lower);
   finding->depth = LINT_STATIC;
   finding->file = lint->script->name;
+  finding->script = lint->now.script;
+  finding->statement = lint->now.statement;
   return finding;
 }
 
@@ -219,19 +199,6 @@ static void check_statement(struct lint *lint)
   }
 }
 
-/* By offset; findings of one place stay in the order in which they were added. */
-static void sort_findings(struct lint *lint, size_t first)
-{
-  struct lint_finding *all = lint->report->findings.at;
-  for (size_t i = first + 1; i < lint->report->findings.len; i++) {
-    struct lint_finding finding = all[i];
-    size_t j = i;
-    for (; j > first && all[j - 1].start.offset > finding.start.offset; j--)
-      all[j] = all[j - 1];
-    all[j] = finding;
-  }
-}
-
 static void learn_script(struct lint *lint)
 {
   for (size_t i = 0; i < lint->script->statements.len; i++) {
@@ -243,7 +210,6 @@ static void learn_script(struct lint *lint)
 
 static void check_script(struct lint *lint)
 {
-  size_t first_finding = lint->report->findings.len;
   enum sql_shape shape = SQL_SHAPE_TRANSACTION;
   size_t first, last;
   CLEANUP(err_clear) struct err ignored = ERR_INIT; /* lint_check_script tells what is wrong */
@@ -260,9 +226,68 @@ static void check_script(struct lint *lint)
   for (size_t i = 0; i < lint_family_count; i++)
     if (lint_families[i]->script_end)
       lint_families[i]->script_end(lint);
-  lint_suppress(lint, first_finding);
-  sort_findings(lint, first_finding);
   lint->report->statements += (int)lint->script->statements.len;
+}
+
+static bool is_known(const struct lint_input *input, size_t script)
+{
+  return script < input->known || (input->history && input->history[script]);
+}
+
+static void check_scripts(struct lint *lint)
+{
+  for (size_t i = 0; i < lint->input->count; i++) {
+    lint->script = lint->input->scripts[i];
+    lint->now.script = i;
+    if (is_known(lint->input, i)) {
+      learn_script(lint);
+      continue;
+    }
+    check_script(lint);
+    lint->report->files++;
+  }
+  for (size_t i = 0; i < lint_family_count; i++)
+    if (lint_families[i]->end)
+      lint_families[i]->end(lint);
+}
+
+/* ---- the report ---- */
+
+static int by_place(const void *a, const void *b)
+{
+  const struct lint_finding *x = *(struct lint_finding *const *)a;
+  const struct lint_finding *y = *(struct lint_finding *const *)b;
+  if (x->script != y->script)
+    return x->script < y->script ? -1 : 1;
+  if (x->start.offset != y->start.offset)
+    return x->start.offset < y->start.offset ? -1 : 1;
+  return x < y ? -1 : x > y; /* as they were found */
+}
+
+static void sort_findings(struct lint *lint)
+{
+  struct lint_findings *findings = &lint->report->findings, sorted = {0};
+  VEC(const struct lint_finding *) places = {0};
+  for (size_t i = 0; i < findings->len; i++)
+    vec_push(lint->arena, &places, &findings->at[i]);
+  if (places.len > 0)
+    qsort(places.at, places.len, sizeof(*places.at), by_place);
+  for (size_t i = 0; i < places.len; i++)
+    vec_push(lint->arena, &sorted, *places.at[i]);
+  *findings = sorted;
+}
+
+static void suppress(struct lint *lint)
+{
+  size_t first = 0, last = 0, end = lint->report->findings.len;
+  for (size_t i = 0; i < lint->input->count; i++, first = last) {
+    while (last < end && lint->report->findings.at[last].script == i)
+      last++;
+    lint->script = lint->input->scripts[i];
+    lint->now.script = i;
+    if (!is_known(lint->input, i))
+      lint_suppress(lint, first, last);
+  }
 }
 
 static void count(struct lint_report *report)
@@ -280,15 +305,8 @@ static void count(struct lint_report *report)
 int lint_scripts(struct arena *arena, const struct lint_settings *settings,
                  const struct lint_input *input, struct lint_report *ret_report, struct err *err)
 {
-  for (size_t i = 0; i < settings->rules.len; i++) {
-    const char *id = settings->rules.at[i].rule;
-    if (lint_rule_find(id))
-      continue;
-    const char *near = lint_rule_suggest(id);
-    err_set(err, ERR_USAGE, "there is no lint rule \"%s\"", id);
-    return near ? err_hint(err, "Did you mean \"%s\"?", near)
-                : err_hint(err, "Type belay explain to see the rules.");
-  }
+  if (lint_check_settings(settings, err) < 0)
+    return -1;
   struct lint_report report = {0};
   struct lint lint = {.arena = arena,
                       .settings = settings,
@@ -296,18 +314,10 @@ int lint_scripts(struct arena *arena, const struct lint_settings *settings,
                       .catalog = input->catalog,
                       .facts = lint_facts_new(arena, input->catalog),
                       .report = &report};
-  for (size_t i = 0; i < input->count; i++) {
-    lint.script = input->scripts[i];
-    lint.now.script = i;
-    if (i < input->known)
-      learn_script(&lint);
-    else
-      check_script(&lint);
-  }
-  for (size_t i = 0; i < lint_family_count; i++)
-    if (lint_families[i]->end)
-      lint_families[i]->end(&lint);
-  report.files = (int)(input->count - input->known);
+  check_scripts(&lint);
+  sort_findings(&lint);
+  suppress(&lint);
+  sort_findings(&lint);
   count(&report);
   *ret_report = report;
   return 0;

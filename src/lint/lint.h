@@ -56,10 +56,21 @@ struct lint_setting {
 };
 VEC_TYPE(lint_settings_vec, struct lint_setting);
 
+/* For the files of some paths; what stands later wins. */
+struct lint_path_settings {
+  const char *pattern; /* base/glob.h; matches the file, or a directory above it */
+  struct lint_settings_vec rules;
+};
+VEC_TYPE(lint_path_settings_vec, struct lint_path_settings);
+
+#define LINT_EVERY_RULE "*" /* the rule of a setting: all; it may only switch them off */
+
 struct lint_settings {
   struct lint_settings_vec rules; /* overrides of the default severities */
-  enum lint_severity fail_on;     /* findings of at least this severity fail; LINT_OFF: never */
-  bool require_reason;            /* an ignore without a reason is an error */
+  struct lint_path_settings_vec paths;
+  const char *root; /* absolute: what the patterns are relative to; NULL: the working directory */
+  enum lint_severity fail_on; /* findings of at least this severity fail; LINT_OFF: never */
+  bool require_reason;        /* an ignore without a reason is an error */
   int large_table_rows; /* with a catalog: findings whose harm grows with the table drop one level
                            below this many rows; 0: never */
 };
@@ -69,6 +80,7 @@ struct lint_finding {
   enum lint_severity severity;
   enum lint_depth depth;
   const char *file;
+  size_t script, statement;    /* of the input's scripts, and in it; where it is about one */
   struct sql_place start, end; /* of the statement or the clause */
   const char *message;         /* "column \"fee\" of public.orders is dropped" */
   const char *detail;          /* size, rows, lock ... with a catalog; may be NULL */
@@ -96,6 +108,7 @@ struct lint_input {
   size_t count;
   size_t known; /* the first so many have been applied already: only what they make is learnt, and
                    they get no findings. 0 with a catalog, which knows it already */
+  const bool *history; /* NULL, or for each script: it counts as known, wherever it stands */
   const struct catalog *catalog; /* the schema before the first script; NULL: static depth */
   int target_major;              /* of the server they are for; 0: not known. A catalog's wins */
   enum lint_runner runner;

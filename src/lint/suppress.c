@@ -17,17 +17,21 @@ struct ignore {
   const char *reason; /* NULL: none given */
 };
 
-/* The statement that a comment speaks of. */
+/* The statement that a comment speaks of: the one that it is in; behind which it stands, with
+ * nothing more on the line; or the next one. */
 static size_t statement_of(const struct sql_script *script, const struct sql_comment *comment)
 {
-  for (size_t i = 0; i < script->statements.len; i++) {
-    const struct sql_statement *st = &script->statements.at[i];
-    if (comment->start.offset < st->end.offset)
-      return i; /* before it, or inside it */
-    if (comment->start.line == st->end.line)
-      return i; /* behind it on its last line */
-  }
-  return (size_t)NO_STATEMENT;
+  size_t next = 0;
+  while (next < script->statements.len &&
+         script->statements.at[next].end.offset <= comment->start.offset)
+    next++;
+  const struct sql_statement *all = script->statements.at;
+  bool is_last = next == script->statements.len;
+  bool behind = next > 0 && all[next - 1].end.line == comment->start.line &&
+                (is_last || all[next].start.line > comment->end.line);
+  if (behind)
+    return next - 1;
+  return is_last ? (size_t)NO_STATEMENT : next;
 }
 
 static const char *skip(const char *at, const char *bytes)
@@ -81,7 +85,7 @@ static bool apply(struct lint *lint, const struct ignore *ignore, const char *ru
   bool used = false;
   for (size_t i = first; i < last; i++) {
     struct lint_finding *finding = &lint->report->findings.at[i];
-    bool here = ignore->whole_file || lint->owners.at[i] == ignore->statement;
+    bool here = ignore->whole_file || finding->statement == ignore->statement;
     if (!here || strcmp(finding->rule->id, rule) != 0)
       continue;
     finding->suppressed = true;
@@ -89,14 +93,6 @@ static bool apply(struct lint *lint, const struct ignore *ignore, const char *ru
     used = true;
   }
   return used;
-}
-
-static bool is_off(const struct lint *lint, const char *rule)
-{
-  for (size_t i = lint->settings->rules.len; i-- > 0;)
-    if (strcmp(lint->settings->rules.at[i].rule, rule) == 0)
-      return lint->settings->rules.at[i].severity == LINT_OFF;
-  return lint_rule_find(rule)->severity == LINT_OFF;
 }
 
 static void judge_rule(struct lint *lint, const struct ignore *ignore, const char *rule,
@@ -112,14 +108,14 @@ static void judge_rule(struct lint *lint, const struct ignore *ignore, const cha
     return;
   }
   /* with a catalog more statements are known to be harmless: that is not the comment's fault */
-  if (!apply(lint, ignore, rule, first, last) && !lint->catalog && !is_off(lint, rule))
+  if (!apply(lint, ignore, rule, first, last) && !lint->catalog && lint_is_on(lint, rule))
     lint_add_at(lint, "suppression-unused", at->start, at->end,
                 arena_printf(lint->arena, "%s found nothing to ignore here", rule));
 }
 
-void lint_suppress(struct lint *lint, size_t first)
+/* What is added here stands behind `last`: it cannot be ignored itself. */
+void lint_suppress(struct lint *lint, size_t first, size_t last)
 {
-  size_t last = lint->report->findings.len; /* what is added below cannot be ignored */
   for (size_t i = 0; i < lint->script->comments.len; i++) {
     struct ignore ignore;
     const struct sql_comment *comment = &lint->script->comments.at[i];
