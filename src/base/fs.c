@@ -226,6 +226,29 @@ char *fs_absolute(struct arena *arena, const char *path)
   return fs_join(arena, cwd, path);
 }
 
+char *fs_clean(struct arena *arena, const char *path)
+{
+  char *whole = fs_absolute(arena, path);
+  struct text clean = TEXT_INIT;
+  for (const char *at = whole, *end; *at; at = end) {
+    at += strspn(at, "/");
+    end = at + strcspn(at, "/");
+    size_t len = (size_t)(end - at);
+    if (len == 0 || (len == 1 && at[0] == '.'))
+      continue;
+    if (len == 2 && at[0] == '.' && at[1] == '.') {
+      const char *slash = strrchr(clean.data, '/');
+      text_truncate(&clean, slash ? (size_t)(slash - clean.data) : 0);
+      continue;
+    }
+    text_putc(&clean, '/');
+    text_append(&clean, at, len);
+  }
+  char *ret = clean.len > 0 ? arena_strdup(arena, clean.data) : arena_strdup(arena, "/");
+  text_clear(&clean);
+  return ret;
+}
+
 char *fs_find_upward(struct arena *arena, const char *dir, const char *name)
 {
   char *at = fs_absolute(arena, dir);

@@ -34,6 +34,8 @@ char *fs_dirname(struct arena *arena, const char *path) MUST_CHECK;
 const char *fs_basename(const char *path);
 char *fs_absolute(struct arena *arena, const char *path)
     MUST_CHECK; /* against the working directory; no link resolving */
+/* The same without "." and ".." and double slashes, as far as the text tells. */
+char *fs_clean(struct arena *arena, const char *path) MUST_CHECK;
 /* Looks for `name` in dir and its parents; NULL if nowhere. Returns the full path. */
 char *fs_find_upward(struct arena *arena, const char *dir, const char *name);
 /* A fresh directory, mode 0700, under $TMPDIR or /tmp: "<prefix>XXXXXX". */

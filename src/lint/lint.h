@@ -68,7 +68,7 @@ VEC_TYPE(lint_path_settings_vec, struct lint_path_settings);
 struct lint_settings {
   struct lint_settings_vec rules; /* overrides of the default severities */
   struct lint_path_settings_vec paths;
-  const char *root; /* absolute: what the patterns are relative to; NULL: the working directory */
+  const char *root; /* fs_clean: what the patterns are relative to; NULL: file names as they are */
   enum lint_severity fail_on; /* findings of at least this severity fail; LINT_OFF: never */
   bool require_reason;        /* an ignore without a reason is an error */
   int large_table_rows; /* with a catalog: findings whose harm grows with the table drop one level

@@ -42,10 +42,8 @@ static const char *path_of(const struct lint *lint)
   const char *name = lint->script->name, *root = lint->settings->root;
   if (!root)
     return name;
-  const char *path = fs_absolute(lint->arena, name);
-  size_t len = strlen(root);
-  while (len > 0 && root[len - 1] == '/')
-    len--;
+  const char *path = fs_clean(lint->arena, name);
+  size_t len = strcmp(root, "/") == 0 ? 0 : strlen(root);
   return strncmp(path, root, len) == 0 && path[len] == '/' ? path + len + 1 : path;
 }
 

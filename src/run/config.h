@@ -39,7 +39,9 @@ struct policy {
   const char *name;   /* "production" */
   const char *source; /* path, or "built-in" */
   struct lint_settings
-      lint; /* lint: {fail_on, require_reason, large_table_rows, rules: {id: severity}} */
+      lint; /* lint: {fail_on, require_reason, large_table_rows, rules: {id: severity},
+                      paths: {glob: {id: severity}}} */
+  const char *lint_since; /* lint: since: NAME | DATE: migrations before it are history; NULL */
   struct {
     enum inverse_verdict least; /* inverse: least: exact | column-order | lossy | none */
     bool shadow_on_target;      /* shadow_on_target: false */

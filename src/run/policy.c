@@ -41,31 +41,47 @@ static const struct table_choice kind_choices[] = {
 static const struct table_choice failure_choices[] = {
     {"rollback", ON_FAILURE_ROLLBACK}, {"stop", ON_FAILURE_STOP}, {0}};
 
+static void set_rule(struct arena *arena, struct lint_settings_vec *rules, const char *id,
+                     enum lint_severity severity)
+{
+  for (size_t i = 0; i < rules->len; i++)
+    if (strcmp(rules->at[i].rule, id) == 0) { /* said by the file that this one extends */
+      rules->at[i].severity = severity;
+      return;
+    }
+  vec_push(arena, rules, ((struct lint_setting){id, severity}));
+}
+
 static void take_rule(struct arena *arena, void *field, const char *id, const char *value,
                       struct table_complaint *ret)
 {
   static const char *const severities[] = {"error", "warning", "info", "off"};
-  struct lint_settings_vec *rules = field;
+  bool every = strcmp(id, LINT_EVERY_RULE) == 0;
   const struct lint_rule *rule = lint_rule_find(id);
   enum lint_severity severity;
-  if (!rule) {
+  if (!rule && !every) {
     ret->what = arena_printf(arena, "unknown rule \"%s\"", id);
     ret->suggestion = lint_rule_suggest(id);
     ret->about_key = true;
-    return;
-  }
-  if (!lint_severity_parse(value, &severity)) {
-    ret->what = arena_printf(arena, "lint.rules.%s wants error, warning, info or off, not \"%s\"",
-                             id, value);
+  } else if (!lint_severity_parse(value, &severity)) {
+    ret->what =
+        arena_printf(arena, "rule %s wants error, warning, info or off, not \"%s\"", id, value);
     ret->suggestion = suggest_word(value, severities, COUNT_OF(severities));
-    return;
+  } else if (every && severity != LINT_OFF) {
+    ret->what = arena_printf(arena, "all rules together can only be off, not \"%s\"", value);
+  } else {
+    set_rule(arena, field, every ? LINT_EVERY_RULE : rule->id, severity);
   }
-  for (size_t i = 0; i < rules->len; i++)
-    if (strcmp(rules->at[i].rule, rule->id) == 0) { /* said by the file that this one extends */
-      rules->at[i].severity = severity;
-      return;
-    }
-  vec_push(arena, rules, ((struct lint_setting){rule->id, severity}));
+}
+
+static void *path_group(struct arena *arena, void *field, const char *pattern)
+{
+  struct lint_path_settings_vec *paths = field;
+  for (size_t i = 0; i < paths->len; i++)
+    if (strcmp(paths->at[i].pattern, pattern) == 0)
+      return &paths->at[i].rules;
+  vec_push(arena, paths, (struct lint_path_settings){.pattern = pattern});
+  return &paths->at[paths->len - 1].rules;
 }
 
 #define AT(field) .offset = offsetof(struct policy_file, policy.field)
@@ -80,7 +96,13 @@ static const struct table_key policy_keys[] = {
      .type = TABLE_INT,
      AT(lint.large_table_rows),
      .max = INT32_MAX},
+    {.path = "lint.since", .type = TABLE_STRING, AT(lint_since)},
     {.path = "lint.rules", .type = TABLE_ENTRIES, AT(lint.rules), .entry = take_rule},
+    {.path = "lint.paths",
+     .type = TABLE_GROUPS,
+     AT(lint.paths),
+     .entry = take_rule,
+     .group = path_group},
     {.path = "inverse.least", .type = TABLE_ENUM, AT(inverse.least), .choices = verdict_choices},
     {.path = "inverse.shadow_on_target", .type = TABLE_BOOL, AT(inverse.shadow_on_target)},
     {.path = "inverse.allow", .type = TABLE_STRINGS, AT(inverse.allow)},
@@ -283,6 +305,7 @@ int policy_read(struct arena *arena, const struct config *config, const char *en
   if (read_policy(&r, name, false, &file, err) < 0)
     return -1;
   file.policy.name = arena_strdup(arena, name);
+  file.policy.lint.root = fs_clean(arena, config->dir);
   *ret_policy = file.policy;
   return 0;
 }

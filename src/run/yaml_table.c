@@ -234,6 +234,27 @@ static int take_entries(const struct walk *w, const struct table_key *key, const
   return 0;
 }
 
+/* Each group is named in messages by the path of the key and its own name. */
+static int take_groups(const struct walk *w, const struct table_key *key, const yaml_node_t *node,
+                       void *field, struct err *err)
+{
+  if (is_null(node))
+    return 0;
+  if (node->type != YAML_MAPPING_NODE)
+    return wants(w, key, node, "a mapping", err);
+  for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+       p++) {
+    if (check_duplicate(w, node, p, err) < 0)
+      return -1;
+    const char *name = arena_strdup(w->arena, scalar_of(node_at(w, p->key)));
+    struct table_key group = *key;
+    group.path = arena_printf(w->arena, "%s.%s", key->path, name);
+    if (take_entries(w, &group, node_at(w, p->value), key->group(w->arena, field, name), err) < 0)
+      return -1;
+  }
+  return 0;
+}
+
 static int take_value(const struct walk *w, const struct table_key *key, const yaml_node_t *node,
                       struct err *err)
 {
@@ -260,6 +281,8 @@ static int take_value(const struct walk *w, const struct table_key *key, const y
     return take_strings(w, key, node, field, err);
   case TABLE_ENTRIES:
     return take_entries(w, key, node, field, err);
+  case TABLE_GROUPS:
+    return take_groups(w, key, node, field, err);
   }
   return err_set(err, ERR_UNEXPECTED, "%s: key of unknown type", key->path);
 }

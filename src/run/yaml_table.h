@@ -25,6 +25,7 @@ enum table_type {
   TABLE_SIZE,     /* uint64_t bytes, min..max */
   TABLE_STRINGS,  /* struct strings */
   TABLE_ENTRIES,  /* any keys, each with a word: handed to `entry` */
+  TABLE_GROUPS,   /* any keys, each with such entries: `group` says which field they are for */
 };
 
 struct table_choice {
@@ -46,6 +47,7 @@ struct table_key {
   const struct table_choice *choices;
   void (*entry)(struct arena *arena, void *field, const char *key, const char *value,
                 struct table_complaint *ret);
+  void *(*group)(struct arena *arena, void *field, const char *name);
 };
 
 struct table {

@@ -294,6 +294,9 @@ static void test_paths(void **state)
   }
   assert_string_equal(fs_absolute(a, "/x/y"), "/x/y");
   assert_int_equal(fs_absolute(a, "x")[0], '/');
+  assert_string_equal(fs_clean(a, "/a/./b//c/../d/"), "/a/b/d");
+  assert_string_equal(fs_clean(a, "/../.."), "/");
+  assert_string_equal(fs_clean(a, "./x"), fs_absolute(a, "x"));
 }
 
 static void test_find_upward(void **state)

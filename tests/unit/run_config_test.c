@@ -297,6 +297,7 @@ static void test_builtins_show_every_key(void **state)
                                      "require_reason",
                                      "large_table_rows",
                                      "rules",
+                                     "paths",
                                      "least",
                                      "shadow_on_target",
                                      "allow",
@@ -330,6 +331,10 @@ static const char full_policy[] = "lint:\n"
                                   "  require_reason: false\n"
                                   "  large_table_rows: 123\n"
                                   "  rules: {drop-column: warning, drop-table: off}\n"
+                                  "  since: 2026-01-31\n"
+                                  "  paths:\n"
+                                  "    'old/**': {'*': off}\n"
+                                  "    seed: {drop-table: info, truncate: error}\n"
                                   "inverse:\n"
                                   "  least: exact\n"
                                   "  shadow_on_target: true\n"
@@ -364,6 +369,14 @@ static void test_policy_round_trip(void **state)
   assert_string_equal(p.lint.rules.at[0].rule, "drop-column");
   assert_int_equal(p.lint.rules.at[0].severity, LINT_WARNING);
   assert_int_equal(p.lint.rules.at[1].severity, LINT_OFF);
+  assert_string_equal(p.lint_since, "2026-01-31");
+  assert_string_equal(p.lint.root, f->dir);
+  assert_int_equal(p.lint.paths.len, 2);
+  assert_string_equal(p.lint.paths.at[0].pattern, "old/**");
+  assert_string_equal(p.lint.paths.at[0].rules.at[0].rule, LINT_EVERY_RULE);
+  assert_string_equal(p.lint.paths.at[1].pattern, "seed");
+  assert_int_equal(p.lint.paths.at[1].rules.len, 2);
+  assert_int_equal(p.lint.paths.at[1].rules.at[0].severity, LINT_INFO);
   assert_int_equal(p.inverse.least, INVERSE_EXACT);
   assert_true(p.inverse.shadow_on_target);
   assert_int_equal(p.inverse.allow.len, 2);
@@ -401,11 +414,15 @@ static void test_extends(void **state)
   struct fixture *f = *state;
   put(f, "policies/production.yaml",
       "extends: production\n"
-      "lint: {rules: {drop-column: warning, drop-table: info}}\n"
+      "lint:\n"
+      "  rules: {drop-column: warning, drop-table: info}\n"
+      "  paths: {a: {drop-table: off, truncate: off}}\n"
       "inverse: {allow: [a, b]}\n");
   const char *path = put(f, "policies/night.yaml",
                          "extends: production\n"
-                         "lint: {rules: {drop-table: error}}\n"
+                         "lint:\n"
+                         "  rules: {drop-table: error}\n"
+                         "  paths: {b: {truncate: off}, a: {truncate: info}}\n"
                          "inverse: {allow: [c]}\n"
                          "apply: {max_lock_hold: 1h}\n");
   put(f, "policies/laptop.yaml", "extends: development\nbackup: {required: true}\n");
@@ -415,6 +432,10 @@ static void test_extends(void **state)
   assert_int_equal(p.lint.rules.len, 2);
   assert_int_equal(p.lint.rules.at[0].severity, LINT_WARNING);
   assert_int_equal(p.lint.rules.at[1].severity, LINT_ERROR);
+  assert_int_equal(p.lint.paths.len, 2); /* path by path, and in each rule by rule */
+  assert_string_equal(p.lint.paths.at[0].pattern, "a");
+  assert_int_equal(p.lint.paths.at[0].rules.len, 2);
+  assert_int_equal(p.lint.paths.at[0].rules.at[1].severity, LINT_INFO);
   assert_int_equal(p.inverse.allow.len, 1);
   assert_int_equal(p.apply.max_lock_hold_ms, 3600000);
   assert_int_equal(p.apply.lock_timeout_ms, 2000);
@@ -521,12 +542,22 @@ static const struct broken broken_policies[] = {
     {"lint:\n  rules:\n    drop-colum: off\n", "3:5: unknown rule \"drop-colum\"",
      "Did you mean drop-column?"},
     {"lint:\n  rules:\n    drop-column: eror\n",
-     "3:18: lint.rules.drop-column wants error, warning, info or off, not \"eror\"",
+     "3:18: rule drop-column wants error, warning, info or off, not \"eror\"",
      "Did you mean error?"},
     {"lint:\n  rules:\n    drop-column: [off]\n",
      "3:18: lint.rules.drop-column wants a word, not a list", NULL},
     {"lint:\n  rules:\n    drop-column: off\n    drop-column: info\n",
      "4:5: duplicate key \"drop-column\", first on line 3", NULL},
+    {"lint:\n  paths: {a: {drop-colum: off}}\n", "2:15: unknown rule \"drop-colum\"",
+     "Did you mean drop-column?"},
+    {"lint:\n  paths: {a: {drop-column: eror}}\n",
+     "2:28: rule drop-column wants error, warning, info or off, not \"eror\"",
+     "Did you mean error?"},
+    {"lint:\n  paths: {a: off}\n", "2:14: lint.paths.a wants a mapping, not \"off\"", NULL},
+    {"lint:\n  paths: {a: {}, a: {}}\n", "2:18: duplicate key \"a\", first on line 2", NULL},
+    {"lint:\n  paths: [a]\n", "2:10: lint.paths wants a mapping, not a list", NULL},
+    {"lint:\n  rules: {\"*\": info}\n", "2:16: all rules together can only be off, not \"info\"",
+     NULL},
     {"lint: {rules: [drop-column]}\n", "1:15: lint.rules wants a mapping, not a list", NULL},
 };
 
