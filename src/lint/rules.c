@@ -1,20 +1,33 @@
 #include "base/suggest.h"
 #include "lint/check.h"
 
-extern const struct lint_family lint_family_destructive, lint_family_data, lint_family_index,
-    lint_family_constraint, lint_family_foreign_key, lint_family_not_null, lint_family_column,
-    lint_family_type, lint_family_partition, lint_family_may_fail, lint_family_rename,
-    lint_family_maintenance, lint_family_transaction, lint_family_meta, lint_family_enum,
-    lint_family_matview, lint_family_trigger, lint_family_style;
-
 /* In the order of `belay explain`. */
-const struct lint_family *const lint_families[] = {
-    &lint_family_destructive, &lint_family_data,     &lint_family_index,   &lint_family_constraint,
-    &lint_family_foreign_key, &lint_family_not_null, &lint_family_column,  &lint_family_type,
-    &lint_family_partition,   &lint_family_may_fail, &lint_family_rename,  &lint_family_maintenance,
-    &lint_family_transaction, &lint_family_enum,     &lint_family_matview, &lint_family_trigger,
-    &lint_family_style,       &lint_family_meta,
-};
+#define FAMILIES(X)                                                                                \
+  X(destructive)                                                                                   \
+  X(data)                                                                                          \
+  X(index)                                                                                         \
+  X(constraint)                                                                                    \
+  X(foreign_key)                                                                                   \
+  X(not_null)                                                                                      \
+  X(column)                                                                                        \
+  X(type)                                                                                          \
+  X(partition)                                                                                     \
+  X(may_fail)                                                                                      \
+  X(rename)                                                                                        \
+  X(maintenance)                                                                                   \
+  X(transaction)                                                                                   \
+  X(version)                                                                                       \
+  X(enum)                                                                                          \
+  X(matview)                                                                                       \
+  X(trigger)                                                                                       \
+  X(style)                                                                                         \
+  X(meta)
+
+#define DECLARE(family) extern const struct lint_family lint_family_##family;
+FAMILIES(DECLARE)
+
+#define ADDRESS(family) &lint_family_##family,
+const struct lint_family *const lint_families[] = {FAMILIES(ADDRESS)};
 const size_t lint_family_count = COUNT_OF(lint_families);
 
 const struct lint_rule *lint_rule_next(const struct lint_rule *rule)

@@ -4,6 +4,7 @@
 
 #include "sql/depth.h"
 #include "sql/digest.h"
+#include "sql/newer.h"
 #include "sql/scan.h"
 
 /* ---- small statements ---- */
@@ -314,11 +315,36 @@ static PgQuery__ParseResult *unpack(const char *text, char **ret_error, int *ret
   return result;
 }
 
+/* Reads the statement in older words if the parser refuses it, or if a newer one takes what older
+ * servers do not. */
+static PgQuery__ParseResult *unpack_newer(struct sql_newer *newer, PgQuery__ParseResult *result)
+{
+  if (!newer->text || (result && PG_VERSION_NUM < 160000)) {
+    if (!result || newer->text)
+      newer->marks.len = 0;
+    return result;
+  }
+  CLEANUP(free_ptr) char *error = NULL;
+  int character = 0;
+  PgQuery__ParseResult *older = unpack(newer->text, &error, &character);
+  if (!older) {
+    newer->marks.len = 0;
+    return result;
+  }
+  if (result)
+    pg_query__parse_result__free_unpacked(result, NULL);
+  return older;
+}
+
 static void parse(struct arena *arena, struct sql_statement *st)
 {
   CLEANUP(free_ptr) char *error = NULL;
+  CLEANUP(arena_freep) struct arena *scratch = arena_new();
+  struct sql_newer newer;
   int character = 0;
   PgQuery__ParseResult *result = unpack(st->text, &error, &character);
+  sql_newer_find(scratch, st->text, st->len, &newer);
+  result = unpack_newer(&newer, result);
   if (!result) {
     st->parse_error = arena_strdup(arena, error);
     st->parse_error_at = byte_offset(st->text, character);
@@ -332,6 +358,7 @@ static void parse(struct arena *arena, struct sql_statement *st)
     const PgQuery__Node *node = result->stmts[0]->stmt;
     digest_statement(&d, node);
     digest_walk_strings(&d, &node->base);
+    sql_newer_apply(&newer, arena, d.tree);
     st->tree = d.tree;
   }
   if (result)

@@ -170,12 +170,18 @@ struct sql_constraint {
                                 null, 'd' set default */
   bool no_inherit, deferrable, initially_deferred, nulls_not_distinct;
   bool not_enforced;      /* NOT ENFORCED of 18 */
+  bool temporal;          /* WITHOUT OVERLAPS, PERIOD of 18 */
   const char *tablespace; /* USING INDEX TABLESPACE; NULL: none */
   size_t at;              /* offset in the statement */
 };
 VEC_TYPE(sql_constraints, struct sql_constraint);
 
-enum sql_generated { SQL_NOT_GENERATED, SQL_GENERATED_STORED, SQL_GENERATED_IDENTITY };
+enum sql_generated {
+  SQL_NOT_GENERATED,
+  SQL_GENERATED_STORED,
+  SQL_GENERATED_IDENTITY,
+  SQL_GENERATED_VIRTUAL, /* 18 */
+};
 
 struct sql_column {
   const char *name;
@@ -273,25 +279,30 @@ enum sql_action_kind {
   SQL_FORCE_ROW_SECURITY,
   SQL_NO_FORCE_ROW_SECURITY,
   SQL_SET_FOREIGN_OPTIONS, /* OPTIONS (...) of a foreign table or its column */
+  SQL_SET_EXPRESSION,      /* 17: of a generated column; value */
 };
 
-/* One subcommand of ALTER TABLE. */
+enum sql_said { SQL_UNSAID, SQL_SAID, SQL_SAID_NOT };
+
+/* One subcommand of ALTER TABLE. SET ACCESS METHOD DEFAULT has no name. */
 struct sql_action {
   enum sql_action_kind kind;
   struct sql_range range;
-  const char *name;                /* of the column, constraint, trigger; NULL for all triggers */
-  const struct sql_column *column; /* ADD COLUMN */
-  const struct sql_type *type;     /* ALTER TYPE */
-  const struct sql_expression *using;      /* ALTER TYPE ... USING; NULL: none */
-  const char *collation;                   /* ALTER TYPE ... COLLATE; NULL: none */
-  const struct sql_constraint *constraint; /* ADD CONSTRAINT */
-  struct sql_name partition;               /* ATTACH, DETACH */
-  bool partition_default;                  /* ATTACH ... DEFAULT */
-  bool concurrently;                       /* DETACH ... CONCURRENTLY */
-  bool finalize;                           /* DETACH ... FINALIZE */
-  bool if_exists;                          /* IF EXISTS, IF NOT EXISTS */
+  const char *name;            /* of the column, constraint, trigger; NULL for all triggers */
+  struct sql_column *column;   /* ADD COLUMN */
+  const struct sql_type *type; /* ALTER TYPE */
+  const struct sql_expression *using; /* ALTER TYPE ... USING; NULL: none */
+  const char *collation;              /* ALTER TYPE ... COLLATE; NULL: none */
+  struct sql_constraint *constraint;  /* ADD CONSTRAINT, ALTER CONSTRAINT */
+  struct sql_name partition;          /* ATTACH, DETACH */
+  bool partition_default;             /* ATTACH ... DEFAULT */
+  bool concurrently;                  /* DETACH ... CONCURRENTLY */
+  bool finalize;                      /* DETACH ... FINALIZE */
+  bool if_exists;                     /* IF EXISTS, IF NOT EXISTS */
   bool cascade;
-  const struct sql_expression *value; /* SET DEFAULT */
+  const struct sql_expression *value; /* SET DEFAULT, SET EXPRESSION */
+  enum sql_said enforced;             /* ALTER CONSTRAINT [NOT] ENFORCED */
+  enum sql_said inherit;              /* ALTER CONSTRAINT [NO] INHERIT */
   const struct sql_bound *bound;      /* ATTACH */
   struct sql_options options;         /* SET (...), RESET (...), of identities: of the sequence */
   const char *text; /* new owner, tablespace, access method, storage, compression, identity */
@@ -356,6 +367,13 @@ struct sql_change {
 };
 VEC_TYPE(sql_changes, struct sql_change);
 
+/* The clause that only the newest servers understand. */
+struct sql_newest {
+  int major;          /* the first that does; 0: all of 13 to 18 do, as far as known */
+  const char *clause; /* "NOT ENFORCED" */
+  struct sql_range range;
+};
+
 struct sql_tree {
   enum sql_kind kind;
   const char *node; /* the parser's name of the statement: "AlterTableStmt" */
@@ -381,7 +399,7 @@ struct sql_tree {
       *body_verb; /* DO: first word in it that changes something ("drop", "execute"); NULL: none */
   const char *index_name; /* CREATE INDEX; NULL: the server chooses */
   bool concurrently, unique, if_exists, if_not_exists, cascade;
-  bool only;             /* CREATE INDEX ON ONLY, ALTER TABLE ONLY table */
+  bool only;             /* CREATE INDEX ON ONLY, ALTER TABLE ONLY, VACUUM ONLY table */
   bool temporary;        /* CREATE TABLE, CREATE TABLE AS: TEMP */
   bool unlogged;         /* CREATE TABLE, SEQUENCE: UNLOGGED */
   bool replace;          /* CREATE OR REPLACE */
@@ -425,6 +443,7 @@ struct sql_tree {
   bool after;              /* AFTER */
   bool revoke;             /* REVOKE */
   struct strings grantees; /* GRANT, REVOKE; "public" */
+  struct sql_newest newest;
 };
 
 enum { SQL_STRINGS_MAX = 256 };

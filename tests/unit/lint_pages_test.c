@@ -53,6 +53,13 @@ static struct script_vec blocks_if_any(const char *id, const char *page, const c
   return strstr(page, heading) ? read_blocks(id, page, heading) : (struct script_vec){0};
 }
 
+/* "Target: 15" on the page: the major of the server that its examples are for. */
+static int target_of(const char *page)
+{
+  const char *line = strstr(page, "\nTarget: ");
+  return line ? (int)strtol(line + strlen("\nTarget: "), NULL, 10) : 0;
+}
+
 /* `before` is what the database holds already. */
 static size_t count_rule(struct script_vec before, struct script_vec scripts, const char *id)
 {
@@ -67,10 +74,11 @@ static size_t count_rule(struct script_vec before, struct script_vec scripts, co
     vec_push(arena, &all, before.at[i]);
   for (size_t i = 0; i < scripts.len; i++)
     vec_push(arena, &all, scripts.at[i]);
+  int target = target_of(lint_rule_page(id));
   const struct lint_input input = {.scripts = all.at,
                                    .count = all.len,
                                    .known = before.len,
-                                   .target_major = lint_rule_find(id)->since};
+                                   .target_major = target ? target : lint_rule_find(id)->since};
   if (lint_scripts(arena, &settings, &input, &report, &err) < 0)
     fail_msg("%s: %s", id, err.message);
   size_t count = 0;
