@@ -1,5 +1,4 @@
 #include "lint/check.h"
-#include "sql/scan.h"
 
 static const struct lint_rule rules[] = {
     {.id = "check-not-valid",
@@ -171,45 +170,36 @@ static void check_volatile(struct lint *lint, const struct sql_constraint *c,
   }
 }
 
+static void say_not_enforced(struct lint *lint, struct sql_range range)
+{
+  lint_add(lint, "constraint-not-enforced", (struct lint_at){.range = range},
+           "a constraint is not enforced: no row is checked, old or new");
+}
+
+static void check_meaning(struct lint *lint, const struct sql_constraint *c, struct sql_range range)
+{
+  check_volatile(lint, c, range);
+  if (c->not_enforced)
+    say_not_enforced(lint, range);
+}
+
 static void check_checks(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
   const struct sql_range whole = {0};
   for (size_t i = 0; i < tree->constraints.len; i++)
-    check_volatile(lint, &tree->constraints.at[i], whole);
+    check_meaning(lint, &tree->constraints.at[i], whole);
   for (size_t i = 0; i < tree->columns.len; i++)
     for (size_t k = 0; k < tree->columns.at[i].constraints.len; k++)
-      check_volatile(lint, &tree->columns.at[i].constraints.at[k], whole);
+      check_meaning(lint, &tree->columns.at[i].constraints.at[k], whole);
   for (size_t i = 0; i < tree->actions.len; i++) {
     const struct sql_action *action = &tree->actions.at[i];
+    if (action->kind == SQL_ALTER_CONSTRAINT && action->enforced == SQL_SAID_NOT)
+      say_not_enforced(lint, action->range);
     if (action->constraint)
-      check_volatile(lint, action->constraint, action->range);
+      check_meaning(lint, action->constraint, action->range);
     for (size_t k = 0; action->column && k < action->column->constraints.len; k++)
-      check_volatile(lint, &action->column->constraints.at[k], action->range);
-  }
-}
-
-/* By its words, as older parsers do not know them. */
-static void check_enforced(struct lint *lint)
-{
-  const struct sql_statement *statement = lint->statement;
-  if (lint->tree)
-    return;
-  struct sql_scan scan = sql_scan_begin(statement->text, statement->len);
-  struct sql_token token = sql_scan_next_code(&scan), before = {0};
-  bool alter = sql_token_is(&scan, token, "alter");
-  if (!alter && !sql_token_is(&scan, token, "create"))
-    return;
-  for (; token.kind != SQL_TOKEN_END && token.kind != SQL_TOKEN_BAD;
-       token = sql_scan_next_code(&scan)) {
-    if (before.end > 0 && sql_token_is(&scan, before, "not") &&
-        sql_token_is(&scan, token, "enforced")) {
-      lint_add(lint, "constraint-not-enforced",
-               (struct lint_at){.range = {.start = before.start, .end = token.end}},
-               "a constraint is not enforced: no row is checked, old or new");
-      return;
-    }
-    before = token;
+      check_meaning(lint, &action->column->constraints.at[k], action->range);
   }
 }
 
@@ -252,7 +242,7 @@ static void check_left(struct lint *lint, size_t statement)
   const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
   for (size_t i = 0; !lint_is_new(table) && i < tree->actions.len; i++) {
     const struct sql_constraint *c = tree->actions.at[i].constraint;
-    if (!c || !c->not_valid || is_settled_later(lint, statement, c->name))
+    if (!c || !c->not_valid || c->not_enforced || is_settled_later(lint, statement, c->name))
       continue;
     lint_turn_to(lint, statement);
     lint_add(lint, "constraint-left-not-valid",
@@ -271,9 +261,6 @@ static void check_script_end(struct lint *lint)
   }
 }
 
-const struct lint_family lint_family_constraint = {rules,
-                                                   COUNT_OF(rules),
-                                                   .every = check_enforced,
-                                                   .statement = check_checks,
-                                                   .action = check_action,
-                                                   .script_end = check_script_end};
+const struct lint_family lint_family_constraint = {
+    rules, COUNT_OF(rules), .statement = check_checks, .action = check_action,
+    .script_end = check_script_end};

@@ -51,7 +51,7 @@ static void apply_to_constraint(struct sql_constraint *constraint, enum sql_mark
 {
   switch (kind) {
   case SQL_MARK_NOT_ENFORCED:
-    constraint->not_enforced = true;
+    constraint->not_enforced = constraint->not_valid = true;
     break;
   case SQL_MARK_NOT_NULL:
     constraint->kind = SQL_NOT_NULL;

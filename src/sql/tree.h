@@ -169,7 +169,7 @@ struct sql_constraint {
   char on_delete, on_update; /* FOREIGN KEY: 'a' no action, 'r' restrict, 'c' cascade, 'n' set
                                 null, 'd' set default */
   bool no_inherit, deferrable, initially_deferred, nulls_not_distinct;
-  bool not_enforced;      /* NOT ENFORCED of 18 */
+  bool not_enforced;      /* NOT ENFORCED of 18; not_valid too */
   bool temporal;          /* WITHOUT OVERLAPS, PERIOD of 18 */
   const char *tablespace; /* USING INDEX TABLESPACE; NULL: none */
   size_t at;              /* offset in the statement */
