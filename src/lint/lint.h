@@ -103,6 +103,16 @@ enum lint_runner {
   LINT_RUNS_STATEMENTS,  /* statement by statement, each its own transaction: psql, ... */
 };
 
+/* The session that will apply the files, as far as it is known. */
+struct lint_session {
+  const char *role; /* NULL: not known */
+  bool superuser;
+  struct strings member_of; /* whose rights it has: itself, and roles it belongs to */
+  bool timeouts_known;
+  int64_t lock_timeout_ms, statement_timeout_ms, idle_timeout_ms; /* 0: none */
+  int64_t lock_hold_ms; /* how long locks that block others may be held; 0: no limit */
+};
+
 struct lint_input {
   struct sql_script *const *scripts; /* in the order in which they run */
   size_t count;
@@ -112,6 +122,7 @@ struct lint_input {
   const struct catalog *catalog; /* the schema before the first script; NULL: static depth */
   int target_major;              /* of the server they are for; 0: not known. A catalog's wins */
   enum lint_runner runner;
+  const struct lint_session *session; /* NULL: nothing is known of it */
 };
 
 /* A table made by the same script is new: nobody waits for a lock on it. One made by an earlier

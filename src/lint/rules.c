@@ -20,6 +20,7 @@
   X(enum)                                                                                          \
   X(matview)                                                                                       \
   X(trigger)                                                                                       \
+  X(security)                                                                                      \
   X(style)                                                                                         \
   X(meta)
 

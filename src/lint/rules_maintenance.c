@@ -1,5 +1,7 @@
 #include "lint/check.h"
 
+#include <strings.h>
+
 static const struct lint_rule rules[] = {
     {.id = "vacuum-full",
      .severity = LINT_ERROR,
@@ -40,7 +42,50 @@ static const struct lint_rule rules[] = {
      .lock = LOCK_AX,
      .safe = "Make a new table with that access method and move the rows in batches.",
      .since = 15},
+    {.id = "autovacuum-disabled",
+     .severity = LINT_WARNING,
+     .summary = "autovacuum is switched off for a table",
+     .hazard = "Dead rows stay, statistics age, and the forced vacuum comes when nobody planned "
+               "it.",
+     .lock = "SHARE UPDATE EXCLUSIVE",
+     .safe = "Give the table its own thresholds instead."},
+    {.id = "replica-identity",
+     .severity = LINT_WARNING,
+     .summary = "what logical replication sends of old rows changes",
+     .hazard = "FULL multiplies WAL; with NOTHING the server refuses UPDATE and DELETE of "
+               "published tables.",
+     .lock = LOCK_AX,
+     .safe = "Keep the primary key, or use USING INDEX with a unique index over NOT NULL columns."},
 };
+
+/* storage parameters are booleans in any of the server's spellings; no value means true */
+static bool is_off(const char *value)
+{
+  static const char *const words[] = {"false", "off", "0", "no", "f", "n"};
+  for (size_t i = 0; value && i < COUNT_OF(words); i++)
+    if (strcasecmp(value, words[i]) == 0)
+      return true;
+  return false;
+}
+
+static void check_autovacuum(struct lint *lint, const struct sql_options *options,
+                             struct lint_at at, const char *table)
+{
+  at.eases = false;
+  for (size_t i = 0; i < options->len; i++)
+    if (strcmp(options->at[i].name, "autovacuum_enabled") == 0 && is_off(options->at[i].value))
+      lint_add(lint, "autovacuum-disabled", at, "autovacuum is switched off for %s", table);
+}
+
+static void check_replica_identity(struct lint *lint, const struct sql_action *action,
+                                   struct lint_at at)
+{
+  const char *kind = action->text ? action->text : "";
+  at.eases = false;
+  at.lower = strcmp(kind, "NOTHING") == 0 ? 0 : 1;
+  lint_add(lint, "replica-identity", at, "the replica identity of %s becomes %s%s%s",
+           at.relation->name, kind, action->name ? " " : "", action->name ? action->name : "");
+}
 
 static void check_vacuum(struct lint *lint)
 {
@@ -110,6 +155,10 @@ static void check_actions(struct lint *lint)
     else if (action->kind == SQL_SET_ACCESS_METHOD)
       lint_add(lint, "set-access-method", at, "%s gets another access method: every row is written",
                table->name);
+    else if (action->kind == SQL_SET_OPTIONS)
+      check_autovacuum(lint, &action->options, at, table->name);
+    else if (action->kind == SQL_REPLICA_IDENTITY)
+      check_replica_identity(lint, action, at);
   }
 }
 
@@ -128,6 +177,9 @@ static void check(struct lint *lint)
     break;
   case SQL_ALTER_TABLE:
     check_actions(lint);
+    break;
+  case SQL_CREATE_TABLE:
+    check_autovacuum(lint, &tree->storage.options, (struct lint_at){0}, tree->name.name);
     break;
   default:
     break;

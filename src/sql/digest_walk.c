@@ -191,8 +191,27 @@ static void add_change(struct digest *d, enum sql_kind kind, const PgQuery__Rang
   struct sql_change *change = vec_add(d->arena, &d->tree->changes);
   change->kind = kind;
   change->relation = digest_range_var(d, relation);
-  if (where)
-    change->where = !digest_expression(d, where).is_true;
+  change->condition = digest_new_expression(d, where);
+  change->where = where && !change->condition->is_true;
+}
+
+/* Elements of arrays and fields, a[1] = 1, may be set one by one: they are left out. */
+static void add_columns(struct digest *d, PgQuery__Node *const *targets, size_t count)
+{
+  struct sql_change *change = &d->tree->changes.at[d->tree->changes.len - 1];
+  for (size_t i = 0; i < count; i++)
+    if (NODE_IS(targets[i], RES_TARGET) && targets[i]->res_target->n_indirection == 0)
+      vec_push(d->arena, &change->columns, digest_string(d, targets[i]->res_target->name));
+}
+
+static void add_insert(struct digest *d, const PgQuery__InsertStmt *stmt)
+{
+  add_change(d, SQL_INSERT, stmt->relation, NULL);
+  add_columns(d, stmt->cols, stmt->n_cols);
+  struct sql_change *change = &d->tree->changes.at[d->tree->changes.len - 1];
+  const PgQuery__Node *source = stmt->select_stmt;
+  change->from_select = NODE_IS(source, SELECT_STMT) && source->select_stmt->n_values_lists == 0;
+  change->by_position = source && stmt->n_cols == 0;
 }
 
 static bool visit_change(struct walker *w, const ProtobufCMessage *message)
@@ -201,6 +220,7 @@ static bool visit_change(struct walker *w, const ProtobufCMessage *message)
   if (message->descriptor == &pg_query__update_stmt__descriptor) {
     const PgQuery__UpdateStmt *stmt = (const void *)message;
     add_change(d, SQL_UPDATE, stmt->relation, stmt->where_clause);
+    add_columns(d, stmt->target_list, stmt->n_target_list);
   } else if (message->descriptor == &pg_query__delete_stmt__descriptor) {
     const PgQuery__DeleteStmt *stmt = (const void *)message;
     add_change(d, SQL_DELETE, stmt->relation, stmt->where_clause);
@@ -208,11 +228,7 @@ static bool visit_change(struct walker *w, const ProtobufCMessage *message)
     const PgQuery__MergeStmt *stmt = (const void *)message;
     add_change(d, SQL_MERGE, stmt->relation, stmt->join_condition);
   } else if (message->descriptor == &pg_query__insert_stmt__descriptor) {
-    const PgQuery__InsertStmt *stmt = (const void *)message;
-    add_change(d, SQL_INSERT, stmt->relation, NULL);
-    const PgQuery__Node *source = stmt->select_stmt;
-    d->tree->changes.at[d->tree->changes.len - 1].from_select =
-        NODE_IS(source, SELECT_STMT) && source->select_stmt->n_values_lists == 0;
+    add_insert(d, (const void *)message);
   }
   return true;
 }

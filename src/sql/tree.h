@@ -362,8 +362,11 @@ VEC_TYPE(sql_trees, const struct sql_tree *);
 struct sql_change {
   enum sql_kind kind; /* INSERT, UPDATE, DELETE or MERGE */
   struct sql_name relation;
-  bool where;       /* restricts rows: a WHERE that is not constantly true */
-  bool from_select; /* INSERT ... SELECT */
+  bool where;                             /* restricts rows: a WHERE that is not constantly true */
+  const struct sql_expression *condition; /* the WHERE; NULL: none */
+  bool from_select;                       /* INSERT ... SELECT */
+  bool by_position;                       /* INSERT of values without a list of columns */
+  struct strings columns; /* INSERT: its list; UPDATE: those that are set, as whole columns */
 };
 VEC_TYPE(sql_changes, struct sql_change);
 

@@ -30,6 +30,8 @@ struct fixture {
   bool with_may_fail; /* also the rules about rows that may be there, else they are off */
   size_t known;       /* the first so many files are what the database holds */
   int target_major;
+  const struct lint_session *session;
+  enum lint_runner runner;
   struct lint_report report;
 };
 
@@ -61,7 +63,9 @@ static void lint_files(struct fixture *f, const char *const *files, size_t count
                                    .count = count,
                                    .known = f->known,
                                    .catalog = f->with_catalog ? &f->catalog : NULL,
-                                   .target_major = f->target_major};
+                                   .target_major = f->target_major,
+                                   .session = f->session,
+                                   .runner = f->runner};
   const struct lint_settings settings = fixture_settings(f);
   if (lint_scripts(arena, &settings, &input, &f->report, &err) < 0)
     fail_msg("%s", err.message);
