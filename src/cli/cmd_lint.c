@@ -5,6 +5,7 @@
 #include "base/term.h"
 #include "cli/cli.h"
 #include "report/lint.h"
+#include "run/observe.h"
 
 VEC_TYPE(scripts, struct sql_script *);
 
@@ -79,19 +80,36 @@ static int collect(struct cli *cli, const struct run_env *env, struct scripts *r
   return 0;
 }
 
-static int read_catalog(struct cli *cli, const struct run_env *env, struct catalog **ret,
+/* What is known besides the files: the database of --against, and what a shadow shows. */
+struct sources {
+  struct db_target target;
+  struct catalog *catalog; /* NULL: no --against */
+};
+
+static int read_catalog(struct cli *cli, const struct run_env *env, struct sources *ret,
                         struct err *err)
 {
-  struct db_target target;
   if (!cli->options.against)
     return 0;
-  if (db_target_parse(cli->arena, cli->options.against, "--against", &target, err) < 0)
+  if (db_target_parse(cli->arena, cli->options.against, "--against", &ret->target, err) < 0)
     return -1;
   CLEANUP(db_closep) struct db_conn *conn = NULL;
   struct catalog_options options = run_catalog_options(env);
-  if (db_open(&target, "belay lint", &conn, err) < 0)
+  if (db_open(&ret->target, "belay lint", &conn, err) < 0)
     return -1;
-  return catalog_read(cli->arena, conn, &options, ret, err);
+  return catalog_read(cli->arena, conn, &options, &ret->catalog, err);
+}
+
+static int observe(struct cli *cli, const struct run_env *env, const struct sources *sources,
+                   struct lint_input *input, struct err *err)
+{
+  const struct observe_request request = {
+      .target = sources->catalog ? &sources->target : NULL,
+      .catalog_options = run_catalog_options(env),
+      .shadow_url = env->shadow_url,
+      .shadow_on_target = env->policy.inverse.shadow_on_target,
+  };
+  return cli->options.observe ? run_observe(cli->arena, &request, input, err) : 0;
 }
 
 static int find_format(struct cli *cli, report_lint_render **ret, struct err *err)
@@ -135,7 +153,8 @@ int cmd_lint(struct cli *cli, struct err *err)
 {
   struct run_env env;
   struct scripts scripts = {0};
-  struct catalog *catalog = NULL;
+  struct sources sources = {0};
+  struct lint_input input = {0};
   struct lint_report report;
   if (cli_env(cli, 0, &env, err) < 0)
     return -1;
@@ -147,12 +166,13 @@ int cmd_lint(struct cli *cli, struct err *err)
   if (rc == 0)
     rc = collect(cli, &env, &scripts, err);
   if (rc == 0)
-    rc = read_catalog(cli, &env, &catalog, err);
+    rc = read_catalog(cli, &env, &sources, err);
+  input =
+      (struct lint_input){.scripts = scripts.at, .count = scripts.len, .catalog = sources.catalog};
   if (rc == 0)
-    rc = lint_scripts(
-        cli->arena, &settings,
-        &(struct lint_input){.scripts = scripts.at, .count = scripts.len, .catalog = catalog},
-        &report, err);
+    rc = observe(cli, &env, &sources, &input, err);
+  if (rc == 0)
+    rc = lint_scripts(cli->arena, &settings, &input, &report, err);
   if (rc == 0)
     render(format, &(struct report_lint){.report = &report,
                                          .scripts = scripts.at,

@@ -14,7 +14,7 @@ const struct cli_command cli_commands[] = {
     {"status", "status", "what state is the database in, what is pending, what to type next", "dir",
      0, 0, false, cmd_status, NULL},
     {"lint", "lint [FILE|DIR|-]...", "find dangerous operations in migrations",
-     "format fail-on against stdin-path dir", 0, 100000, false, cmd_lint,
+     "format fail-on against observe shadow stdin-path dir", 0, 100000, false, cmd_lint,
      "Without arguments the project's migrations directory is read. Exit code 3: findings at or "
      "above --fail-on."},
     {"explain", "explain RULE", "why a lint rule exists, what the server does, the safe way", "", 0,

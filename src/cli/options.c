@@ -45,6 +45,8 @@ static const struct option {
     {"fail-on", 0, "LEVEL", "error, warning, info or never", FIELD(fail_on), OPTION_TEXT, false},
     {"against", 0, "URL", "database whose tables, types and sizes the rules may know",
      FIELD(against), OPTION_TEXT, false},
+    {"observe", 0, NULL, "run the statements on a shadow database and watch the server",
+     FIELD(observe), OPTION_FLAG, false},
     {"stdin-path", 0, "PATH", "name shown for what comes from stdin", FIELD(stdin_path),
      OPTION_TEXT, false},
     {"output", 'o', "FILE", "write the plan as JSON to FILE", FIELD(output), OPTION_TEXT, false},

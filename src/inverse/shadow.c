@@ -2,11 +2,12 @@
 #include "inverse/shadow_private.h"
 
 #include "base/clock.h"
+#include "inverse/outside.h"
 #include "sql/quote.h"
 
 #include <sys/random.h>
 
-enum { STALE_AGE_S = 24 * 3600 };
+enum { STALE_AGE_S = 24 * 3600, MAJOR_OLDEST = 13, MAJOR_NEWEST = 18 };
 static const char name_prefix[] = "belay_shadow_";
 
 /* belay_shadow_<seconds>_<random>: its age is in its name. */
@@ -21,7 +22,7 @@ static char *new_name(struct arena *arena)
 
 static const struct catalog_object *database_object(const struct catalog *c)
 {
-  for (size_t i = 0; i < c->object_count; i++)
+  for (size_t i = 0; c && i < c->object_count; i++)
     if (c->objects[i]->kind == CATALOG_DATABASE)
       return c->objects[i];
   return NULL;
@@ -121,7 +122,7 @@ static int open_foreign(struct shadow *s, const struct shadow_options *options,
     return err_wrap(err, "opening the server for the shadow");
   int major = db_server_major(s->admin);
   s->where = arena_printf(s->arena, "server %s", server->shown);
-  if (major != options->server_major) {
+  if (options->server_major && major != options->server_major) {
     err_set(err, ERR_REFUSED, "the shadow's server is PostgreSQL %d, the target is %d", major,
             options->server_major);
     return err_hint(err, "Give --shadow URL with a server of PostgreSQL %d.",
@@ -175,6 +176,29 @@ static int open_local(struct shadow *s, const struct shadow_options *options,
                          s->where, &s->target, err);
 }
 
+/* The wanted major, or the newest; 0: its programs are not here. */
+static int local_major(struct arena *arena, int wanted)
+{
+  for (int major = MAJOR_NEWEST; major >= MAJOR_OLDEST; major--)
+    if ((wanted == 0 || wanted == major) && local_server_programs(arena, major))
+      return major;
+  return 0;
+}
+
+static int no_place(int major, struct err *err)
+{
+  if (major == 0) {
+    err_set(err, ERR_REFUSED, "no place for a shadow database: no PostgreSQL is installed here");
+    return err_hint(err, "Install the server's package on this machine, or give --shadow URL.");
+  }
+  err_set(err, ERR_REFUSED, "no place for a shadow database: PostgreSQL %d is not installed here",
+          major);
+  return err_hint(err,
+                  "Install postgresql-%d on this machine, give --shadow URL, or allow a shadow "
+                  "on the target in the policy.",
+                  major);
+}
+
 static int open_somewhere(struct shadow *s, const struct shadow_options *options,
                           const struct catalog *schema, struct err *err)
 {
@@ -184,27 +208,42 @@ static int open_somewhere(struct shadow *s, const struct shadow_options *options
       return -1;
     return open_foreign(s, options, server, schema, err);
   }
-  if (local_server_programs(s->arena, options->server_major))
-    return open_local(s, options, schema, err);
+  struct shadow_options local = *options;
+  local.server_major = local_major(s->arena, options->server_major);
+  if (local.server_major)
+    return open_local(s, &local, schema, err);
   if (options->allow_on_target && options->target)
     return open_foreign(s, options, options->target, schema, err);
-  err_set(err, ERR_REFUSED, "no place for a shadow database: PostgreSQL %d is not installed here",
-          options->server_major);
-  return err_hint(err,
-                  "Install postgresql-%d on this machine, give --shadow URL, or allow a shadow "
-                  "on the target in the policy.",
-                  options->server_major);
+  return no_place(options->server_major, err);
+}
+
+int shadow_session(struct shadow *s, struct db_conn **ret_conn, struct err *err)
+{
+  struct db_conn *conn;
+  if (db_open(&s->target, "belay shadow", &conn, err) < 0)
+    return -1;
+  if (s->search_path &&
+      db_execf(conn, err, "SET search_path = %s", sql_ident(s->arena, s->search_path)) < 0) {
+    db_close(conn);
+    return -1;
+  }
+  *ret_conn = conn;
+  return 0;
+}
+
+const char *shadow_keeps_out(const struct shadow *s, struct arena *arena,
+                             const struct sql_statement *statement)
+{
+  const char *why = NULL;
+  enum outside outside = outside_of(arena, statement, s->database, &why);
+  return outside == OUTSIDE_NEVER || (outside == OUTSIDE_ROLE && !s->server) ? why : NULL;
 }
 
 int shadow_reconnect(struct shadow *s, struct err *err)
 {
   db_close(s->conn);
   s->conn = NULL;
-  if (db_open(&s->target, "belay shadow", &s->conn, err) < 0)
-    return -1;
-  if (!s->search_path)
-    return 0;
-  return db_execf(s->conn, err, "SET search_path = %s", sql_ident(s->arena, s->search_path));
+  return shadow_session(s, &s->conn, err);
 }
 
 int shadow_open(struct arena *arena, const struct shadow_options *options,
@@ -212,12 +251,12 @@ int shadow_open(struct arena *arena, const struct shadow_options *options,
                 struct shadow **ret_shadow, struct err *err)
 {
   UNUSED(arena);
-  if (shadow_check_known(schema, err) < 0)
+  if (schema && shadow_check_known(schema, err) < 0)
     return -1;
   struct shadow *s = x_calloc(1, sizeof(*s));
   s->arena = arena_new();
   if (open_somewhere(s, options, schema, err) < 0 || shadow_reconnect(s, err) < 0 ||
-      shadow_load(s, options, schema, catalog_options, err) < 0) {
+      (schema && shadow_load(s, options, schema, catalog_options, err) < 0)) {
     shadow_close(s);
     return -1;
   }

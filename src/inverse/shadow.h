@@ -17,16 +17,16 @@
 struct shadow;
 
 struct shadow_options {
-  const struct db_target *target;
-  int server_major;     /* of the target */
-  const char *url;      /* --shadow, may be NULL */
-  bool allow_on_target; /* policy */
+  const struct db_target *target; /* NULL: there is none */
+  int server_major;               /* of the target; 0: any, the newest that is installed */
+  const char *url;                /* --shadow, may be NULL */
+  bool allow_on_target;           /* policy */
 };
 
 /* Opens the database and loads `schema` into it, committed. Then reads it back and compares: a
  * shadow that is not equal to the schema is ERR_REFUSED with the differences (a gap of ours must
  * not become a false proof). Missing roles become NOLOGIN stubs on a throw-away server only. A
- * missing extension is ERR_REFUSED by name. */
+ * missing extension is ERR_REFUSED by name. schema NULL: the database stays empty. */
 int shadow_open(struct arena *arena, const struct shadow_options *options,
                 const struct catalog *schema, const struct catalog_options *catalog_options,
                 struct shadow **ret_shadow, struct err *err);
@@ -35,6 +35,11 @@ void shadow_closep(struct shadow **shadow);
 /* Valid until the next shadow_run, which ends with a fresh session (a migration may have SET
  * something). */
 struct db_conn *shadow_conn(struct shadow *shadow);
+/* One more session with the shadow; the caller closes it. */
+int shadow_session(struct shadow *shadow, struct db_conn **ret_conn, struct err *err);
+/* Why a statement must not be run there: its effects do not stay in the database. NULL: it may. */
+const char *shadow_keeps_out(const struct shadow *shadow, struct arena *arena,
+                             const struct sql_statement *statement);
 const char *shadow_where(const struct shadow *shadow); /* for people: "throw-away PostgreSQL 15" */
 /* Databases belay_shadow_* older than a day on the shadow's server, left behind by a kill; never
  * dropped here. */

@@ -9,6 +9,7 @@
 #include "lint/effects.h"
 #include "lint/facts.h"
 #include "lint/lint.h"
+#include "lint/observe.h"
 
 struct lint {
   struct arena *arena;
@@ -22,6 +23,7 @@ struct lint {
   const struct sql_statement *statement;
   const struct sql_tree *tree;
   const struct lint_effects *effects; /* of the statement; never NULL */
+  const struct lint_sight *sight;     /* what was seen of it; NULL: not observed */
   struct lint_moment now;
   bool one_transaction; /* the file runs as one transaction */
   bool in_block;        /* between BEGIN and COMMIT */
@@ -61,6 +63,7 @@ struct lint_family {
   /* each subcommand of ALTER TABLE on a table with rows of somebody: not new, not foreign. `at`
    * says its range and the table; of a new parent the child that is not new */
   void (*action)(struct lint *lint, const struct sql_action *action, struct lint_at at);
+  void (*seen)(struct lint *lint); /* each statement that was observed, when the others are done */
   void (*script_end)(struct lint *lint); /* once a script, behind its last statement */
   void (*end)(struct lint *lint);        /* once, behind the last script */
 };

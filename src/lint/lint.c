@@ -129,6 +129,9 @@ void lint_add(struct lint *lint, const char *rule, struct lint_at at, const char
     finding->detail = size_detail(lint, at.relation);
     finding->depth = at.relation->table ? LINT_CATALOG : LINT_STATIC;
   }
+  if (finding->rule->needs == LINT_NEEDS_OBSERVATION ||
+      (finding->rule->lock && lint->effects && lint->effects->source == LINT_OBSERVED))
+    finding->depth = LINT_OBSERVED;
 }
 
 void lint_add_at(struct lint *lint, const char *rule, struct sql_place start, struct sql_place end,
@@ -185,6 +188,10 @@ static void check_statement(struct lint *lint)
 {
   struct lint_effects effects;
   lint_effects_of(lint->facts, lint->statement, &effects);
+  lint->sight =
+      lint_observation_of(lint->input->observation, lint->now.script, lint->now.statement);
+  if (lint->sight)
+    lint_effects_observe(lint->arena, lint->facts, lint->sight, &effects);
   lint->effects = &effects;
   for (size_t i = 0; i < lint_family_count; i++) {
     const struct lint_family *family = lint_families[i];
@@ -193,10 +200,15 @@ static void check_statement(struct lint *lint)
     if (family->statement && lint->tree)
       family->statement(lint);
   }
-  if (lint->tree) {
+  if (lint->tree)
     check_actions(lint);
+  for (size_t i = 0; lint->sight && i < lint_family_count; i++)
+    if (lint_families[i]->seen)
+      lint_families[i]->seen(lint);
+  lint->effects = NULL;
+  lint->sight = NULL;
+  if (lint->tree)
     lint_facts_learn(lint->facts, lint->now, lint->tree);
-  }
 }
 
 static void learn_script(struct lint *lint)

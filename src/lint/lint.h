@@ -113,6 +113,8 @@ struct lint_session {
   int64_t lock_hold_ms; /* how long locks that block others may be held; 0: no limit */
 };
 
+struct lint_observation;
+
 struct lint_input {
   struct sql_script *const *scripts; /* in the order in which they run */
   size_t count;
@@ -122,7 +124,8 @@ struct lint_input {
   const struct catalog *catalog; /* the schema before the first script; NULL: static depth */
   int target_major;              /* of the server they are for; 0: not known. A catalog's wins */
   enum lint_runner runner;
-  const struct lint_session *session; /* NULL: nothing is known of it */
+  const struct lint_session *session;         /* NULL: nothing is known of it */
+  const struct lint_observation *observation; /* of these scripts (observe.h); NULL: none */
 };
 
 /* A table made by the same script is new: nobody waits for a lock on it. One made by an earlier

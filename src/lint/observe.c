@@ -58,6 +58,15 @@ static bool is_of_shadow(const struct err *failed)
          (err_sqlstate_is(failed, "0A000") && strncmp(failed->message, "extension \"", 11) == 0);
 }
 
+static bool is_missing(const struct err *failed)
+{
+  static const char *const states[] = {"42P01", "42703", "42704", "42883", "3F000"};
+  for (size_t i = 0; i < COUNT_OF(states); i++)
+    if (err_sqlstate_is(failed, states[i]))
+      return true;
+  return false;
+}
+
 static const char *why_unseen(struct observer *o, const struct sql_statement *statement,
                               const struct err *failed)
 {
@@ -71,6 +80,8 @@ static const char *why_unseen(struct observer *o, const struct sql_statement *st
     return arena_printf(o->arena, "it fails without rows: %s", failed->message);
   if (is_of_shadow(failed))
     return arena_printf(o->arena, "the shadow cannot run it: %s", failed->message);
+  if (!o->complete && is_missing(failed))
+    return arena_printf(o->arena, "the shadow is made of these files alone: %s", failed->message);
   if (o->doubt)
     return arena_printf(o->arena, "%s; then: %s", o->doubt, failed->message);
   return NULL;
@@ -282,7 +293,8 @@ static int rehearse(struct observer *o, const struct sql_script *script, struct 
       new_session(o, err) < 0)
     return -1;
   o->fine = script->statements.at + fine;
-  if (err_is_set(&failed) && fine < script->statements.len)
+  bool told = err_is_set(&failed) && fine < script->statements.len;
+  if (told && !o->doubt && (o->complete || !is_missing(&failed)))
     sights->at[fine].fails = arena_strdup(o->arena, failed.message);
   return 0;
 }
@@ -414,7 +426,10 @@ int lint_observe(struct arena *arena, const struct lint_shadow *shadow,
                  const struct lint_input *input, struct lint_observation **ret, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *said = arena_new();
-  struct observer o = {.arena = arena, .shadow = shadow, .said_arena = said};
+  struct observer o = {.arena = arena,
+                       .shadow = shadow,
+                       .said_arena = said,
+                       .complete = input->catalog || input->known > 0};
   struct lint_observation *seen = ARENA_NEW(arena, struct lint_observation);
   seen->count = input->count;
   seen->scripts = arena_alloc(arena, (input->count + 1) * sizeof(*seen->scripts));

@@ -35,18 +35,29 @@ struct lint_seen_lock {
 };
 VEC_TYPE(lint_seen_locks, struct lint_seen_lock);
 
+struct lint_seen_relation {
+  struct sql_name at; /* before the statement */
+  enum lint_relation_kind kind;
+};
+VEC_TYPE(lint_seen_relations, struct lint_seen_relation);
+
+struct lint_unfilled_column {
+  struct sql_name table;
+  const char *column; /* quoted where needed */
+};
+VEC_TYPE(lint_unfilled_columns, struct lint_unfilled_column);
+
 /* What one statement did. Relations are those that existed before its script. */
 struct lint_sight {
   const char *unseen; /* why it was not run, or not watched; NULL: it was */
   bool all_locks;     /* every lock it took was seen, not only those it waited with */
   bool by_rows;       /* with other rows in the tables it may do other things */
   struct lint_seen_locks locks;
-  struct sql_names rewrites, scans;
-  struct strings drops;   /* "table public.orders" */
-  struct strings invalid; /* indexes and constraints that are invalid since */
-  struct strings
-      needs_empty;   /* "public.orders.fee": NULL is refused there, and old rows have no value */
-  const char *fails; /* the server's message; NULL: it ran */
+  struct lint_seen_relations rewrites, scans;
+  struct strings drops;                     /* "table public.orders" */
+  struct strings invalid;                   /* indexes and constraints that are invalid since */
+  struct lint_unfilled_columns needs_empty; /* no value for old rows, and NULL is refused */
+  const char *fails;                        /* the server's message; NULL: it ran */
 };
 
 struct lint_sights {
@@ -60,6 +71,14 @@ struct lint_observation {
 };
 
 enum { LINT_OBSERVE_TIMEOUT_MS = 60000 }; /* a statement that takes longer is not observed */
+
+/* NULL: there is no observation of it. */
+const struct lint_sight *lint_observation_of(const struct lint_observation *observation,
+                                             size_t script, size_t statement);
+/* Adds what was seen to what was found otherwise. What was found and not seen goes only if it
+ * would have been seen without rows, too; a failure never goes. */
+void lint_effects_observe(struct arena *arena, struct lint_facts *facts,
+                          const struct lint_sight *sight, struct lint_effects *effects);
 
 int lint_observe(struct arena *arena, const struct lint_shadow *shadow,
                  const struct lint_input *input, struct lint_observation **ret, struct err *err);

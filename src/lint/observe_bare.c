@@ -201,8 +201,8 @@ static void see_rewritten(struct bare *b, struct lint_sight *sight)
   for (size_t i = 0; i < sight->rewrites.len; i++) {
     for (size_t k = 0; k < b->table_count; k++) {
       const struct world_object *table = world_relation(b->o->now, b->tables[k].oid);
-      if (table && strcmp(table->name.schema, sight->rewrites.at[i].schema) == 0 &&
-          strcmp(table->name.name, sight->rewrites.at[i].name) == 0)
+      if (table && strcmp(table->name.schema, sight->rewrites.at[i].at.schema) == 0 &&
+          strcmp(table->name.name, sight->rewrites.at[i].at.name) == 0)
         observe_scan(b->o, sight, table->oid);
     }
   }

@@ -53,9 +53,9 @@ void observe_scan(struct observer *o, struct lint_sight *sight, uint32_t oid)
   if (!relation)
     return;
   for (size_t i = 0; i < sight->scans.len; i++)
-    if (is_same(sight->scans.at[i], relation->name))
+    if (is_same(sight->scans.at[i].at, relation->name))
       return;
-  vec_push(o->arena, &sight->scans, copy_name(o->arena, relation->name));
+  vec_push(o->arena, &sight->scans, world_seen(o->arena, relation));
 }
 
 int observe_locks(struct observer *o, struct db_conn *conn, int pid, struct lint_sight *sight,
@@ -162,7 +162,7 @@ int observe_for_rows(struct observer *o, struct lint_sight *sight, struct err *e
       return -1;
   }
   for (size_t i = 0; i < sight->rewrites.len; i++)
-    if (numbering(o, sight->rewrites.at[i], sight, err) < 0)
+    if (numbering(o, sight->rewrites.at[i].at, sight, err) < 0)
       return -1;
   return 0;
 }

@@ -25,6 +25,7 @@ struct world {
 int world_read(struct db_conn *conn, struct world **ret, struct err *err);
 void world_freep(struct world **world);
 const struct world_object *world_relation(const struct world *world, uint32_t oid);
+struct lint_seen_relation world_seen(struct arena *arena, const struct world_object *relation);
 /* Adds rewrites, drops, invalid and needs_empty to the sight; old relations only. */
 void world_compare(struct arena *arena, const struct world *start, const struct world *before,
                    const struct world *after, struct lint_sight *sight);
@@ -40,6 +41,7 @@ struct observer {
   struct strings said;              /* by the server at DEBUG1, during the statement */
   struct arena *said_arena;         /* of said: the statement may run in a thread */
   const struct sql_statement *fine; /* those before it ran in the transaction of their file */
+  bool complete;                    /* the shadow has all that the scripts may build on */
   const char *doubt; /* why a later failure says nothing of the scripts; NULL: it does */
 };
 

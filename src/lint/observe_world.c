@@ -104,6 +104,24 @@ const struct world_object *world_relation(const struct world *world, uint32_t oi
   return NULL;
 }
 
+struct lint_seen_relation world_seen(struct arena *arena, const struct world_object *relation)
+{
+  static const struct {
+    const char *noun;
+    enum lint_relation_kind kind;
+  } kinds[] = {{"table", LINT_TABLE},   {"materialized view", LINT_MATVIEW},
+               {"index", LINT_INDEX},   {"sequence", LINT_SEQUENCE},
+               {"view", LINT_VIEW},     {"foreign table", LINT_FOREIGN_TABLE},
+               {"type", LINT_COMPOSITE}};
+  struct lint_seen_relation seen = {
+      {arena_strdup(arena, relation->name.schema), arena_strdup(arena, relation->name.name)},
+      LINT_UNKNOWN_RELATION};
+  for (size_t i = 0; i < COUNT_OF(kinds); i++)
+    if (strcmp(relation->noun, kinds[i].noun) == 0)
+      seen.kind = kinds[i].kind;
+  return seen;
+}
+
 static int order(const struct world_object *a, const struct world_object *b)
 {
   int by_noun = strcmp(a->noun, b->noun);
@@ -146,9 +164,7 @@ static void see_old(struct arena *arena, const struct world_object *o, const str
   const struct world_object *then = find(after, o);
   if (then) {
     if (o->file && then->file && o->file != then->file)
-      vec_push(arena, &sight->rewrites,
-               ((struct sql_name){arena_strdup(arena, o->name.schema),
-                                  arena_strdup(arena, o->name.name)}));
+      vec_push(arena, &sight->rewrites, world_seen(arena, o));
     return;
   }
   bool goes_along = o->part_of != 0 && !world_relation(after, o->part_of);
@@ -164,7 +180,10 @@ static void see_new(struct arena *arena, const struct world *start, const struct
     vec_push(arena, &sight->invalid, arena_printf(arena, "%s %s", o->noun, o->identity));
   const struct world_object *table = !was && o->unfilled ? world_relation(start, o->part_of) : NULL;
   if (table)
-    vec_push(arena, &sight->needs_empty, arena_strdup(arena, o->identity));
+    vec_push(arena, &sight->needs_empty,
+             ((struct lint_unfilled_column){
+                 {arena_strdup(arena, table->name.schema), arena_strdup(arena, table->name.name)},
+                 arena_strdup(arena, o->identity + strlen(table->identity) + 1)}));
 }
 
 void world_compare(struct arena *arena, const struct world *start, const struct world *before,

@@ -22,7 +22,8 @@
   X(trigger)                                                                                       \
   X(security)                                                                                      \
   X(style)                                                                                         \
-  X(meta)
+  X(meta)                                                                                          \
+  X(observed)
 
 #define DECLARE(family) extern const struct lint_family lint_family_##family;
 FAMILIES(DECLARE)

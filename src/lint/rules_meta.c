@@ -30,6 +30,12 @@ static const struct lint_rule rules[] = {
              "in March."},
 };
 
+/* What was watched on a shadow is worth a note only. */
+static int seen_lower(const struct lint *lint)
+{
+  return lint->effects->source == LINT_OBSERVED ? 2 : 0;
+}
+
 static void check_parsed(struct lint *lint)
 {
   const struct sql_statement *st = lint->statement;
@@ -39,8 +45,8 @@ static void check_parsed(struct lint *lint)
   struct sql_range range = {0};
   if (st->parse_error_at < st->len)
     range = (struct sql_range){.start = st->parse_error_at, .end = st->len};
-  lint_add(lint, "not-analysed", (struct lint_at){.range = range}, "not understood: %s",
-           st->parse_error);
+  lint_add(lint, "not-analysed", (struct lint_at){.range = range, .lower = seen_lower(lint)},
+           "not understood: %s", st->parse_error);
 }
 
 /* Built-in functions that change nothing that a rule would look at. */
@@ -65,10 +71,10 @@ static bool is_harmless(struct lint *lint, struct sql_name function)
 static void check_opaque(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
-  struct lint_at at = {0};
+  struct lint_at at = {.lower = seen_lower(lint)};
   switch (tree->kind) {
   case SQL_DO:
-    at.lower = tree->body_verb ? 0 : 1;
+    at.lower += tree->body_verb ? 0 : 1;
     if (tree->body_verb)
       lint_add(lint, "execute-opaque", at, "a DO block (it says %s) is not looked into",
                tree->body_verb);
@@ -83,7 +89,7 @@ static void check_opaque(struct lint *lint)
              tree->name.name);
     break;
   case SQL_SELECT:
-    at.lower = 1;
+    at.lower += 1;
     for (size_t i = 0; i < tree->functions.len; i++)
       if (!is_harmless(lint, tree->functions.at[i]))
         lint_add(lint, "execute-opaque", at, "function %s() is not looked into",

@@ -37,7 +37,8 @@ static struct lint_sights observe(struct arena *arena, const char *database, con
   struct lint_observation *seen;
   struct sql_script *script;
   OK(sql_script_read(arena, "a.sql", sql, strlen(sql), &script, &err));
-  struct lint_input input = {.scripts = &script, .count = 1};
+  const struct catalog some = {.server_version = 150000};
+  struct lint_input input = {.scripts = &script, .count = 1, .catalog = &some};
   OK(lint_observe(arena, &shadow, &input, &seen, &err));
   assert_int_equal(seen->count, 1);
   assert_int_equal(seen->scripts[0].len, script->statements.len);
@@ -113,9 +114,10 @@ static const char *names_text(struct arena *arena, const struct lint_sights *sig
 {
   struct words words = {0};
   for (size_t s = first; s < sights->len; s++) {
-    const struct sql_names *names = scans ? &sights->at[s].scans : &sights->at[s].rewrites;
+    const struct lint_seen_relations *names =
+        scans ? &sights->at[s].scans : &sights->at[s].rewrites;
     for (size_t i = 0; i < names->len; i++)
-      add(&words, names->at[i].name);
+      add(&words, names->at[i].at.name);
   }
   return joined(arena, &words);
 }
@@ -274,9 +276,63 @@ static void replays_the_matrix(void **state)
     fail_msg("%d of what was measured on PostgreSQL %s is seen otherwise", bad, on.major);
 }
 
+/* ---- statements that cannot run in a transaction ---- */
+
+static const struct {
+  const char *sql, *locks, *scans, *files, *drops;
+} bare[] = {
+    {"CREATE INDEX CONCURRENTLY ix ON t (n)", "t:SUX", "t", "", ""},
+    {"CREATE UNIQUE INDEX CONCURRENTLY ix ON t (n)", "t:SUX", "t", "", ""},
+    {"DROP INDEX CONCURRENTLY t_n", "t:SUX t_n:SUX", "", "", "index public.t_n"},
+    {"REINDEX INDEX CONCURRENTLY t_n", "t:SUX t_n:SUX", "t", "", ""},
+    {"VACUUM FULL t", "t:AX", "t", "t t_n t_pkey", ""},
+    {"VACUUM t", "t:SUX", "", "", ""},
+    {"VACUUM (ANALYZE) t, o", "o:SUX t:SUX", "", "", ""},
+    {"ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY", "p1:AX p:SUX", "", "", ""},
+    {"DO $$ BEGIN CREATE INDEX ix ON t (n); COMMIT; END $$", "t:S", "t", "", ""},
+};
+
+static void make_tables(struct arena *arena)
+{
+  struct err err = ERR_INIT;
+  struct db_conn *conn = support_open(arena, "bare");
+  OK(db_exec(conn,
+             "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+             "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE INDEX t_n ON t (n);"
+             "CREATE TABLE o (id int); CREATE TABLE p (d int) PARTITION BY RANGE (d);"
+             "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)",
+             &err));
+  db_close(conn);
+}
+
+static void sees_what_runs_outside_transactions(void **state)
+{
+  UNUSED(state);
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  support_create(arena, "bare");
+  int bad = 0;
+  for (size_t i = 0; i < COUNT_OF(bare); i++) {
+    make_tables(arena);
+    struct lint_sights seen =
+        observe(arena, "bare", arena_printf(arena, "%s; VACUUM o", bare[i].sql));
+    seen.len = 1;
+    struct words drops = {0};
+    for (size_t k = 0; k < seen.at[0].drops.len; k++)
+      add(&drops, seen.at[0].drops.at[k]);
+    bad += differ(bare[i].sql, "failure", "", failure(&seen, 0));
+    bad += differ(bare[i].sql, "locks", bare[i].locks, locks_text(arena, &seen, 0));
+    bad += differ(bare[i].sql, "scans", bare[i].scans, names_text(arena, &seen, 0, true));
+    bad += differ(bare[i].sql, "files", bare[i].files, names_text(arena, &seen, 0, false));
+    bad += differ(bare[i].sql, "drops", bare[i].drops, joined(arena, &drops));
+  }
+  support_drop(arena, "bare");
+  assert_int_equal(bad, 0);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(sees_what_runs_outside_transactions),
       cmocka_unit_test(replays_the_matrix),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
