@@ -1,17 +1,21 @@
-/* lint/facts.h: what a rule may know of the tables a statement names: from the catalog if there is
- * one, and from what the scripts did so far (tables, columns, indexes and types made by an earlier
- * statement are new: nobody waits for them).
+/* lint/facts.h: what a rule may know of the objects a statement names: the light catalog. It is
+ * filled from the database's catalog if there is one, and kept up to date by replaying what the
+ * scripts do; both end in the same model.
  *
+ *   lint_facts_at(facts, now);                          // before the rules look at a statement
  *   struct lint_relation *table = lint_facts_relation(facts, tree->name);
  *   if (lint_is_new(table)) return;
+ *   ...
+ *   lint_facts_learn(facts, now, tree);                 // after they have
  *
- * lint_facts_learn is called after the rules have seen a statement. Names without a schema mean
- * public, unless a script sets search_path or the catalog has the name in one other schema only.
- * No entry is ever NULL; all live in the arena.
+ * Names without a schema are looked for along search_path (public, unless a script sets it; every
+ * script starts with public), then wherever the name stands once. No entry is ever NULL; all live
+ * in the arena.
  */
 #pragma once
 
 #include "catalog/catalog.h"
+#include "lint/lint.h"
 #include "sql/script.h"
 #include "sql/tree.h"
 
@@ -43,15 +47,16 @@ VEC_TYPE(lint_triggers, struct lint_trigger *);
 VEC_TYPE(lint_relations, struct lint_relation *);
 
 struct lint_relation {
-  const char *key;    /* unique; not the name */
+  size_t number;      /* in lint_facts_relations */
   const char *name;   /* for messages, quoted where needed */
   struct sql_name at; /* where it is: schema and name, unquoted */
   enum lint_relation_kind kind;
   bool complete; /* all of it is known: its columns, indexes, constraints, partitions ...; false:
                     what the lists hold is what statements happened to say */
-  bool created;  /* by these scripts, at: */
+  const struct lint_facts *facts;
+  bool created; /* by these scripts (not by known ones), at: */
   struct lint_moment created_at;
-  bool dropped; /* by these scripts */
+  bool dropped; /* by these scripts; its name leads to it until it is made again */
   const struct catalog_object
       *object;                        /* table, view, materialized view or index; NULL: not known */
   const struct catalog_object *table; /* object, or the table of an index; NULL: not known */
@@ -64,15 +69,19 @@ struct lint_relation {
   const char *owner;         /* NULL: not known */
   double rows;               /* estimated; -1: not known */
   int64_t bytes;             /* with its indexes; -1: not known */
-  bool row_security;
+  bool row_security, force_row_security;
   int policies;
-  struct strings policy_columns; /* used by their expressions */
-  struct lint_relation *of_type; /* OF type: the composite; NULL: none */
-  struct lint_columns columns;   /* also those dropped: column->dropped */
-  struct lint_constraints constraints;
-  struct lint_relations indexes;
-  struct lint_triggers triggers; /* without those that enforce foreign keys */
-  struct lint_relations readers; /* views and matviews whose query names it */
+  struct strings policy_names, rules;
+  struct strings policy_columns;  /* used by expressions of policies */
+  const char *replica_identity;   /* "FULL", "NOTHING", "INDEX"; NULL: the default, or not known */
+  struct lint_relation *of_type;  /* OF type: the composite; NULL: none */
+  struct lint_columns columns;    /* also those dropped: column->dropped */
+  struct lint_constraints constraints; /* also those dropped: constraint->dropped */
+  struct lint_constraints referencing; /* foreign keys to it, also of itself and dropped ones */
+  struct lint_relations indexes;       /* those that are there */
+  struct lint_triggers triggers;   /* without those that enforce foreign keys; also dropped ones */
+  struct lint_relations readers;   /* views and matviews whose query names it */
+  struct lint_relations sequences; /* owned by its columns */
 
   /* of a view or matview */
   struct lint_relations reads; /* what its query names */
@@ -82,13 +91,19 @@ struct lint_relation {
   /* partitions and inheritance */
   struct lint_relation *parent;   /* the partitioned table or index it is a part of; NULL: none */
   struct lint_relations children; /* its partitions, or the children that inherit from it */
+  struct lint_relations parents;  /* that it inherits from without being a partition */
   struct lint_relation *default_partition; /* NULL: none, or not known */
+  const char *partition_strategy;          /* "range", "list", "hash"; NULL: not partitioned */
   struct strings partition_key;            /* columns; "" for an expression */
   const char *bound;                       /* "FOR VALUES FROM (0) TO (100)", "DEFAULT" */
 
   /* of an index */
   struct lint_relation *indexed; /* the table */
   struct strings index_columns;  /* key columns in order; "" for an expression */
+  struct strings index_uses;     /* every column it needs: in keys, expressions, INCLUDE, WHERE */
+  struct sql_keys index_keys;    /* the same with collations, operator classes and expressions */
+  struct strings index_include;
+  const struct sql_expression *index_where; /* NULL: none, or not known */
   bool unique, primary, partial, index_valid;
   struct strings expression_columns;  /* used by its expressions and its WHERE */
   bool clustered;                     /* CLUSTER ON */
@@ -113,24 +128,26 @@ struct lint_column {
   struct lint_relation *sequence; /* that its default or identity takes numbers from; NULL: none */
   enum sql_generated generated;
   struct strings generated_from; /* GENERATED ... STORED: the columns its expression uses */
-  bool inherited;                /* from a parent */
+  bool inherited;                /* from a parent or the partitioned table */
 };
 
 struct lint_constraint {
   const char *name; /* as the server names it where none is written */
   enum sql_constraint_kind kind;
-  struct lint_relation *relation;   /* the table; NULL: of a domain */
-  struct strings columns;           /* of the key, or that a CHECK names */
-  const char *definition;           /* "CHECK ((n > 0))"; NULL: not known */
-  struct lint_relation *index;      /* of UNIQUE, PRIMARY KEY, EXCLUDE */
-  struct lint_relation *referenced; /* FOREIGN KEY: the other table */
-  struct strings referenced_columns;
-  char on_delete, on_update;   /* FOREIGN KEY: as sql_constraint */
-  bool no_inherit;             /* CHECK */
-  const char *not_null_column; /* CHECK (column IS NOT NULL), NOT NULL of 18 */
-  bool added;                  /* by these scripts, at: */
+  struct lint_relation *relation;     /* the table; NULL: of a domain */
+  struct strings columns;             /* of the key, or that a CHECK names */
+  const char *definition;             /* "CHECK ((n > 0))"; NULL: not known */
+  const struct sql_expression *check; /* CHECK; NULL: not known */
+  struct lint_relation *index;        /* of UNIQUE, PRIMARY KEY, EXCLUDE */
+  struct lint_relation *referenced;   /* FOREIGN KEY: the other table */
+  struct strings referenced_columns;  /* none: its primary key, or not known */
+  char on_delete, on_update;          /* FOREIGN KEY: as sql_constraint */
+  const char *not_null_column;        /* CHECK (column IS NOT NULL), NOT NULL of 18 */
+  struct strings proves_not_null;     /* CHECK: columns of which it says so, perhaps among others */
+  bool added;                         /* by these scripts, at: */
   struct lint_moment added_at;
   bool valid, dropped, enforced;
+  bool inherited, no_inherit, deferrable;
 };
 
 struct lint_trigger {
@@ -151,7 +168,10 @@ VEC_TYPE(lint_enums, struct lint_enum *);
 
 enum lint_volatility { LINT_NOT_VOLATILE, LINT_VOLATILE, LINT_VOLATILITY_UNKNOWN };
 
-struct lint_facts *lint_facts_new(struct arena *arena, const struct catalog *catalog);
+/* input: its catalog, its target's major and how many of its scripts are known. */
+struct lint_facts *lint_facts_new(struct arena *arena, const struct lint_input *input);
+/* The statement that is looked at now: what is new is new to it. */
+void lint_facts_at(struct lint_facts *facts, struct lint_moment now);
 /* Major of the server: the catalog's, else the target's, else 0. */
 int lint_facts_major(const struct lint_facts *facts);
 void lint_facts_learn(struct lint_facts *facts, struct lint_moment now,
@@ -165,18 +185,24 @@ struct lint_constraint *lint_facts_constraint(struct lint_facts *facts,
                                               const char *constraint);
 struct lint_enum *lint_facts_enum(struct lint_facts *facts, struct sql_name name);
 struct lint_enums lint_facts_enums(struct lint_facts *facts); /* those with added values */
-/* What a new table refers to it by a foreign key, or a domain's columns: who is touched along. */
+/* The foreign keys that refer to the table and are there. */
 struct lint_constraints lint_facts_referencing(struct lint_facts *facts,
                                                const struct lint_relation *table);
 struct lint_domain {
-  struct sql_type base;
-  bool not_null;
-  struct lint_constraints constraints;
-  bool created;
+  struct sql_name at;
+  struct sql_type base; /* may be another domain */
+  bool not_null, has_default;
+  struct lint_constraints constraints; /* also dropped ones */
+  bool created;                        /* by these scripts, at: */
+  struct lint_moment created_at;
 };
 struct lint_domain *lint_facts_domain(struct lint_facts *facts,
                                       struct sql_name name); /* NULL: not known to be a domain */
+/* Tables with a column of the domain, of one over it, or of an array of it. */
 struct lint_relations lint_facts_domain_users(struct lint_facts *facts, struct sql_name domain);
+/* Whether the type, perhaps through domains, refuses values: adding a column of it, or changing one
+ * to it, reads or writes every row. */
+bool lint_facts_type_is_constrained(struct lint_facts *facts, const struct sql_type *type);
 /* Every relation known, in the order in which they were met. */
 struct lint_relations lint_facts_relations(struct lint_facts *facts);
 bool lint_facts_schema_is_new(const struct lint_facts *facts, const char *schema);
@@ -184,12 +210,34 @@ bool lint_facts_schema_is_new(const struct lint_facts *facts, const char *schema
 /* A valid CHECK (column IS NOT NULL) that the statement itself does not drop. */
 bool lint_facts_proves_not_null(struct lint_facts *facts, const struct lint_relation *table,
                                 const char *column, const struct sql_tree *statement);
-enum lint_volatility lint_facts_volatility(const struct lint_facts *facts,
-                                           struct sql_name function);
-/* Whether the type change needs no rewrite; domains are looked through if the catalog knows them.
- * */
+/* Of a call, after the planner has put a simple SQL function's expression in its place; of several
+ * functions with one name, the worst. */
+enum lint_volatility lint_facts_volatility(struct lint_facts *facts, struct sql_name function);
+/* Whether the type change needs no rewrite (the matrix of 13 to 18); domains are looked through.
+ * From timestamp to timestamptz and back it depends on SET timezone. */
 bool lint_facts_type_change_is_free(const struct lint_facts *facts, const struct sql_type *from,
                                     const struct sql_type *to);
+/* Whether an index is kept as it is when the type of one of its columns changes without a rewrite:
+ * not if it has expressions or a predicate that use it, a new collation, or another operator class.
+ */
+bool lint_facts_index_is_kept(const struct lint_facts *facts, const struct lint_relation *index,
+                              const struct lint_column *column, const struct sql_action *change);
 
+/* What a DROP, or DROP COLUMN or CONSTRAINT of ALTER TABLE, takes: what it names and what goes
+ * along, by CASCADE or always (indexes, owned sequences, partitions). */
+struct lint_lost {
+  struct lint_relations relations; /* what is named first */
+  struct lint_constraints constraints;
+  VEC(struct lint_lost_column {
+    struct lint_relation *table;
+    struct lint_column *column;
+  })
+  columns;
+};
+void lint_facts_lost(struct lint_facts *facts, const struct sql_tree *tree, struct lint_lost *ret);
+
+/* What these scripts made at a moment is new to the statement looked at: the same script made it,
+ * or an earlier one while a catalog says that the database does not have it yet. */
+bool lint_facts_is_new(const struct lint_facts *facts, bool created, struct lint_moment at);
 bool lint_is_new(const struct lint_relation *relation);
 bool lint_is_partitioned(const struct lint_relation *relation); /* as far as known */

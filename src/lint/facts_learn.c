@@ -2,53 +2,116 @@
 
 #include "sql/quote.h"
 
-static void learn_columns(struct lint_facts *f, struct lint_relation *table,
-                          const struct sql_column *column)
-{
-  struct lint_column *known = lint_facts_column(f, table, column->name);
-  *known = (struct lint_column){
-      .created = true, .type = &column->type, .not_null = column->not_null || column->serial};
-}
+/* What a statement makes. */
 
-static void learn_constraint(struct lint_facts *f, const struct lint_relation *table,
-                             const struct sql_constraint *constraint, struct lint_moment now)
+/* The entry for CREATE; NULL: IF NOT EXISTS, and it is there. */
+static struct lint_relation *make(struct lint_facts *f, const struct sql_tree *tree,
+                                  enum lint_relation_kind kind)
 {
-  struct lint_constraint *known = lint_facts_constraint(f, table, constraint->name);
-  *known = (struct lint_constraint){.not_null_column = constraint->check.not_null_column,
-                                    .added = true,
-                                    .added_at = now,
-                                    .valid = !constraint->not_valid};
-}
-
-/* CREATE of any relation. IF NOT EXISTS makes nothing new where the catalog has one already. */
-static struct lint_relation *learn_relation(struct lint_facts *f, struct sql_name name,
-                                            bool if_not_exists)
-{
-  struct lint_relation *relation = lint_facts_relation(f, name);
-  if (if_not_exists && (relation->object || relation->created))
-    return relation;
-  relation = lint_facts_new_relation(f, lint_facts_key(f, name), name);
-  relation->created = true;
+  const struct sql_name at = {
+      .schema = tree->temporary ? "pg_temp" : facts_creation_schema(f, tree->name.schema),
+      .name = tree->name.name};
+  const struct facts_slot *slot = facts_slot_at(f, &f->relations, at);
+  const struct lint_relation *old = slot->item;
+  bool there = facts_is_there(old) || (old && old->altered && !old->dropped);
+  if (tree->if_not_exists && there)
+    return NULL;
+  struct lint_relation *relation = facts_relation_new(f, at, kind, tree->name.schema || f->reading);
+  relation->persistence = tree->temporary ? 't' : tree->unlogged ? 'u' : 'p';
+  f->has_temporary = f->has_temporary || tree->temporary;
+  relation->tablespace = tree->storage.tablespace;
+  relation->access_method = tree->storage.access_method;
   return relation;
+}
+
+static enum lint_relation_kind table_kind(const struct sql_tree *tree)
+{
+  return tree->object == SQL_OBJECT_FOREIGN_TABLE ? LINT_FOREIGN_TABLE
+         : tree->partition_key                    ? LINT_PARTITIONED_TABLE
+                                                  : LINT_TABLE;
+}
+
+static void learn_partition_key(struct lint_facts *f, struct lint_relation *table,
+                                const struct sql_partition_key *key)
+{
+  table->partition_strategy = key ? key->strategy : NULL;
+  for (size_t i = 0; key && i < key->keys.len; i++) {
+    const char *column = key->keys.at[i].column;
+    vec_push(f->arena, &table->partition_key, column ? column : "");
+  }
+}
+
+/* Columns of a typed table. */
+static void learn_of_type(struct lint_facts *f, struct lint_relation *table,
+                          const struct sql_name *name)
+{
+  const struct lint_relation *type = lint_facts_relation(f, *name);
+  for (size_t i = 0; i < type->columns.len; i++)
+    if (!type->columns.at[i]->dropped)
+      facts_copy_column(f, table, type->columns.at[i])->inherited = true;
+  table->complete = table->complete && type->complete;
+}
+
+/* Keys first, then what may refer to them. */
+static void learn_constraints(struct lint_facts *f, struct lint_relation *table,
+                              const struct sql_tree *tree)
+{
+  for (int keys = 1; keys >= 0; keys--)
+    for (size_t i = 0; i < tree->constraints.len; i++) {
+      const struct sql_constraint *constraint = &tree->constraints.at[i];
+      if ((constraint->kind != SQL_FOREIGN_KEY) == (keys == 1))
+        facts_add_constraint(f, table, constraint, NULL, true);
+    }
 }
 
 static void learn_table(struct lint_facts *f, const struct sql_tree *tree)
 {
-  struct lint_relation *table = learn_relation(f, tree->name, tree->if_not_exists);
-  if (!table->created)
+  struct lint_relation *table = make(f, tree, table_kind(tree));
+  if (!table)
     return;
+  learn_partition_key(f, table, tree->partition_key);
+  for (size_t i = 0; i < tree->inherits.len; i++)
+    facts_inherit(f, table, lint_facts_relation(f, tree->inherits.at[i]));
+  if (tree->of_type)
+    learn_of_type(f, table, tree->of_type);
+  for (size_t i = 0; i < tree->likes.len; i++)
+    facts_copy_like(f, table, &tree->likes.at[i]);
+  if (tree->partition_of.name)
+    facts_become_partition(f, table, lint_facts_relation(f, tree->partition_of), tree->bound);
   for (size_t i = 0; i < tree->columns.len; i++)
-    learn_columns(f, table, &tree->columns.at[i]);
+    facts_add_column(f, table, &tree->columns.at[i], true);
+  learn_constraints(f, table, tree);
 }
 
 static void learn_index(struct lint_facts *f, const struct sql_tree *tree)
 {
-  if (!tree->index_name)
-    return;
-  const struct lint_relation *table = lint_facts_relation(f, tree->name);
-  const char *schema = table->table ? table->table->schema : tree->name.schema;
-  learn_relation(f, (struct sql_name){.schema = schema, .name = tree->index_name},
-                 tree->if_not_exists);
+  struct lint_relation *table = lint_facts_relation(f, tree->name);
+  if (tree->if_not_exists && tree->index_name) {
+    const struct sql_name at = {.schema = table->at.schema, .name = tree->index_name};
+    if (facts_is_there(facts_slot_at(f, &f->relations, at)->item))
+      return;
+  }
+  struct facts_index index = facts_index_of(tree);
+  facts_add_index(f, table, &index);
+}
+
+static void learn_query(struct lint_facts *f, const struct sql_tree *tree,
+                        enum lint_relation_kind kind)
+{
+  struct lint_relation *relation = NULL;
+  if (tree->replace) {
+    relation = lint_facts_relation(f, tree->name);
+    if (!facts_is_there(relation) || relation->kind != kind)
+      relation = NULL;
+  }
+  if (!relation)
+    relation = make(f, tree, kind);
+  if (relation)
+    facts_read_view(f, relation, tree);
+  if (relation && kind == LINT_TABLE) {
+    relation->reads = (struct lint_relations){0}; /* it did once */
+    relation->read_columns = (struct strings){0};
+  }
 }
 
 static void learn_schema(struct lint_facts *f, const struct sql_tree *tree)
@@ -56,140 +119,140 @@ static void learn_schema(struct lint_facts *f, const struct sql_tree *tree)
   const char *name = tree->name.name;
   if (!name)
     return;
-  for (size_t i = 0; f->catalog && i < f->catalog->object_count; i++)
-    if (f->catalog->objects[i]->kind == CATALOG_SCHEMA &&
-        strcmp(f->catalog->objects[i]->name, name) == 0)
-      return;
-  map_put(f->schemas, name, arena_strdup(f->arena, name));
-}
-
-/* VALIDATE of a constraint that only the catalog knows: it may become the proof of a NOT NULL. */
-static void learn_valid(struct lint_facts *f, const struct lint_relation *table, const char *name)
-{
-  static const char before[] = "CHECK ((", after[] = " IS NOT NULL)) NOT VALID";
-  struct lint_constraint *known = lint_facts_constraint(f, table, name);
-  known->valid = true;
-  const struct catalog_object *object =
-      lint_facts_child(f, table->object, CATALOG_CONSTRAINT, name);
-  const char *definition = object ? catalog_get(object, "definition") : NULL;
-  if (known->added || !definition)
-    return;
-  size_t len = strlen(definition), around = strlen(before) + strlen(after);
-  if (len <= around || strncmp(definition, before, strlen(before)) != 0 ||
-      strcmp(definition + len - strlen(after), after) != 0)
-    return;
-  char *column = arena_strndup(f->arena, definition + strlen(before), len - around);
-  if (strchr(column, '"') == NULL) /* a quoted name stays unproven: a needless finding is no harm */
-    known->not_null_column = column;
-}
-
-static void learn_action(struct lint_facts *f, struct lint_relation *table,
-                         const struct sql_action *action, struct lint_moment now)
-{
-  switch (action->kind) {
-  case SQL_ADD_COLUMN:
-    if (!action->if_exists || !lint_facts_child(f, table->object, CATALOG_COLUMN, action->name))
-      learn_columns(f, table, action->column);
-    break;
-  case SQL_ALTER_TYPE:
-    lint_facts_column(f, table, action->name)->type = action->type;
-    break;
-  case SQL_SET_NOT_NULL:
-    lint_facts_column(f, table, action->name)->not_null = true;
-    break;
-  case SQL_DROP_NOT_NULL:
-    lint_facts_column(f, table, action->name)->not_null = false;
-    break;
-  case SQL_ADD_CONSTRAINT:
-    if (action->constraint)
-      learn_constraint(f, table, action->constraint, now);
-    break;
-  case SQL_VALIDATE_CONSTRAINT:
-    learn_valid(f, table, action->name);
-    break;
-  case SQL_DROP_CONSTRAINT:
-    *lint_facts_constraint(f, table, action->name) = (struct lint_constraint){.dropped = true};
-    break;
-  default:
-    break;
+  if (!map_get(f->schemas, name)) {
+    struct facts_schema *schema = ARENA_NEW(f->arena, struct facts_schema);
+    schema->created = facts_is_news(f);
+    schema->created_at = f->now;
+    map_put(f->schemas, name, schema);
   }
+  struct strings path = f->path;
+  f->path = (struct strings){0};
+  vec_push(f->arena, &f->path, name);
+  for (size_t i = 0; i < path.len; i++)
+    vec_push(f->arena, &f->path, path.at[i]);
+  for (size_t i = 0; i < tree->elements.len; i++)
+    facts_learn_tree(f, tree->elements.at[i]);
+  f->path = path;
 }
 
-static void learn_alter(struct lint_facts *f, struct lint_moment now, const struct sql_tree *tree)
+static void learn_trigger(struct lint_facts *f, const struct sql_tree *tree)
 {
   struct lint_relation *table = lint_facts_relation(f, tree->name);
-  table->altered = true;
-  table->altered_at = now;
-  for (size_t i = 0; i < tree->actions.len; i++)
-    learn_action(f, table, &tree->actions.at[i], now);
-}
-
-/* The table stays what it was and can be found under its new name. */
-static void learn_new_name(struct lint_facts *f, const struct sql_tree *tree)
-{
-  struct lint_relation *relation = lint_facts_relation(f, tree->name);
-  struct sql_name name = tree->name;
-  if (tree->kind == SQL_SET_SCHEMA)
-    name.schema = tree->new_name;
-  else
-    name.name = tree->new_name;
-  relation->name = sql_qualified(f->arena, name.schema, name.name);
-  map_put(f->relations, lint_facts_key(f, name), relation);
-}
-
-static void learn_rename(struct lint_facts *f, const struct sql_tree *tree)
-{
-  switch (tree->object) {
-  case SQL_OBJECT_COLUMN: {
-    const struct lint_relation *table = lint_facts_relation(f, tree->name);
-    struct lint_column *from = lint_facts_column(f, table, tree->member);
-    *lint_facts_column(f, table, tree->new_name) = *from;
-    break;
+  struct lint_trigger *trigger = NULL;
+  for (size_t i = 0; i < table->triggers.len; i++)
+    if (!table->triggers.at[i]->dropped && strcmp(table->triggers.at[i]->name, tree->member) == 0)
+      trigger = table->triggers.at[i];
+  if (!trigger) {
+    trigger = ARENA_NEW(f->arena, struct lint_trigger);
+    vec_push(f->arena, &table->triggers, trigger);
   }
-  case SQL_OBJECT_TABLE:
-  case SQL_OBJECT_VIEW:
-  case SQL_OBJECT_MATVIEW:
-  case SQL_OBJECT_INDEX:
-    learn_new_name(f, tree);
+  *trigger = (struct lint_trigger){.name = tree->member,
+                                   .function = tree->trigger->function.name,
+                                   .constraint = tree->trigger->constraint,
+                                   .columns = facts_strings_copy(f, &tree->trigger->columns)};
+}
+
+static void learn_sequence(struct lint_facts *f, const struct sql_tree *tree)
+{
+  struct lint_relation *sequence = tree->kind == SQL_ALTER_SEQUENCE
+                                       ? lint_facts_relation(f, tree->name)
+                                       : make(f, tree, LINT_SEQUENCE);
+  const struct sql_sequence *from = tree->sequence;
+  if (!sequence)
+    return;
+  if (from->type)
+    sequence->sequence_type = strcmp(from->type, "int4") == 0   ? "integer"
+                              : strcmp(from->type, "int2") == 0 ? "smallint"
+                                                                : "bigint";
+  else if (tree->kind != SQL_ALTER_SEQUENCE)
+    sequence->sequence_type = "bigint";
+  if (from->owned)
+    facts_own_sequence(f, sequence,
+                       from->owned_by.name ? lint_facts_relation(f, from->owned_by) : NULL,
+                       from->owned_by_column);
+}
+
+static void learn_composite(struct lint_facts *f, const struct sql_tree *tree)
+{
+  struct lint_relation *relation = make(f, tree, LINT_COMPOSITE);
+  for (size_t i = 0; relation && i < tree->columns.len; i++)
+    facts_add_column(f, relation, &tree->columns.at[i], true);
+}
+
+static void learn_other(struct lint_facts *f, const struct sql_tree *tree)
+{
+  struct lint_relation *relation = NULL;
+  switch (tree->object) {
+  case SQL_OBJECT_SEQUENCE:
+    learn_sequence(f, tree);
+    break;
+  case SQL_OBJECT_TYPE:
+    facts_learn_type(f, tree);
+    if (strcmp(tree->node, "CompositeTypeStmt") == 0)
+      learn_composite(f, tree);
+    break;
+  case SQL_OBJECT_DOMAIN:
+    facts_learn_type(f, tree);
+    break;
+  case SQL_OBJECT_FUNCTION:
+    facts_learn_function(f, tree);
+    break;
+  case SQL_OBJECT_TRIGGER:
+    learn_trigger(f, tree);
+    break;
+  case SQL_OBJECT_POLICY:
+    relation = lint_facts_relation(f, tree->name);
+    facts_strings_add(f, &relation->policies, tree->member);
+    break;
+  case SQL_OBJECT_RULE:
+    relation = lint_facts_relation(f, tree->name);
+    facts_strings_add(f, &relation->rules, tree->member);
     break;
   default:
     break;
   }
 }
 
-static void learn_drop(struct lint_facts *f, const struct sql_tree *tree)
+/* TimeZone decides whether a timestamp can become a timestamptz as it is. */
+static void learn_timezone(struct lint_facts *f, const struct sql_tree *tree)
 {
-  bool relations = tree->object == SQL_OBJECT_TABLE || tree->object == SQL_OBJECT_VIEW ||
-                   tree->object == SQL_OBJECT_MATVIEW || tree->object == SQL_OBJECT_INDEX;
-  for (size_t i = 0; relations && i < tree->names.len; i++)
-    lint_facts_new_relation(f, lint_facts_key(f, tree->names.at[i]), tree->names.at[i]);
+  static const char *const zones[] = {"utc",       "gmt",           "uct",       "zulu",
+                                      "etc/utc",   "etc/gmt",       "etc/uct",   "etc/zulu",
+                                      "universal", "etc/universal", "greenwich", "0"};
+  bool about = !tree->setting || strcasecmp(tree->setting, "timezone") == 0;
+  if (!about || (tree->local && f->input->runner == LINT_RUNS_STATEMENTS && !f->in_block))
+    return;
+  f->utc = false;
+  f->utc_is_local = tree->local;
+  for (size_t i = 0; i < COUNT_OF(zones) && tree->values.len == 1 && !tree->reset; i++)
+    f->utc = f->utc || strcasecmp(zones[i], tree->values.at[0]) == 0;
 }
 
-static bool sets_search_path(const struct sql_tree *tree)
+static void learn_session(struct lint_facts *f, const struct sql_tree *tree)
 {
+  facts_set_path(f, tree);
   if (tree->kind == SQL_SET)
-    return tree->setting && strcmp(tree->setting, "search_path") == 0;
-  bool sets = false;
-  for (size_t i = 0; i < tree->functions.len; i++)
-    sets = sets || strcmp(tree->functions.at[i].name, "set_config") == 0;
-  for (size_t i = 0; sets && i < tree->strings.len; i++)
-    if (strcmp(tree->strings.at[i], "search_path") == 0)
-      return true;
-  return false;
+    learn_timezone(f, tree);
+  if (tree->kind != SQL_TRANSACTION)
+    return;
+  f->in_block = !f->in_block;
+  f->utc = f->utc && !f->utc_is_local;
 }
 
-void lint_facts_learn(struct lint_facts *f, struct lint_moment now, const struct sql_tree *tree)
+void facts_learn_tree(struct lint_facts *f, const struct sql_tree *tree)
 {
-  struct lint_enum *type;
-  f->search_path_set = f->search_path_set || sets_search_path(tree);
   switch (tree->kind) {
   case SQL_CREATE_TABLE:
     learn_table(f, tree);
     break;
   case SQL_CREATE_TABLE_AS:
+    learn_query(f, tree, LINT_TABLE);
+    break;
   case SQL_CREATE_MATVIEW:
+    learn_query(f, tree, LINT_MATVIEW);
+    break;
   case SQL_CREATE_VIEW:
-    learn_relation(f, tree->name, tree->if_not_exists);
+    learn_query(f, tree, LINT_VIEW);
     break;
   case SQL_CREATE_OTHER:
     if (tree->object == SQL_OBJECT_SEQUENCE)
@@ -202,30 +265,36 @@ void lint_facts_learn(struct lint_facts *f, struct lint_moment now, const struct
     learn_schema(f, tree);
     break;
   case SQL_CREATE_ENUM:
-    type = lint_facts_enum(f, tree->name);
-    *type = (struct lint_enum){.created = true, .created_at = now};
-    break;
   case SQL_ALTER_ENUM:
-    type = lint_facts_enum(f, tree->name);
-    if (type->added_at.script != now.script)
-      type->added_values = (struct strings){0};
-    vec_push(f->arena, &type->added_values, tree->member);
-    type->added_at = now;
+  case SQL_ALTER_DOMAIN:
+    facts_learn_type(f, tree);
+    break;
+  case SQL_CREATE_OTHER:
+    learn_other(f, tree);
+    break;
+  case SQL_ALTER_ROUTINE:
+    facts_learn_function(f, tree);
+    break;
+  case SQL_ALTER_SEQUENCE:
+    learn_sequence(f, tree);
     break;
   case SQL_ALTER_TABLE:
-    learn_alter(f, now, tree);
+    facts_learn_alter(f, tree);
     break;
   case SQL_RENAME:
-    learn_rename(f, tree);
-    break;
   case SQL_SET_SCHEMA:
-    if (tree->object == SQL_OBJECT_TABLE || tree->object == SQL_OBJECT_VIEW)
-      learn_new_name(f, tree);
+    facts_learn_rename(f, tree);
     break;
   case SQL_DROP:
-    learn_drop(f, tree);
+    facts_learn_drop(f, tree);
     break;
   default:
-    break;
+    learn_session(f, tree);
   }
+}
+
+void lint_facts_learn(struct lint_facts *f, struct lint_moment now, const struct sql_tree *tree)
+{
+  lint_facts_at(f, now);
+  facts_learn_tree(f, tree);
 }

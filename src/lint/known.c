@@ -103,7 +103,31 @@ static bool same_modifiers(const struct sql_type *from, const struct sql_type *t
          memcmp(from->modifiers, to->modifiers, sizeof(from->modifiers)) == 0;
 }
 
-bool lint_known_type_widens(const struct sql_type *from, const struct sql_type *to)
+/* Casts without a function; pg_cast has more of them, between types nobody stores. */
+static bool is_relabelled(const struct sql_type *from, const struct sql_type *to)
+{
+  static const char *const pairs[][2] = {
+      {"cidr", "inet"},   {"xml", "text"},      {"xml", "varchar"}, {"int4", "oid"},
+      {"oid", "int4"},    {"bit", "varbit"},    {"text", "citext"}, {"varchar", "citext"},
+      {"citext", "text"}, {"citext", "varchar"}};
+  if (to->modifier_count > 0)
+    return false;
+  for (size_t i = 0; i < COUNT_OF(pairs); i++)
+    if (strcmp(from->name.name, pairs[i][0]) == 0 && strcmp(to->name.name, pairs[i][1]) == 0)
+      return true;
+  return false;
+}
+
+/* UTC makes timestamp and timestamptz the same number; a limit that is written counts as one that
+ * is new. */
+static bool is_same_time(const struct sql_type *from, const struct sql_type *to)
+{
+  bool changes = (is(from, "timestamp") && is(to, "timestamptz")) ||
+                 (is(from, "timestamptz") && is(to, "timestamp"));
+  return changes && (to->modifier_count == 0 || to->modifiers[0] >= TIME_PRECISION_MAX);
+}
+
+bool lint_known_type_widens(const struct sql_type *from, const struct sql_type *to, bool utc)
 {
   if (from->odd_modifiers || to->odd_modifiers)
     return false;
@@ -115,7 +139,7 @@ bool lint_known_type_widens(const struct sql_type *from, const struct sql_type *
     return true;
   if (from_text && is(to, "varchar"))
     return limit_grows(from, to);
-  if (is(from, "cidr") && is(to, "inet"))
+  if (is_relabelled(from, to) || (utc && is_same_time(from, to)))
     return true;
   if (!same_name(from, to))
     return false;

@@ -5,5 +5,6 @@
 #include "lint/facts.h"
 
 enum lint_volatility lint_known_volatility(struct sql_name function);
-/* Both without domains. A change that keeps every stored value valid and byte for byte the same. */
-bool lint_known_type_widens(const struct sql_type *from, const struct sql_type *to);
+/* Both without domains. A change that keeps every stored value valid and byte for byte the same.
+ * utc: TimeZone is known to be UTC. */
+bool lint_known_type_widens(const struct sql_type *from, const struct sql_type *to, bool utc);

@@ -187,6 +187,7 @@ static void check_actions(struct lint *lint)
 static void check_statement(struct lint *lint)
 {
   struct lint_effects effects;
+  lint_facts_at(lint->facts, lint->now);
   lint_effects_of(lint->facts, lint->statement, &effects);
   lint->sight =
       lint_observation_of(lint->input->observation, lint->now.script, lint->now.statement);
@@ -324,7 +325,7 @@ int lint_scripts(struct arena *arena, const struct lint_settings *settings,
                       .settings = settings,
                       .input = input,
                       .catalog = input->catalog,
-                      .facts = lint_facts_new(arena, input->catalog),
+                      .facts = lint_facts_new(arena, input),
                       .report = &report};
   check_scripts(&lint);
   sort_findings(&lint);

@@ -40,6 +40,8 @@ const struct sql_expression *digest_new_expression(struct digest *d, const PgQue
 const char *digest_constant(struct digest *d, const PgQuery__Node *node);
 /* Of an option or SET: without quotes; NULL: none. */
 const char *digest_value(struct digest *d, const PgQuery__Node *node);
+/* What the server calls a column of that expression; NULL: nothing better than ?column?. */
+const char *digest_figured_name(struct digest *d, const PgQuery__Node *node);
 /* IndexElem, PartitionElem, the lists of EXCLUDE */
 struct sql_keys digest_keys(struct digest *d, PgQuery__Node *const *nodes, size_t count);
 

@@ -230,11 +230,44 @@ const struct sql_expression *digest_new_expression(struct digest *d, const PgQue
   return e;
 }
 
+/* As FigureColname does; a cast gives its type's name only where nothing inside gives one. */
+const char *digest_figured_name(struct digest *d, const PgQuery__Node *node)
+{
+  if (!node)
+    return NULL;
+  const char *inner = NULL;
+  switch (node->node_case) {
+  case PG_QUERY__NODE__NODE_COLUMN_REF:
+    return digest_last_name(d, node->column_ref->fields, node->column_ref->n_fields);
+  case PG_QUERY__NODE__NODE_FUNC_CALL:
+    return digest_last_name(d, node->func_call->funcname, node->func_call->n_funcname);
+  case PG_QUERY__NODE__NODE_TYPE_CAST:
+    inner = digest_figured_name(d, node->type_cast->arg);
+    return inner ? inner : digest_type(d, node->type_cast->type_name).name.name;
+  case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
+    return digest_figured_name(d, node->collate_clause->arg);
+  case PG_QUERY__NODE__NODE_CASE_EXPR:
+    inner = digest_figured_name(d, node->case_expr->defresult);
+    return inner ? inner : "case";
+  case PG_QUERY__NODE__NODE_COALESCE_EXPR:
+    return "coalesce";
+  case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
+    return node->min_max_expr->op == PG_QUERY__MIN_MAX_OP__IS_LEAST ? "least" : "greatest";
+  case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
+    return "array";
+  case PG_QUERY__NODE__NODE_ROW_EXPR:
+    return "row";
+  default:
+    return NULL;
+  }
+}
+
 static void fill_key(struct digest *d, struct sql_key *key, const char *column,
                      const PgQuery__Node *expression)
 {
   key->column = digest_string(d, column);
   key->expression = digest_expression(d, expression);
+  key->name = digest_figured_name(d, expression);
 }
 
 struct sql_keys digest_keys(struct digest *d, PgQuery__Node *const *nodes, size_t count)

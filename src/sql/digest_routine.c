@@ -46,16 +46,26 @@ static void digest_routine_options(struct digest *d, PgQuery__Node *const *optio
       digest_routine_option(d, options[i]->def_elem, ret);
 }
 
-static void digest_parameters(PgQuery__Node *const *nodes, size_t count, struct sql_routine *ret)
+static void add_signature(struct digest *d, const PgQuery__TypeName *type, struct sql_routine *ret)
 {
+  ret->signature = arena_printf(d->arena, "%s%s%s", ret->signature, *ret->signature ? ", " : "",
+                                digest_type(d, type).text);
+}
+
+static void digest_parameters(struct digest *d, PgQuery__Node *const *nodes, size_t count,
+                              struct sql_routine *ret)
+{
+  ret->signature = "";
   for (size_t i = 0; i < count; i++) {
     if (!NODE_IS(nodes[i], FUNCTION_PARAMETER))
       continue;
-    PgQuery__FunctionParameterMode mode = nodes[i]->function_parameter->mode;
-    if (mode == PG_QUERY__FUNCTION_PARAMETER_MODE__FUNC_PARAM_TABLE)
+    const PgQuery__FunctionParameter *parameter = nodes[i]->function_parameter;
+    if (parameter->mode == PG_QUERY__FUNCTION_PARAMETER_MODE__FUNC_PARAM_TABLE) {
       ret->returns_set = true;
-    else if (mode != PG_QUERY__FUNCTION_PARAMETER_MODE__FUNC_PARAM_OUT)
+    } else if (parameter->mode != PG_QUERY__FUNCTION_PARAMETER_MODE__FUNC_PARAM_OUT) {
       ret->parameters++;
+      add_signature(d, parameter->arg_type, ret);
+    }
   }
 }
 
@@ -88,7 +98,7 @@ static void digest_create_routine(struct digest *d, const PgQuery__CreateFunctio
     routine->returns = type;
     routine->returns_set = stmt->return_type->setof;
   }
-  digest_parameters(stmt->parameters, stmt->n_parameters, routine);
+  digest_parameters(d, stmt->parameters, stmt->n_parameters, routine);
   digest_routine_options(d, stmt->options, stmt->n_options, routine);
   if (!routine->language && stmt->sql_body)
     routine->language = "sql";
@@ -104,6 +114,10 @@ static void digest_alter_routine(struct digest *d, const PgQuery__AlterFunctionS
   d->tree->routine = routine;
   routine->procedure = stmt->objtype == PG_QUERY__OBJECT_TYPE__OBJECT_PROCEDURE;
   routine->parameters = (int)stmt->func->n_objargs;
+  routine->signature = "";
+  for (size_t i = 0; i < stmt->func->n_objargs; i++)
+    if (NODE_IS(stmt->func->objargs[i], TYPE_NAME))
+      add_signature(d, stmt->func->objargs[i]->type_name, routine);
   digest_routine_options(d, stmt->actions, stmt->n_actions, routine);
 }
 

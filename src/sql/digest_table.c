@@ -361,6 +361,7 @@ void digest_alter_table(struct digest *d, const PgQuery__AlterTableStmt *stmt)
   tree->name = digest_range_var(d, stmt->relation);
   tree->only = stmt->relation && !stmt->relation->inh;
   tree->if_exists = stmt->missing_ok;
+  tree->only = stmt->relation && !stmt->relation->inh;
   for (size_t i = 0; i < stmt->n_cmds; i++)
     if (NODE_IS(stmt->cmds[i], ALTER_TABLE_CMD))
       vec_push(d->arena, &tree->actions, digest_action(d, stmt->cmds[i]->alter_table_cmd));

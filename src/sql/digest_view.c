@@ -6,16 +6,11 @@ static const char *target_name(struct digest *d, const PgQuery__ResTarget *targe
 {
   if (*target->name)
     return arena_strdup(d->arena, target->name);
-  const PgQuery__Node *value = target->val;
-  while (NODE_IS(value, TYPE_CAST))
-    value = value->type_cast->arg;
-  if (NODE_IS(value, FUNC_CALL))
-    return digest_last_name(d, value->func_call->funcname, value->func_call->n_funcname);
-  if (!NODE_IS(value, COLUMN_REF) || value->column_ref->n_fields == 0)
-    return "";
-  const PgQuery__Node *last = value->column_ref->fields[value->column_ref->n_fields - 1];
-  const char *name = digest_string_node(d, last);
-  return name ? name : "*";
+  if (NODE_IS(target->val, COLUMN_REF) && target->val->column_ref->n_fields > 0 &&
+      NODE_IS(target->val->column_ref->fields[target->val->column_ref->n_fields - 1], A_STAR))
+    return "*";
+  const char *name = digest_figured_name(d, target->val);
+  return name ? name : "?column?";
 }
 
 /* A set operation has the columns of its left side. Names given in the statement come first. */

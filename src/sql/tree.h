@@ -138,6 +138,7 @@ struct sql_expression {
 struct sql_key {
   const char *column;               /* NULL: an expression */
   struct sql_expression expression; /* if it is one */
+  const char *name;                 /* by which the server names it in index names; NULL: none */
   const char *collation;            /* NULL: that of the column */
   const char *opclass;              /* NULL: the default */
 };
@@ -334,6 +335,7 @@ struct sql_routine { /* of ALTER: what is written */
   const struct sql_type *returns; /* NULL: nothing, or ALTER */
   struct strings settings;        /* names in SET clauses: "search_path" */
   int parameters;                 /* that a caller gives */
+  const char *signature;          /* their types: "integer, text"; ALTER: as it is written */
   const struct sql_expression
       *result; /* language SQL and the body is one SELECT of one expression, without FROM and all
                   else: what the planner may put in place of a call; NULL: it is not */
@@ -431,8 +433,8 @@ struct sql_tree {
   /* CREATE VIEW, MATVIEW, TABLE AS, RULE: reads and */
   struct strings read_columns; /* names of columns that the query mentions anywhere, of whichever
                                   relation; "*" for all */
-  struct strings targets;      /* names of its columns as far as they can be told: "" for one that
-                                  cannot, "*" for many */
+  struct strings targets;      /* names of its columns; "*" for those of a table or of a query
+                                  that is no SELECT */
   struct sql_options options;  /* VIEW: WITH (...); EXTENSION: "new_version", "schema", "cascade" */
 
   const struct sql_trigger *trigger;   /* CREATE TRIGGER; NULL: another statement, as below */

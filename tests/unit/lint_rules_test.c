@@ -151,13 +151,16 @@ static void test_several_files(void **state)
                          "select 1;\ncreate index on t (a);\ncreate index on u (a)",
                          "drop table t; savepoint a"};
   lint_files(&f, files, 3);
-  assert_string_equal(lint_text(&f), "index-create-not-concurrent:w@3 transaction-nesting:e@1");
-  assert_string_equal(f.report.findings.at[0].file, "2.sql");
-  assert_string_equal(f.report.findings.at[1].file, "3.sql");
+  /* what an earlier file made is in use by then, unless a catalog says that it is not there */
+  assert_string_equal(lint_text(&f), "index-create-not-concurrent:w@2 "
+                                     "index-create-not-concurrent:w@3 drop-table:e@1 "
+                                     "transaction-nesting:e@1");
+  assert_string_equal(f.report.findings.at[1].file, "2.sql");
+  assert_string_equal(f.report.findings.at[2].file, "3.sql");
   assert_int_equal(f.report.files, 3);
   assert_int_equal(f.report.statements, 6);
-  assert_int_equal(f.report.errors, 1);
-  assert_int_equal(f.report.warnings, 1);
+  assert_int_equal(f.report.errors, 2);
+  assert_int_equal(f.report.warnings, 2);
   assert_int_equal(f.report.infos, 0);
 }
 

@@ -185,7 +185,7 @@ static void test_queries(void **state)
       "(SELECT FROM u)");
   assert_true(t->replace);
   assert_string_equal(names(&t->reads), "t,s.a,b"); /* the first t is the table */
-  assert_string_equal(joined(&t->targets), "x,,count,q");
+  assert_string_equal(joined(&t->targets), "x,?column?,count,q");
   assert_string_equal(joined(&t->read_columns), "*,id,n,m");
   t = digest("CREATE VIEW v AS WITH RECURSIVE r AS (SELECT 1 UNION ALL SELECT n FROM r) TABLE r");
   assert_int_equal(t->reads.len, 0);

@@ -1,0 +1,345 @@
+#include "lint/facts_private.h"
+
+#include "sql/quote.h"
+
+/* What statements and catalog objects do to the model. */
+
+bool facts_is_news(const struct lint_facts *f)
+{
+  return !f->reading && f->now.script >= f->input->known;
+}
+
+bool facts_is_there(const struct lint_relation *relation)
+{
+  return relation && relation->kind != LINT_UNKNOWN_RELATION && !relation->dropped;
+}
+
+/* ---- relations ---- */
+
+struct lint_relation *facts_relation_new(struct lint_facts *f, struct sql_name at,
+                                         enum lint_relation_kind kind, bool qualified)
+{
+  struct lint_relation *relation = ARENA_NEW(f->arena, struct lint_relation);
+  *relation = (struct lint_relation){
+      .number = f->all.len,
+      .name = sql_qualified(f->arena, qualified ? at.schema : NULL, at.name),
+      .at = at,
+      .kind = kind,
+      .facts = f,
+      .rows = -1,
+      .bytes = -1,
+  };
+  bool known = kind != LINT_UNKNOWN_RELATION;
+  if (known) {
+    relation->complete = true;
+    relation->created = facts_is_news(f);
+    relation->created_at = f->now;
+    relation->persistence = 'p';
+  }
+  vec_push(f->arena, &f->all, relation);
+  facts_bind(f, &f->relations, at, relation);
+  facts_slot_at(f, &f->relations, at)->firm = known;
+  return relation;
+}
+
+static void count_constraints(struct lint_facts *f, const struct lint_relation *relation, int by)
+{
+  for (size_t i = 0; i < relation->constraints.len; i++)
+    if (!relation->constraints.at[i]->dropped)
+      facts_count_constraint(f, relation->at.schema, relation->constraints.at[i]->name, by);
+}
+
+void facts_move(struct lint_facts *f, struct lint_relation *relation, const char *schema,
+                const char *name)
+{
+  bool qualified = strcmp(relation->name, sql_ident(f->arena, relation->at.name)) != 0;
+  if (facts_slot_at(f, &f->relations, relation->at)->item == relation)
+    facts_bind(f, &f->relations, relation->at, NULL);
+  count_constraints(f, relation, -1);
+  relation->at = (struct sql_name){.schema = schema, .name = name};
+  relation->name = sql_qualified(f->arena, qualified ? schema : NULL, name);
+  count_constraints(f, relation, 1);
+  facts_bind(f, &f->relations, relation->at, relation);
+}
+
+void facts_unlink(struct lint_relations *relations, const struct lint_relation *relation)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < relations->len; i++)
+    if (relations->at[i] != relation)
+      relations->at[kept++] = relations->at[i];
+  relations->len = kept;
+}
+
+/* ---- columns ---- */
+
+struct lint_column *facts_find_column(const struct lint_relation *relation, const char *name)
+{
+  for (size_t i = relation->columns.len; i-- > 0;)
+    if (name && strcmp(relation->columns.at[i]->name, name) == 0 &&
+        (!relation->columns.at[i]->dropped || !relation->complete))
+      return relation->columns.at[i];
+  return NULL;
+}
+
+struct lint_column *facts_column_new(struct lint_facts *f, struct lint_relation *relation,
+                                     const char *name)
+{
+  struct lint_column *column = ARENA_NEW(f->arena, struct lint_column);
+  column->name = name;
+  column->created = facts_is_news(f);
+  column->created_at = f->now;
+  vec_push(f->arena, &relation->columns, column);
+  return column;
+}
+
+static const char *serial_type(const struct sql_column *column)
+{
+  const char *name = column->type.name.name;
+  if (column->serial)
+    return strstr(name, "small") || strcmp(name, "serial2") == 0 ? "smallint"
+           : strstr(name, "big") || strcmp(name, "serial8") == 0 ? "bigint"
+                                                                 : "integer";
+  return column->type.text;
+}
+
+static void add_children(struct lint_facts *f, struct lint_relation *relation,
+                         const struct sql_column *column)
+{
+  for (size_t i = 0; i < relation->children.len; i++) {
+    struct lint_relation *child = relation->children.at[i];
+    struct lint_column *inherited = facts_find_column(child, column->name);
+    if (inherited)
+      inherited->inherited = true;
+    else
+      facts_add_column(f, child, column, false);
+  }
+}
+
+void facts_add_column(struct lint_facts *f, struct lint_relation *relation,
+                      const struct sql_column *column, bool creating)
+{
+  struct lint_column *known = facts_find_column(relation, column->name);
+  bool merged = known && !known->dropped && (known->inherited || column->type.text[0] == '\0');
+  if (!merged) {
+    known = facts_column_new(f, relation, column->name);
+    known->type = facts_type_of(f, &column->type);
+    known->collation = column->collation;
+  }
+  known->not_null = known->not_null || column->not_null || column->serial;
+  known->has_default = known->has_default || column->default_value || column->serial;
+  known->generated = column->generated;
+  if (column->generated_as)
+    known->generated_from = facts_strings_copy(f, &column->generated_as->columns);
+  if (column->serial || column->generated == SQL_GENERATED_IDENTITY)
+    facts_make_sequence(f, relation, column->name, serial_type(column));
+  for (size_t i = 0; i < column->constraints.len; i++)
+    facts_add_constraint(f, relation, &column->constraints.at[i], column->name, creating);
+  if (!creating)
+    add_children(f, relation, column);
+}
+
+struct lint_column *facts_copy_column(struct lint_facts *f, struct lint_relation *to,
+                                      const struct lint_column *column)
+{
+  struct lint_column *copy = facts_column_new(f, to, column->name);
+  copy->type = column->type;
+  copy->collation = column->collation;
+  copy->not_null = column->not_null;
+  return copy;
+}
+
+/* ---- sequences ---- */
+
+void facts_own_sequence(struct lint_facts *f, struct lint_relation *sequence,
+                        struct lint_relation *table, const char *column)
+{
+  if (sequence->owned_by)
+    facts_unlink(&sequence->owned_by->sequences, sequence);
+  sequence->owned_by = table;
+  sequence->owned_by_column = table ? column : NULL;
+  if (table)
+    vec_push(f->arena, &table->sequences, sequence);
+}
+
+void facts_make_sequence(struct lint_facts *f, struct lint_relation *table, const char *column,
+                         const char *type)
+{
+  const struct strings columns = {.at = &column, .len = 1};
+  const char *name = facts_choose_name(f, table, &columns, "seq", FACTS_RELATIONS);
+  bool qualified = strcmp(table->name, sql_ident(f->arena, table->at.name)) != 0;
+  struct lint_relation *sequence = facts_relation_new(
+      f, (struct sql_name){.schema = table->at.schema, .name = name}, LINT_SEQUENCE, qualified);
+  sequence->sequence_type = type;
+  sequence->persistence = table->persistence;
+  facts_own_sequence(f, sequence, table, column);
+}
+
+/* ---- constraints ---- */
+
+struct lint_constraint *facts_find_constraint(const struct lint_relation *relation,
+                                              const char *name)
+{
+  for (size_t i = relation->constraints.len; i-- > 0;)
+    if (name && relation->constraints.at[i]->name &&
+        strcmp(relation->constraints.at[i]->name, name) == 0)
+      return relation->constraints.at[i];
+  return NULL;
+}
+
+void facts_read_check(struct lint_facts *f, const struct sql_expression *check,
+                      struct lint_constraint *ret)
+{
+  ret->check = check;
+  ret->not_null_column = check->not_null_column;
+  for (size_t i = 0; i < check->conditions.len; i++)
+    if (check->conditions.at[i].op && strcmp(check->conditions.at[i].op, "is not null") == 0)
+      facts_strings_add(f, &ret->proves_not_null, check->conditions.at[i].column);
+}
+
+static struct strings columns_of(struct lint_facts *f, const struct sql_constraint *constraint,
+                                 const char *column)
+{
+  struct strings columns = {0};
+  if (constraint->kind == SQL_CHECK)
+    return facts_strings_copy(f, &constraint->check.columns);
+  for (size_t i = 0; i < constraint->keys.len; i++)
+    if (constraint->keys.at[i].column)
+      facts_strings_add(f, &columns, constraint->keys.at[i].column);
+  for (size_t i = 0; i < constraint->columns.len; i++)
+    vec_push(f->arena, &columns, constraint->columns.at[i]);
+  if (columns.len == 0 && column)
+    vec_push(f->arena, &columns, column);
+  return columns;
+}
+
+static void make_not_null(struct lint_relation *table, const struct strings *columns)
+{
+  for (size_t i = 0; i < columns->len; i++) {
+    struct lint_column *column = facts_find_column(table, columns->at[i]);
+    if (column)
+      column->not_null = true;
+  }
+}
+
+static const char *chosen_name(struct lint_facts *f, const struct lint_relation *table,
+                               const struct lint_constraint *constraint)
+{
+  switch (constraint->kind) {
+  case SQL_FOREIGN_KEY:
+    return facts_choose_name(f, table, &constraint->columns, "fkey", FACTS_CONSTRAINTS);
+  case SQL_NOT_NULL:
+    return facts_choose_name(f, table, &constraint->columns, "not_null", FACTS_CONSTRAINTS);
+  default:
+    return facts_choose_name(f, table, constraint->columns.len == 1 ? &constraint->columns : NULL,
+                             "check", FACTS_CONSTRAINTS);
+  }
+}
+
+/* The index of UNIQUE, PRIMARY KEY and EXCLUDE; the constraint has its name. */
+static void add_key(struct lint_facts *f, struct lint_relation *table,
+                    const struct sql_constraint *from, const char *column,
+                    struct lint_constraint *constraint)
+{
+  struct lint_relation *index = NULL;
+  if (from->using_index) {
+    const struct sql_name at = {.schema = table->at.schema, .name = from->using_index};
+    index = lint_facts_relation(f, at);
+    constraint->columns = facts_strings_copy(f, &index->index_columns);
+    if (from->name && strcmp(from->name, index->at.name) != 0)
+      facts_move(f, index, index->at.schema, from->name);
+    index->constraint = constraint;
+    index->primary = from->kind == SQL_PRIMARY_KEY;
+  } else {
+    struct facts_index definition = facts_index_of_constraint(f, from->name, from, column);
+    definition.constraint = constraint;
+    index = facts_add_index(f, table, &definition);
+  }
+  constraint->name = index->at.name;
+  constraint->index = index;
+  if (from->kind == SQL_PRIMARY_KEY)
+    make_not_null(table, &constraint->columns);
+}
+
+static void fill(struct lint_facts *f, struct lint_relation *table,
+                 const struct sql_constraint *from, struct lint_constraint *constraint)
+{
+  if (from->kind == SQL_CHECK) {
+    facts_read_check(f, &from->check, constraint);
+    constraint->definition = from->text;
+  } else if (from->kind == SQL_FOREIGN_KEY) {
+    constraint->referenced = lint_facts_relation(f, from->referenced);
+    constraint->referenced_columns = facts_strings_copy(f, &from->referenced_columns);
+    vec_push(f->arena, &constraint->referenced->referencing, constraint);
+  } else if (from->kind == SQL_NOT_NULL && constraint->columns.len > 0) {
+    constraint->not_null_column = constraint->columns.at[0];
+    facts_strings_add(f, &constraint->proves_not_null, constraint->not_null_column);
+    if (constraint->valid)
+      make_not_null(table, &constraint->columns);
+  }
+}
+
+struct lint_constraint *facts_add_constraint(struct lint_facts *f, struct lint_relation *table,
+                                             const struct sql_constraint *from, const char *column,
+                                             bool creating)
+{
+  struct lint_constraint *constraint = ARENA_NEW(f->arena, struct lint_constraint);
+  *constraint = (struct lint_constraint){.kind = from->kind,
+                                         .relation = table,
+                                         .columns = columns_of(f, from, column),
+                                         .added = facts_is_news(f),
+                                         .added_at = f->now,
+                                         .enforced = !from->not_enforced,
+                                         .deferrable = from->deferrable,
+                                         .no_inherit = from->no_inherit};
+  constraint->valid = constraint->enforced && (creating || !from->not_valid);
+  if (from->kind == SQL_UNIQUE || from->kind == SQL_PRIMARY_KEY || from->kind == SQL_EXCLUDE)
+    add_key(f, table, from, column, constraint);
+  else
+    constraint->name = from->name ? from->name : chosen_name(f, table, constraint);
+  fill(f, table, from, constraint);
+  vec_push(f->arena, &table->constraints, constraint);
+  facts_count_constraint(f, table->at.schema, constraint->name, 1);
+  for (size_t i = 0; i < table->children.len; i++)
+    facts_pass_on_constraint(f, table->children.at[i], constraint);
+  return constraint;
+}
+
+/* ---- views ---- */
+
+static void read_targets(struct lint_facts *f, struct lint_relation *view,
+                         const struct sql_tree *tree)
+{
+  for (size_t i = 0; i < tree->targets.len; i++) {
+    const char *name = tree->targets.at[i];
+    const struct lint_relation *only = view->reads.len == 1 ? view->reads.at[0] : NULL;
+    if (strcmp(name, "*") == 0 && tree->targets.len == 1 && only && only->complete) {
+      for (size_t j = 0; j < only->columns.len; j++)
+        if (!only->columns.at[j]->dropped)
+          facts_copy_column(f, view, only->columns.at[j])->not_null = false;
+    } else if (strcmp(name, "*") == 0) {
+      view->complete = false;
+    } else if (!facts_find_column(view, name)) {
+      facts_column_new(f, view, name);
+    }
+  }
+}
+
+/* CREATE OR REPLACE may read other tables than the view did before. */
+void facts_read_view(struct lint_facts *f, struct lint_relation *view, const struct sql_tree *tree)
+{
+  for (size_t i = 0; i < view->reads.len; i++)
+    facts_unlink(&view->reads.at[i]->readers, view);
+  view->reads = (struct lint_relations){0};
+  view->read_columns = facts_strings_copy(f, &tree->read_columns);
+  for (size_t i = 0; i < tree->reads.len; i++) {
+    struct lint_relation *read = lint_facts_relation(f, tree->reads.at[i]);
+    facts_unlink(&view->reads, read);
+    vec_push(f->arena, &view->reads, read);
+    if (view->kind == LINT_VIEW || view->kind == LINT_MATVIEW) {
+      facts_unlink(&read->readers, view);
+      vec_push(f->arena, &read->readers, view);
+    }
+  }
+  read_targets(f, view, tree);
+}
