@@ -106,6 +106,19 @@ static void attach(struct lint_facts *f, struct lint_relation *parent,
 
 /* ---- the table itself ---- */
 
+/* Owned sequences go along since 15. */
+static void set_persistence(struct lint_relation *table, char persistence)
+{
+  enum { UNLOGGED_SEQUENCES_SINCE = 15 };
+  int major = lint_facts_major(table->facts);
+  table->persistence = persistence;
+  for (size_t i = 0; i < table->indexes.len; i++)
+    table->indexes.at[i]->persistence = persistence;
+  for (size_t i = 0; i < table->sequences.len; i++)
+    if (major == 0 || major >= UNLOGGED_SEQUENCES_SINCE)
+      table->sequences.at[i]->persistence = persistence;
+}
+
 static void set_properties(struct lint_relation *table, const struct sql_action *action)
 {
   const char *text = action->text;
@@ -124,9 +137,7 @@ static void set_properties(struct lint_relation *table, const struct sql_action 
     break;
   case SQL_SET_LOGGED:
   case SQL_SET_UNLOGGED:
-    table->persistence = action->kind == SQL_SET_LOGGED ? 'p' : 'u';
-    for (size_t i = 0; i < table->indexes.len; i++)
-      table->indexes.at[i]->persistence = table->persistence;
+    set_persistence(table, action->kind == SQL_SET_LOGGED ? 'p' : 'u');
     break;
   case SQL_ENABLE_ROW_SECURITY:
   case SQL_DISABLE_ROW_SECURITY:

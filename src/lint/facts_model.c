@@ -108,11 +108,9 @@ static void add_children(struct lint_facts *f, struct lint_relation *relation,
 {
   for (size_t i = 0; i < relation->children.len; i++) {
     struct lint_relation *child = relation->children.at[i];
-    struct lint_column *inherited = facts_find_column(child, column->name);
-    if (inherited)
-      inherited->inherited = true;
-    else
+    if (!facts_find_column(child, column->name))
       facts_add_column(f, child, column, false);
+    facts_find_column(child, column->name)->inherited = true;
   }
 }
 

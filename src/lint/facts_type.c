@@ -302,23 +302,36 @@ void facts_learn_type(struct lint_facts *f, const struct sql_tree *tree)
   }
 }
 
+/* The type under its new name; NULL: it is another type. */
+static const struct sql_type *renamed(struct lint_facts *f, const struct sql_type *type,
+                                      struct sql_name from, struct sql_name to)
+{
+  if (!type || !type->name.schema || strcmp(type->name.schema, from.schema) != 0 ||
+      strcmp(type->name.name, from.name) != 0)
+    return NULL;
+  struct sql_type *copy = ARENA_NEW(f->arena, struct sql_type);
+  *copy = *type;
+  copy->name = to;
+  copy->text = arena_printf(f->arena, "%s.%s%s", to.schema, to.name,
+                            type->array_dimensions > 0 ? "[]" : "");
+  return copy;
+}
+
 static void rename_uses(struct lint_facts *f, struct sql_name from, struct sql_name to)
 {
-  for (size_t i = 0; i < f->all.len; i++) {
+  for (size_t i = 0; i < f->all.len; i++)
     for (size_t j = 0; j < f->all.at[i]->columns.len; j++) {
       struct lint_column *column = f->all.at[i]->columns.at[j];
-      bool uses = column->type && column->type->name.schema &&
-                  strcmp(column->type->name.schema, from.schema) == 0 &&
-                  strcmp(column->type->name.name, from.name) == 0;
-      if (!uses)
-        continue;
-      struct sql_type *type = ARENA_NEW(f->arena, struct sql_type);
-      *type = *column->type;
-      type->name = to;
-      type->text = arena_printf(f->arena, "%s.%s%s", to.schema, to.name,
-                                type->array_dimensions > 0 ? "[]" : "");
-      column->type = type;
+      const struct sql_type *type = renamed(f, column->type, from, to);
+      column->type = type ? type : column->type;
     }
+  for (size_t i = 0; i < map_len(f->types.by_key); i++) {
+    const struct facts_slot *slot = map_value_at(f->types.by_key, i);
+    const struct facts_type *user = slot->item;
+    const struct sql_type *type =
+        user && user->domain ? renamed(f, &user->domain->base, from, to) : NULL;
+    if (type)
+      user->domain->base = *type;
   }
 }
 
