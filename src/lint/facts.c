@@ -116,9 +116,8 @@ struct lint_constraint *lint_facts_constraint(struct lint_facts *f,
   constraint = ARENA_NEW(f->arena, struct lint_constraint);
   constraint->name = name;
   constraint->enforced = true;
-  constraint->relation = f->all.at[table->number];
   if (!table->complete && name)
-    vec_push(f->arena, &constraint->relation->constraints, constraint);
+    vec_push(f->arena, &f->all.at[table->number]->constraints, constraint);
   return constraint;
 }
 

@@ -72,10 +72,10 @@ struct lint_relation {
   bool row_security, force_row_security;
   int policies;
   struct strings policy_names, rules;
-  struct strings policy_columns;  /* used by expressions of policies */
-  const char *replica_identity;   /* "FULL", "NOTHING", "INDEX"; NULL: the default, or not known */
-  struct lint_relation *of_type;  /* OF type: the composite; NULL: none */
-  struct lint_columns columns;    /* also those dropped: column->dropped */
+  struct strings policy_columns; /* used by expressions of policies */
+  const char *replica_identity;  /* "FULL", "NOTHING", "INDEX"; NULL: the default, or not known */
+  struct lint_relation *of_type; /* OF type: the composite; NULL: none */
+  struct lint_columns columns;   /* also those dropped: column->dropped */
   struct lint_constraints constraints; /* also those dropped: constraint->dropped */
   struct lint_constraints referencing; /* foreign keys to it, also of itself and dropped ones */
   struct lint_relations indexes;       /* those that are there */
@@ -134,7 +134,7 @@ struct lint_column {
 struct lint_constraint {
   const char *name; /* as the server names it where none is written */
   enum sql_constraint_kind kind;
-  struct lint_relation *relation;     /* the table; NULL: of a domain */
+  struct lint_relation *relation;     /* the table; NULL: of a domain, or only named */
   struct strings columns;             /* of the key, or that a CHECK names */
   const char *definition;             /* "CHECK ((n > 0))"; NULL: not known */
   const struct sql_expression *check; /* CHECK; NULL: not known */

@@ -22,12 +22,15 @@ static void set_not_null(struct lint_facts *f, struct lint_relation *table, cons
     set_not_null(f, table->children.at[i], name, not_null);
 }
 
-static void set_default(struct lint_facts *f, struct lint_relation *table, const char *name,
-                        bool has_default)
+static void set_default(struct lint_facts *f, struct lint_relation *table,
+                        const struct sql_action *action)
 {
-  lint_facts_column(f, table, name)->has_default = has_default;
+  struct lint_column *column = lint_facts_column(f, table, action->name);
+  column->has_default = action->kind == SQL_SET_DEFAULT;
+  column->sequence = NULL;
+  facts_default_sequence(f, column, action->value);
   for (size_t i = 0; i < table->children.len; i++)
-    set_default(f, table->children.at[i], name, has_default);
+    set_default(f, table->children.at[i], action);
 }
 
 static void drop_sequence_of(struct lint_facts *f, struct lint_relation *table, const char *column)
@@ -48,6 +51,7 @@ static void alter_identity(struct lint_facts *f, struct lint_relation *table,
     facts_make_sequence(f, table, column->name, column->type ? column->type->text : NULL);
   } else if (action->kind == SQL_DROP_IDENTITY) {
     column->generated = SQL_NOT_GENERATED;
+    column->sequence = NULL;
     drop_sequence_of(f, table, column->name);
   } else { /* DROP EXPRESSION */
     column->generated = SQL_NOT_GENERATED;
@@ -73,7 +77,7 @@ static void alter_column(struct lint_facts *f, struct lint_relation *table,
     break;
   case SQL_SET_DEFAULT:
   case SQL_DROP_DEFAULT:
-    set_default(f, table, action->name, action->kind == SQL_SET_DEFAULT);
+    set_default(f, table, action);
     break;
   default:
     alter_identity(f, table, action);
@@ -105,6 +109,12 @@ static void attach(struct lint_facts *f, struct lint_relation *parent,
 }
 
 /* ---- the table itself ---- */
+
+void facts_cluster_on(struct lint_relation *table, const char *index)
+{
+  for (size_t i = 0; i < table->indexes.len; i++)
+    table->indexes.at[i]->clustered = index && strcmp(table->indexes.at[i]->at.name, index) == 0;
+}
 
 /* Owned sequences go along since 15. */
 static void set_persistence(struct lint_relation *table, char persistence)
@@ -201,6 +211,16 @@ static void learn_action(struct lint_facts *f, struct lint_relation *table,
   case SQL_DROP_INHERIT:
     alter_parents(f, table, action);
     break;
+  case SQL_ADD_OF:
+  case SQL_DROP_OF:
+    table->of_type = action->kind == SQL_ADD_OF && action->of_type.name
+                         ? lint_facts_relation(f, action->of_type)
+                         : NULL;
+    break;
+  case SQL_CLUSTER_ON:
+  case SQL_SET_WITHOUT_CLUSTER:
+    facts_cluster_on(table, action->kind == SQL_CLUSTER_ON ? action->name : NULL);
+    break;
   default:
     set_properties(table, action);
   }
@@ -237,6 +257,7 @@ static void rename_in_index(struct lint_facts *f, struct lint_relation *index, c
 {
   facts_strings_rename(&index->index_columns, from, to);
   facts_strings_rename(&index->index_uses, from, to);
+  facts_strings_rename(&index->expression_columns, from, to);
   facts_strings_rename(&index->index_include, from, to);
   struct sql_keys keys = {0};
   for (size_t i = 0; i < index->index_keys.len; i++) {
@@ -398,7 +419,7 @@ void facts_learn_rename(struct lint_facts *f, const struct sql_tree *tree)
     return;
   case SQL_OBJECT_POLICY:
     relation = lint_facts_relation(f, tree->name);
-    facts_strings_rename(&relation->policies, tree->member, tree->new_name);
+    facts_strings_rename(&relation->policy_names, tree->member, tree->new_name);
     return;
   default:
     return;

@@ -132,6 +132,13 @@ static void add_not_null(struct lint_facts *f, struct lint_relation *table,
   facts_add_constraint(f, table, &constraint, object->name, false);
 }
 
+static const struct sql_expression *parse_expression(struct lint_facts *f, const char *text)
+{
+  const struct sql_tree *tree =
+      facts_parse(f, arena_printf(f->arena, "ALTER TABLE x ALTER COLUMN y SET DEFAULT %s", text));
+  return tree && tree->actions.len == 1 ? tree->actions.at[0].value : NULL;
+}
+
 static void add_column(struct lint_facts *f, const struct catalog_object *object)
 {
   struct lint_relation *table = relation_of(f, object->parent);
@@ -143,17 +150,19 @@ static void add_column(struct lint_facts *f, const struct catalog_object *object
   column->collation = catalog_get(object, "collation");
   column->not_null = is(object, "not_null");
   column->has_default = catalog_get(object, "default") && !generated;
+  if (column->has_default && strncmp(catalog_get(object, "default"), "nextval(", 8) == 0) {
+    const struct sql_expression *value = parse_expression(f, catalog_get(object, "default"));
+    facts_default_sequence(f, column, value);
+  }
   column->inherited = is(object, "inherited");
   if (generated)
     column->generated = SQL_GENERATED_STORED;
   else if (catalog_get(object, "identity"))
     column->generated = SQL_GENERATED_IDENTITY;
   if (generated && catalog_get(object, "default")) {
-    const struct sql_tree *tree = facts_parse(
-        f, arena_printf(f->arena, "ALTER TABLE x ADD CHECK (%s)", catalog_get(object, "default")));
-    if (tree && tree->actions.len == 1 && tree->actions.at[0].constraint)
-      column->generated_from =
-          facts_strings_copy(f, &tree->actions.at[0].constraint->check.columns);
+    const struct sql_expression *from = parse_expression(f, catalog_get(object, "default"));
+    if (from)
+      column->generated_from = facts_strings_copy(f, &from->columns);
   }
   add_not_null(f, table, object);
 }
@@ -189,8 +198,8 @@ static const struct sql_constraint *parse_constraint(struct lint_facts *f, const
   return tree && tree->actions.len == 1 ? tree->actions.at[0].constraint : NULL;
 }
 
-/* Plain keys are told by their columns; for what our parser does not read (WITHOUT OVERLAPS, PERIOD)
- * those have to do. */
+/* Plain keys are told by their columns; what our parser does not read (WITHOUT OVERLAPS, PERIOD)
+ * has to do with those. */
 static struct sql_constraint read_constraint(struct lint_facts *f,
                                              const struct catalog_object *object,
                                              enum sql_constraint_kind kind)
@@ -299,19 +308,13 @@ static void add_child(struct lint_facts *f, const struct catalog_object *object)
   if (!table)
     return;
   if (object->kind == CATALOG_POLICY) {
-    facts_strings_add(f, &table->policies, object->name);
+    const struct sql_tree *tree = definition ? facts_parse(f, definition) : NULL;
+    facts_add_policy(f, table, object->name, tree ? tree->policy : NULL);
   } else if (object->kind == CATALOG_RULE) {
     facts_strings_add(f, &table->rules, object->name);
   } else {
     const struct sql_tree *tree = definition ? facts_parse(f, definition) : NULL;
-    struct lint_trigger *trigger = ARENA_NEW(f->arena, struct lint_trigger);
-    trigger->name = object->name;
-    if (tree && tree->trigger) {
-      trigger->function = tree->trigger->function.name;
-      trigger->constraint = tree->trigger->constraint;
-      trigger->columns = facts_strings_copy(f, &tree->trigger->columns);
-    }
-    vec_push(f->arena, &table->triggers, trigger);
+    facts_trigger_new(f, table, object->name, tree ? tree->trigger : NULL);
   }
 }
 
@@ -334,6 +337,8 @@ static void own_sequence(struct lint_facts *f, const struct catalog_object *obje
   struct lint_relation *table = column ? relation_of(f, column->parent) : NULL;
   if (table)
     facts_own_sequence(f, relation_of(f, object), table, column->name);
+  if (table && is(object, "identity"))
+    lint_facts_column(f, table, column->name)->sequence = relation_of(f, object);
 }
 
 static void link_table(struct lint_facts *f, const struct catalog_object *object)
@@ -344,6 +349,11 @@ static void link_table(struct lint_facts *f, const struct catalog_object *object
   const struct sql_bound bound = {.text = text, .is_default = text && strcmp(text, "DEFAULT") == 0};
   if (parent)
     facts_become_partition(f, table, parent, &bound);
+  const char *type = catalog_get(object, "of_type");
+  const struct catalog_object *composite =
+      type ? catalog_find_name(f->catalog, CATALOG_COMPOSITE, type) : NULL;
+  table->of_type = composite ? relation_of(f, composite) : NULL;
+  facts_cluster_on(table, catalog_get(object, "cluster_on"));
   struct strings parents = list(f, object, "inherits");
   for (size_t i = 0; i < parents.len; i++) {
     parent = relation_named(f, parents.at[i]);

@@ -239,7 +239,7 @@ void facts_lose(struct lint_facts *f, const struct lint_lost *lost)
 static void drop_child(struct lint_facts *f, const struct sql_tree *tree)
 {
   struct lint_relation *table = lint_facts_relation(f, tree->name);
-  struct strings *names = tree->object == SQL_OBJECT_POLICY ? &table->policies
+  struct strings *names = tree->object == SQL_OBJECT_POLICY ? &table->policy_names
                           : tree->object == SQL_OBJECT_RULE ? &table->rules
                                                             : NULL;
   size_t kept = 0;
@@ -248,6 +248,7 @@ static void drop_child(struct lint_facts *f, const struct sql_tree *tree)
       names->at[kept++] = names->at[i];
   if (names)
     names->len = kept;
+  table->policies = (int)table->policy_names.len;
   for (size_t i = 0; tree->object == SQL_OBJECT_TRIGGER && i < table->triggers.len; i++)
     if (strcmp(table->triggers.at[i]->name, tree->member) == 0)
       table->triggers.at[i]->dropped = true;

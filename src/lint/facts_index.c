@@ -78,6 +78,15 @@ static struct strings naming_columns(struct lint_facts *f, const struct facts_in
   return names;
 }
 
+static void add_expression(struct lint_facts *f, struct lint_relation *index,
+                           const struct sql_expression *expression)
+{
+  for (size_t i = 0; i < expression->columns.len; i++) {
+    facts_strings_add(f, &index->index_uses, expression->columns.at[i]);
+    facts_strings_add(f, &index->expression_columns, expression->columns.at[i]);
+  }
+}
+
 static void fill(struct lint_facts *f, const struct facts_index *from, struct lint_relation *index)
 {
   index->index_keys = from->keys;
@@ -88,13 +97,13 @@ static void fill(struct lint_facts *f, const struct facts_index *from, struct li
     vec_push(f->arena, &index->index_columns, key->column ? key->column : "");
     if (key->column)
       facts_strings_add(f, &index->index_uses, key->column);
-    for (size_t j = 0; !key->column && j < key->expression.columns.len; j++)
-      facts_strings_add(f, &index->index_uses, key->expression.columns.at[j]);
+    if (!key->column)
+      add_expression(f, index, &key->expression);
   }
   for (size_t i = 0; i < from->include.len; i++)
     facts_strings_add(f, &index->index_uses, from->include.at[i]);
-  for (size_t i = 0; from->where && i < from->where->columns.len; i++)
-    facts_strings_add(f, &index->index_uses, from->where->columns.at[i]);
+  if (from->where)
+    add_expression(f, index, from->where);
   index->unique = from->unique;
   index->primary = from->primary;
   index->partial = from->where;

@@ -45,7 +45,8 @@ static void learn_partition_key(struct lint_facts *f, struct lint_relation *tabl
 static void learn_of_type(struct lint_facts *f, struct lint_relation *table,
                           const struct sql_name *name)
 {
-  const struct lint_relation *type = lint_facts_relation(f, *name);
+  struct lint_relation *type = lint_facts_relation(f, *name);
+  table->of_type = type;
   for (size_t i = 0; i < type->columns.len; i++)
     if (!type->columns.at[i]->dropped)
       facts_copy_column(f, table, type->columns.at[i])->inherited = true;
@@ -138,18 +139,10 @@ static void learn_schema(struct lint_facts *f, const struct sql_tree *tree)
 static void learn_trigger(struct lint_facts *f, const struct sql_tree *tree)
 {
   struct lint_relation *table = lint_facts_relation(f, tree->name);
-  struct lint_trigger *trigger = NULL;
   for (size_t i = 0; i < table->triggers.len; i++)
-    if (!table->triggers.at[i]->dropped && strcmp(table->triggers.at[i]->name, tree->member) == 0)
-      trigger = table->triggers.at[i];
-  if (!trigger) {
-    trigger = ARENA_NEW(f->arena, struct lint_trigger);
-    vec_push(f->arena, &table->triggers, trigger);
-  }
-  *trigger = (struct lint_trigger){.name = tree->member,
-                                   .function = tree->trigger->function.name,
-                                   .constraint = tree->trigger->constraint,
-                                   .columns = facts_strings_copy(f, &tree->trigger->columns)};
+    if (strcmp(table->triggers.at[i]->name, tree->member) == 0)
+      table->triggers.at[i]->dropped = true; /* OR REPLACE */
+  facts_trigger_new(f, table, tree->member, tree->trigger);
 }
 
 static void learn_sequence(struct lint_facts *f, const struct sql_tree *tree)
@@ -202,7 +195,7 @@ static void learn_other(struct lint_facts *f, const struct sql_tree *tree)
     break;
   case SQL_OBJECT_POLICY:
     relation = lint_facts_relation(f, tree->name);
-    facts_strings_add(f, &relation->policies, tree->member);
+    facts_add_policy(f, relation, tree->member, tree->policy);
     break;
   case SQL_OBJECT_RULE:
     relation = lint_facts_relation(f, tree->name);
@@ -254,10 +247,6 @@ void facts_learn_tree(struct lint_facts *f, const struct sql_tree *tree)
   case SQL_CREATE_VIEW:
     learn_query(f, tree, LINT_VIEW);
     break;
-  case SQL_CREATE_OTHER:
-    if (tree->object == SQL_OBJECT_SEQUENCE)
-      learn_relation(f, tree->name, tree->if_not_exists);
-    break;
   case SQL_CREATE_INDEX:
     learn_index(f, tree);
     break;
@@ -271,6 +260,10 @@ void facts_learn_tree(struct lint_facts *f, const struct sql_tree *tree)
     break;
   case SQL_CREATE_OTHER:
     learn_other(f, tree);
+    break;
+  case SQL_CLUSTER:
+    if (tree->name.name && tree->member)
+      facts_cluster_on(lint_facts_relation(f, tree->name), tree->member);
     break;
   case SQL_ALTER_ROUTINE:
     facts_learn_function(f, tree);

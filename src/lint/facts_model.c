@@ -6,7 +6,9 @@
 
 bool facts_is_news(const struct lint_facts *f)
 {
-  return !f->reading && f->now.script >= f->input->known;
+  const struct lint_input *input = f->input;
+  bool history = input->history && f->now.script < input->count && input->history[f->now.script];
+  return !f->reading && f->now.script >= input->known && !history;
 }
 
 bool facts_is_there(const struct lint_relation *relation)
@@ -103,6 +105,16 @@ static const char *serial_type(const struct sql_column *column)
   return column->type.text;
 }
 
+void facts_default_sequence(struct lint_facts *f, struct lint_column *column,
+                            const struct sql_expression *value)
+{
+  bool takes = false;
+  for (size_t i = 0; value && i < value->functions.len; i++)
+    takes = takes || strcmp(value->functions.at[i].name, "nextval") == 0;
+  if (takes && value->sequence.name)
+    column->sequence = lint_facts_relation(f, value->sequence);
+}
+
 static void add_children(struct lint_facts *f, struct lint_relation *relation,
                          const struct sql_column *column)
 {
@@ -129,6 +141,7 @@ void facts_add_column(struct lint_facts *f, struct lint_relation *relation,
   known->generated = column->generated;
   if (column->generated_as)
     known->generated_from = facts_strings_copy(f, &column->generated_as->columns);
+  facts_default_sequence(f, known, column->default_value);
   if (column->serial || column->generated == SQL_GENERATED_IDENTITY)
     facts_make_sequence(f, relation, column->name, serial_type(column));
   for (size_t i = 0; i < column->constraints.len; i++)
@@ -171,6 +184,7 @@ void facts_make_sequence(struct lint_facts *f, struct lint_relation *table, cons
   sequence->sequence_type = type;
   sequence->persistence = table->persistence;
   facts_own_sequence(f, sequence, table, column);
+  lint_facts_column(f, table, column)->sequence = sequence;
 }
 
 /* ---- constraints ---- */
@@ -267,6 +281,8 @@ static void fill(struct lint_facts *f, struct lint_relation *table,
     constraint->definition = from->text;
   } else if (from->kind == SQL_FOREIGN_KEY) {
     constraint->referenced = lint_facts_relation(f, from->referenced);
+    constraint->on_delete = from->on_delete;
+    constraint->on_update = from->on_update;
     constraint->referenced_columns = facts_strings_copy(f, &from->referenced_columns);
     vec_push(f->arena, &constraint->referenced->referencing, constraint);
   } else if (from->kind == SQL_NOT_NULL && constraint->columns.len > 0) {
@@ -301,6 +317,42 @@ struct lint_constraint *facts_add_constraint(struct lint_facts *f, struct lint_r
   for (size_t i = 0; i < table->children.len; i++)
     facts_pass_on_constraint(f, table->children.at[i], constraint);
   return constraint;
+}
+
+/* ---- triggers and policies ---- */
+
+static void add_columns(struct lint_facts *f, struct strings *columns,
+                        const struct sql_expression *expression)
+{
+  for (size_t i = 0; expression && i < expression->columns.len; i++)
+    facts_strings_add(f, columns, expression->columns.at[i]);
+}
+
+struct lint_trigger *facts_trigger_new(struct lint_facts *f, struct lint_relation *table,
+                                       const char *name, const struct sql_trigger *from)
+{
+  struct lint_trigger *trigger = ARENA_NEW(f->arena, struct lint_trigger);
+  trigger->name = name;
+  vec_push(f->arena, &table->triggers, trigger);
+  if (!from)
+    return trigger;
+  trigger->function = from->function.name;
+  trigger->constraint = from->constraint;
+  trigger->row = from->row;
+  trigger->columns = facts_strings_copy(f, &from->columns);
+  add_columns(f, &trigger->columns, from->when);
+  return trigger;
+}
+
+void facts_add_policy(struct lint_facts *f, struct lint_relation *table, const char *name,
+                      const struct sql_policy *policy)
+{
+  facts_strings_add(f, &table->policy_names, name);
+  table->policies = (int)table->policy_names.len;
+  if (!policy)
+    return;
+  add_columns(f, &table->policy_columns, policy->using);
+  add_columns(f, &table->policy_columns, policy->check);
 }
 
 /* ---- views ---- */

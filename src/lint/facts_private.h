@@ -120,6 +120,9 @@ struct lint_column *facts_copy_column(struct lint_facts *f, struct lint_relation
                                       const struct lint_column *column);
 void facts_make_sequence(struct lint_facts *f, struct lint_relation *table, const char *column,
                          const char *type);
+/* The sequence that a default takes numbers from. */
+void facts_default_sequence(struct lint_facts *f, struct lint_column *column,
+                            const struct sql_expression *value);
 void facts_own_sequence(struct lint_facts *f, struct lint_relation *sequence,
                         struct lint_relation *table, const char *column);
 /* column: of whose definition it is a part; NULL: none. */
@@ -130,6 +133,10 @@ void facts_count_constraint(struct lint_facts *f, const char *schema, const char
 void facts_read_check(struct lint_facts *f, const struct sql_expression *check,
                       struct lint_constraint *ret);
 void facts_read_view(struct lint_facts *f, struct lint_relation *view, const struct sql_tree *tree);
+struct lint_trigger *facts_trigger_new(struct lint_facts *f, struct lint_relation *table,
+                                       const char *name, const struct sql_trigger *from);
+void facts_add_policy(struct lint_facts *f, struct lint_relation *table, const char *name,
+                      const struct sql_policy *policy);
 void facts_unlink(struct lint_relations *relations, const struct lint_relation *relation);
 
 /* ---- facts_index.c ---- */
@@ -168,6 +175,7 @@ void facts_pass_on_constraint(struct lint_facts *f, struct lint_relation *child,
                               const struct lint_constraint *constraint);
 
 /* ---- facts_alter.c, facts_drop.c, facts_catalog.c ---- */
+void facts_cluster_on(struct lint_relation *table, const char *index); /* NULL: on none */
 void facts_learn_alter(struct lint_facts *f, const struct sql_tree *tree);
 void facts_learn_rename(struct lint_facts *f, const struct sql_tree *tree);
 void facts_learn_drop(struct lint_facts *f, const struct sql_tree *tree);

@@ -312,8 +312,8 @@ static const struct sql_type *renamed(struct lint_facts *f, const struct sql_typ
   struct sql_type *copy = ARENA_NEW(f->arena, struct sql_type);
   *copy = *type;
   copy->name = to;
-  copy->text = arena_printf(f->arena, "%s.%s%s", to.schema, to.name,
-                            type->array_dimensions > 0 ? "[]" : "");
+  copy->text =
+      arena_printf(f->arena, "%s.%s%s", to.schema, to.name, type->array_dimensions > 0 ? "[]" : "");
   return copy;
 }
 

@@ -25,6 +25,8 @@ struct sql_name digest_name_list(struct digest *d, PgQuery__Node *const *nodes, 
 const char *digest_last_name(struct digest *d, PgQuery__Node *const *nodes, size_t count);
 const char *digest_string_node(struct digest *d,
                                const PgQuery__Node *node); /* NULL if it is none */
+/* [schema.]name as text, as nextval and regclass read it; name NULL: it is none. */
+struct sql_name digest_written_name(struct digest *d, const char *text);
 void digest_strings(struct digest *d, PgQuery__Node *const *nodes, size_t count,
                     struct strings *ret);
 struct sql_type digest_type(struct digest *d, const PgQuery__TypeName *type);

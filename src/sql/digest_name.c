@@ -1,4 +1,5 @@
 #include "sql/digest.h"
+#include "sql/scan.h"
 
 const char *digest_string(struct digest *d, const char *s)
 {
@@ -33,6 +34,35 @@ struct sql_name digest_name_list(struct digest *d, PgQuery__Node *const *nodes, 
 const char *digest_last_name(struct digest *d, PgQuery__Node *const *nodes, size_t count)
 {
   return count > 0 ? digest_string_node(d, nodes[count - 1]) : NULL;
+}
+
+static const char *name_part(struct digest *d, const char *text, struct sql_token token)
+{
+  bool quoted = token.kind == SQL_TOKEN_QUOTED;
+  char *part = arena_strndup(d->arena, text + token.start + (quoted ? 1 : 0),
+                             token.end - token.start - (quoted ? 2 : 0));
+  for (char *c = part; !quoted && *c; c++)
+    if (*c >= 'A' && *c <= 'Z')
+      *c = (char)(*c - 'A' + 'a');
+  return part;
+}
+
+struct sql_name digest_written_name(struct digest *d, const char *text)
+{
+  struct sql_name name = {0};
+  if (!text)
+    return name;
+  struct sql_scan scan = sql_scan_begin(text, strlen(text));
+  struct sql_token token = sql_scan_next_code(&scan);
+  while (token.kind == SQL_TOKEN_WORD || token.kind == SQL_TOKEN_QUOTED) {
+    name.schema = name.name;
+    name.name = name_part(d, text, token);
+    token = sql_scan_next_code(&scan);
+    if (!sql_token_is_char(&scan, token, '.'))
+      break;
+    token = sql_scan_next_code(&scan);
+  }
+  return token.kind == SQL_TOKEN_END ? name : (struct sql_name){0};
 }
 
 void digest_strings(struct digest *d, PgQuery__Node *const *nodes, size_t count,

@@ -264,6 +264,8 @@ static void digest_operand(struct digest *d, const PgQuery__AlterTableCmd *cmd,
     action->name = digest_string(d, def->constraint->conname);
   else if (NODE_IS(def, CONSTRAINT) && action->kind == SQL_ADD_IDENTITY)
     action->options = digest_options(d, def->constraint->options, def->constraint->n_options);
+  else if (NODE_IS(def, TYPE_NAME))
+    action->of_type = digest_type(d, def->type_name).name;
   else if (NODE_IS(def, STRING))
     action->text = digest_string_node(d, def);
   if (cmd->newowner)

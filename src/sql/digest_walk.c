@@ -6,8 +6,9 @@ struct walker {
   struct digest *digest;
   bool (*visit)(struct walker *walker, const ProtobufCMessage *message);
   struct sql_names *names;
-  struct strings *columns; /* NULL: not wanted */
-  struct strings hidden;   /* names of WITH queries */
+  struct strings *columns;   /* NULL: not wanted */
+  struct sql_name *sequence; /* NULL: not wanted */
+  struct strings hidden;     /* names of WITH queries */
 };
 
 static void walk(struct walker *w, const ProtobufCMessage *message);
@@ -79,7 +80,10 @@ static bool visit_expression(struct walker *w, const ProtobufCMessage *message)
 {
   if (message->descriptor == &pg_query__func_call__descriptor) {
     const PgQuery__FuncCall *call = (const void *)message;
-    add_name(w->digest, w->names, digest_name_list(w->digest, call->funcname, call->n_funcname));
+    const struct sql_name name = digest_name_list(w->digest, call->funcname, call->n_funcname);
+    add_name(w->digest, w->names, name);
+    if (w->sequence && strcmp(name.name, "nextval") == 0 && call->n_args == 1)
+      *w->sequence = digest_written_name(w->digest, digest_value(w->digest, call->args[0]));
   } else if (message->descriptor == &pg_query__column_ref__descriptor && w->columns) {
     add_column(w->digest, w->columns, (const void *)message);
   }
@@ -95,8 +99,11 @@ void digest_walk_functions(struct digest *d, const PgQuery__Node *node, struct s
 
 void digest_walk_expression(struct digest *d, const PgQuery__Node *node, struct sql_expression *ret)
 {
-  struct walker w = {
-      .digest = d, .visit = visit_expression, .names = &ret->functions, .columns = &ret->columns};
+  struct walker w = {.digest = d,
+                     .visit = visit_expression,
+                     .names = &ret->functions,
+                     .columns = &ret->columns,
+                     .sequence = &ret->sequence};
   walk(&w, &node->base);
 }
 

@@ -130,6 +130,7 @@ struct sql_expression {
   const char *bare_column;     /* exactly a column, else NULL */
   const char *cast_column;     /* exactly column::type, else NULL */
   const char *cast_type;       /* that type's text */
+  struct sql_name sequence;    /* of nextval('sequence'); name NULL: none */
   struct strings columns;      /* used anywhere inside, each once; of a domain's CHECK: "value" */
   struct sql_conditions conditions; /* at least one */
 };
@@ -296,6 +297,7 @@ struct sql_action {
   const char *collation;              /* ALTER TYPE ... COLLATE; NULL: none */
   struct sql_constraint *constraint;  /* ADD CONSTRAINT, ALTER CONSTRAINT */
   struct sql_name partition;          /* ATTACH, DETACH */
+  struct sql_name of_type;            /* OF type; name NULL: none */
   bool partition_default;             /* ATTACH ... DEFAULT */
   bool concurrently;                  /* DETACH ... CONCURRENTLY */
   bool finalize;                      /* DETACH ... FINALIZE */

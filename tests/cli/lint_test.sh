@@ -32,9 +32,11 @@ expect 3 "$BELAY" lint good.sql error.sql warning.sql
 says '1 error, 1 warning in 3 files, 4 statements'
 expect 2 "$BELAY" lint good.sql missing.sql
 says 'missing\.sql: No such file'
-# a table that an earlier file makes is new, nobody waits for it
+# a table that the same file makes is new, nobody waits for it; that of an earlier file may be in use
 printf 'CREATE TABLE orders (day date);\n' >first.sql
-expect 0 "$BELAY" lint --fail-on warning first.sql warning.sql
+expect 3 "$BELAY" lint --fail-on warning first.sql warning.sql
+cat first.sql warning.sql >together.sql
+expect 0 "$BELAY" lint --fail-on warning together.sql
 
 # names that begin with a dash
 cp error.sql ./-odd.sql
@@ -66,12 +68,13 @@ says '1 statement, 1 not analysed'
 # directories: those of Prisma, and plain files in order of name
 mkdir -p prisma/migrations/2_b prisma/migrations/1_a plain
 printf 'provider = "postgresql"\n' >prisma/migrations/migration_lock.toml
-printf 'CREATE TABLE orders (day date);\n' >prisma/migrations/1_a/migration.sql
-cp warning.sql prisma/migrations/2_b/migration.sql
+printf 'CREATE TABLE orders (day varchar(5));\n' >prisma/migrations/1_a/migration.sql
+printf 'ALTER TABLE orders ALTER day TYPE varchar(9);\n' >longer.sql # harmless, if what it was is known
+cp longer.sql prisma/migrations/2_b/migration.sql
 expect 0 "$BELAY" lint --fail-on warning prisma/migrations
 says 'in 2 files'
 cp prisma/migrations/1_a/migration.sql plain/001_orders.sql
-cp warning.sql plain/002_index.sql
+cp longer.sql plain/002_longer.sql
 expect 0 "$BELAY" lint --fail-on warning plain
 says 'in 2 files'
 printf 'SELECT 1;\nDROP TABLE trades;\n' >plain/003_drop.sql

@@ -111,8 +111,8 @@ static void put_parts(struct facts_text *t, const struct lint_relation *relation
       vec_push(arena, &others,
                arena_printf(arena, "\n  referenced by %s of %s", relation->referencing.at[i]->name,
                             at_text(arena, relation->referencing.at[i]->relation)));
-  for (size_t i = 0; i < relation->policies.len; i++)
-    vec_push(arena, &others, arena_printf(arena, "\n  policy %s", relation->policies.at[i]));
+  for (size_t i = 0; i < relation->policy_names.len; i++)
+    vec_push(arena, &others, arena_printf(arena, "\n  policy %s", relation->policy_names.at[i]));
   for (size_t i = 0; i < relation->rules.len; i++)
     vec_push(arena, &others, arena_printf(arena, "\n  rule %s", relation->rules.at[i]));
   put_sorted(t, &constraints, "");

@@ -87,38 +87,13 @@ static size_t count_rule(struct script_vec before, struct script_vec scripts, co
   return count;
 }
 
-/* What they look at is not learnt from files yet. */
-static bool waits_for_facts(const char *id)
-{
-  static const char *const waiting[] = {"index-partitioned-fanout",
-                                        "index-concurrent-on-partitioned",
-                                        "index-drop-backs-constraint",
-                                        "foreign-key-partitioned-not-valid",
-                                        "foreign-key-drop-locks-parent",
-                                        "add-column-constrained-domain",
-                                        "type-change-rechecks",
-                                        "type-change-blocked-by-view",
-                                        "type-change-leaves-sequence",
-                                        "not-null-native-not-valid",
-                                        "primary-key-using-index-nullable",
-                                        "type-change-index-rebuild",
-                                        "not-null-drops-its-proof",
-                                        "type-change-narrows",
-                                        "may-fail-cast"};
-  for (size_t i = 0; i < COUNT_OF(waiting); i++)
-    if (strcmp(waiting[i], id) == 0)
-      return true;
-  return false;
-}
-
 static void check_page(const struct lint_rule *rule, const char *page)
 {
   const char *id = rule->id;
   struct script_vec before = blocks_if_any(id, page, "## Before\n");
   struct script_vec bad = read_blocks(id, page, "## Bad\n");
   struct script_vec good = read_blocks(id, page, "## Good\n");
-  if (bad.len == 0 || (count_rule(before, bad, id) == 0 && rule->needs == LINT_NEEDS_NOTHING &&
-                       !waits_for_facts(id)))
+  if (bad.len == 0 || (count_rule(before, bad, id) == 0 && rule->needs == LINT_NEEDS_NOTHING))
     fail_msg("%s: the bad example does not raise it", id);
   if (good.len == 0 || count_rule(before, good, id) > 0)
     fail_msg("%s: the good example raises it", id);
