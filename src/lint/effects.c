@@ -1,4 +1,4 @@
-#include "lint/effects.h"
+#include "lint/effects_private.h"
 
 static const char *const lock_names[][2] = {
     [LINT_NO_LOCK] = {"", ""},
@@ -22,21 +22,14 @@ const char *lint_lock_words(enum lint_lock_mode mode)
   return lock_names[mode][1];
 }
 
-void lint_effects_of(struct lint_facts *facts, const struct sql_statement *statement,
-                     struct lint_effects *ret)
-{
-  UNUSED(facts);
-  UNUSED(statement);
-  *ret = (struct lint_effects){.unknown = "not looked at"};
-}
+/* ---- gathering ---- */
 
-enum lint_lock_mode lint_effects_lock(const struct lint_effects *effects,
-                                      const struct lint_relation *relation)
+/* Nobody waits for what the same script made, and what it dropped is not there. */
+static bool counts(const struct effecting *e, const struct lint_relation *relation)
 {
-  for (size_t i = 0; i < effects->locks.len; i++)
-    if (effects->locks.at[i].relation == relation)
-      return effects->locks.at[i].mode;
-  return LINT_NO_LOCK;
+  if (!relation || relation->dropped || lint_is_new(relation))
+    return false;
+  return !relation->created || relation->created_at.script != e->input->now.script;
 }
 
 static bool holds(const struct lint_relations *relations, const struct lint_relation *relation)
@@ -45,6 +38,188 @@ static bool holds(const struct lint_relations *relations, const struct lint_rela
     if (relations->at[i] == relation)
       return true;
   return false;
+}
+
+void effect_lock(struct effecting *e, struct lint_relation *relation, enum lint_lock_mode mode)
+{
+  if (!counts(e, relation) || mode == LINT_NO_LOCK)
+    return;
+  for (size_t i = 0; i < e->ret->locks.len; i++) {
+    struct lint_lock *lock = &e->ret->locks.at[i];
+    if (lock->relation != relation)
+      continue;
+    lock->mode = mode > lock->mode ? mode : lock->mode;
+    return;
+  }
+  vec_push(e->arena, &e->ret->locks, ((struct lint_lock){.relation = relation, .mode = mode}));
+}
+
+void effect_rewrite(struct effecting *e, struct lint_relation *relation)
+{
+  if (counts(e, relation) && !holds(&e->ret->rewrites, relation))
+    vec_push(e->arena, &e->ret->rewrites, relation);
+}
+
+void effect_scan(struct effecting *e, struct lint_relation *table)
+{
+  if (counts(e, table) && !holds(&e->ret->scans, table))
+    vec_push(e->arena, &e->ret->scans, table);
+}
+
+bool effect_is_gone(const struct effecting *e, const struct lint_relation *relation)
+{
+  return holds(&e->gone, relation);
+}
+
+void effect_gone(struct effecting *e, struct lint_relation *relation)
+{
+  if (relation && !effect_is_gone(e, relation))
+    vec_push(e->arena, &e->gone, relation);
+}
+
+static const char *kind_word(enum lint_relation_kind kind)
+{
+  switch (kind) {
+  case LINT_VIEW:
+    return "view";
+  case LINT_MATVIEW:
+    return "materialized view";
+  case LINT_INDEX:
+    return "index";
+  case LINT_SEQUENCE:
+    return "sequence";
+  case LINT_FOREIGN_TABLE:
+    return "foreign table";
+  case LINT_COMPOSITE:
+    return "type";
+  default:
+    return "table";
+  }
+}
+
+void effect_drop(struct effecting *e, struct lint_relation *relation)
+{
+  if (!relation || effect_is_gone(e, relation))
+    return;
+  effect_gone(e, relation);
+  if (counts(e, relation))
+    effect_drop_object(e, kind_word(relation->kind), relation->name);
+}
+
+void effect_drop_object(struct effecting *e, const char *kind, const char *name)
+{
+  vec_push(e->arena, &e->ret->drops, arena_printf(e->arena, "%s %s", kind, name));
+}
+
+void effect_fail(struct effecting *e, const char *fmt, ...)
+{
+  if (e->ret->fails)
+    return;
+  va_list args;
+  va_start(args, fmt);
+  e->ret->fails = arena_vprintf(e->arena, fmt, args);
+  va_end(args);
+}
+
+void effect_unknown(struct effecting *e, const char *fmt, ...)
+{
+  if (e->ret->unknown)
+    return;
+  va_list args;
+  va_start(args, fmt);
+  e->ret->unknown = arena_vprintf(e->arena, fmt, args);
+  va_end(args);
+}
+
+/* ---- one statement ---- */
+
+static void dispatch(struct effecting *e)
+{
+  switch (e->tree->kind) {
+  case SQL_ALTER_TABLE:
+    effects_alter(e);
+    break;
+  case SQL_CREATE_INDEX:
+  case SQL_REINDEX:
+    effects_index(e);
+    break;
+  case SQL_DROP:
+  case SQL_DROP_OWNED:
+    effects_drop(e);
+    break;
+  case SQL_RENAME:
+  case SQL_SET_SCHEMA:
+    effects_rename(e);
+    break;
+  case SQL_SELECT:
+  case SQL_INSERT:
+  case SQL_UPDATE:
+  case SQL_DELETE:
+  case SQL_MERGE:
+  case SQL_COPY:
+    effects_data(e);
+    break;
+  case SQL_OTHER:
+    if (strcmp(e->tree->node, "ExplainStmt") == 0)
+      effects_data(e);
+    else
+      effects_other(e);
+    break;
+  case SQL_TRUNCATE:
+  case SQL_VACUUM:
+  case SQL_CLUSTER:
+  case SQL_REFRESH:
+  case SQL_LOCK:
+    effects_maintenance(e);
+    break;
+  case SQL_CREATE_TABLE:
+  case SQL_CREATE_TABLE_AS:
+  case SQL_CREATE_MATVIEW:
+  case SQL_CREATE_VIEW:
+  case SQL_CREATE_SCHEMA:
+  case SQL_CREATE_OTHER:
+    effects_create(e);
+    break;
+  default:
+    effects_other(e);
+  }
+}
+
+void lint_effects_of(const struct lint_effects_input *input, struct lint_effects *ret)
+{
+  const struct sql_statement *statement = input->statement;
+  *ret = (struct lint_effects){.source = input->catalog ? LINT_CATALOG : LINT_STATIC};
+  struct effecting e = {.facts = input->facts,
+                        .arena = input->arena,
+                        .input = input,
+                        .statement = statement,
+                        .tree = statement->tree,
+                        .major = input->major,
+                        .ret = ret};
+  if (!e.tree) {
+    ret->unknown = "not understood";
+    return;
+  }
+  const struct sql_newest *newest = &e.tree->newest;
+  if (newest->major > e.major && e.major > 0)
+    effect_fail(&e, "syntax error: %s is known to servers from %d on", newest->clause,
+                newest->major);
+  if (statement->bare && input->in_transaction)
+    effect_fail(&e, "%s cannot run inside a transaction block", statement->bare);
+  dispatch(&e);
+  if (ret->fails)
+    *ret = (struct lint_effects){.source = ret->source, .fails = ret->fails};
+}
+
+/* ---- asking ---- */
+
+enum lint_lock_mode lint_effects_lock(const struct lint_effects *effects,
+                                      const struct lint_relation *relation)
+{
+  for (size_t i = 0; i < effects->locks.len; i++)
+    if (effects->locks.at[i].relation == relation)
+      return effects->locks.at[i].mode;
+  return LINT_NO_LOCK;
 }
 
 bool lint_effects_rewrites(const struct lint_effects *effects, const struct lint_relation *relation)

@@ -3,7 +3,7 @@
  * and rewrites look here; so does the report ("statements" in JSON).
  *
  *   struct lint_effects effects;
- *   lint_effects_of(facts, statement, &effects);
+ *   lint_effects_of(&(struct lint_effects_input){.arena = ..., .facts = ..., ...}, &effects);
  *
  * Found from the statement and from what is known of the tables before it (facts.h), by what
  * PostgreSQL 13 to 18 were measured to do. What cannot be known is never guessed to be harmless:
@@ -45,8 +45,18 @@ struct lint_effects {
   const char *unknown; /* why more may happen than is listed: "a DO block"; NULL: all is listed */
 };
 
-void lint_effects_of(struct lint_facts *facts, const struct sql_statement *statement,
-                     struct lint_effects *ret);
+struct lint_effects_input {
+  struct arena *arena; /* what the effects live in */
+  struct lint_facts *facts;
+  const struct catalog *catalog; /* that the facts come from; NULL: static depth */
+  struct lint_moment now;
+  const struct sql_statement *statement;
+  int major;           /* of the server; 0: not known */
+  bool in_transaction; /* it is sent inside a transaction, also an implicit one */
+};
+
+/* A statement that fails has no other effects: its locks go with it. */
+void lint_effects_of(const struct lint_effects_input *input, struct lint_effects *ret);
 /* The lock on a relation; LINT_NO_LOCK if there is none. */
 enum lint_lock_mode lint_effects_lock(const struct lint_effects *effects,
                                       const struct lint_relation *relation);

@@ -184,16 +184,63 @@ static void check_actions(struct lint *lint)
           (struct lint_at){.range = tree->actions.at[i].range, .relation = table});
 }
 
+static bool in_transaction(const struct lint *lint)
+{
+  bool query = lint->input->runner == LINT_RUNS_QUERY && lint->script->statements.len > 1;
+  return lint->in_block || query;
+}
+
+/* What the statement does, from what was known before it. */
+static struct lint_effects *find_effects(struct lint *lint)
+{
+  struct lint_effects *effects = ARENA_NEW(lint->arena, struct lint_effects);
+  const struct lint_effects_input input = {
+      .arena = lint->arena,
+      .facts = lint->facts,
+      .catalog = lint->catalog,
+      .now = lint->now,
+      .statement = lint->statement,
+      .major = lint_facts_major(lint->facts),
+      .in_transaction = in_transaction(lint),
+  };
+  lint_effects_of(&input, effects);
+  if (lint->sight)
+    lint_effects_observe(lint->arena, lint->facts, lint->sight, effects);
+  return effects;
+}
+
+static void add_name(struct lint *lint, struct strings *names, const struct lint_relation *relation)
+{
+  const char *schema = relation->at.schema ? relation->at.schema : "public";
+  vec_push(lint->arena, names, arena_printf(lint->arena, "%s.%s", schema, relation->at.name));
+}
+
+static void list_statement(struct lint *lint)
+{
+  const struct lint_effects *effects = lint->effects;
+  struct lint_statement *listed = vec_add(lint->arena, &lint->report->listed);
+  *listed = (struct lint_statement){
+      .file = lint->script->name,
+      .kind = sql_statement_words(lint->arena, lint->statement),
+      .start = lint->statement->start,
+      .end = lint->statement->end,
+      .effects = effects,
+  };
+  for (size_t i = 0; i < effects->locks.len; i++)
+    add_name(lint, &listed->locks, effects->locks.at[i].relation);
+  for (size_t i = 0; i < effects->rewrites.len; i++)
+    add_name(lint, &listed->rewrites, effects->rewrites.at[i]);
+  for (size_t i = 0; i < effects->scans.len; i++)
+    add_name(lint, &listed->scans, effects->scans.at[i]);
+}
+
 static void check_statement(struct lint *lint)
 {
-  struct lint_effects effects;
   lint_facts_at(lint->facts, lint->now);
-  lint_effects_of(lint->facts, lint->statement, &effects);
   lint->sight =
       lint_observation_of(lint->input->observation, lint->now.script, lint->now.statement);
-  if (lint->sight)
-    lint_effects_observe(lint->arena, lint->facts, lint->sight, &effects);
-  lint->effects = &effects;
+  lint->effects = find_effects(lint);
+  list_statement(lint);
   for (size_t i = 0; i < lint_family_count; i++) {
     const struct lint_family *family = lint_families[i];
     if (family->every)

@@ -90,8 +90,23 @@ struct lint_finding {
 };
 VEC_TYPE(lint_findings, struct lint_finding);
 
+struct lint_effects; /* lint/effects.h */
+
+/* A statement and what it does to the server. */
+struct lint_statement {
+  const char *file;
+  const char *kind; /* "ALTER TABLE"; as it is written, upper case */
+  struct sql_place start, end;
+  const struct lint_effects *effects;
+  /* Names of what the effects hold, in the same order, as they were before the statement:
+   * "public.orders", without quotes */
+  struct strings locks, rewrites, scans;
+};
+VEC_TYPE(lint_statements, struct lint_statement);
+
 struct lint_report {
   struct lint_findings findings;           /* by file as given, then offset */
+  struct lint_statements listed;           /* every statement, in the order in which they run */
   int files, statements, not_analysed;     /* not_analysed statements also have a finding each */
   int errors, warnings, infos, suppressed; /* suppressed ones are not in the other three */
 };

@@ -15,7 +15,8 @@ static bool lock_mode(const char *name, enum lint_lock_mode *ret)
 
 static struct sql_name copy_name(struct arena *arena, struct sql_name name)
 {
-  return (struct sql_name){arena_strdup(arena, name.schema), arena_strdup(arena, name.name)};
+  return (struct sql_name){.schema = arena_strdup(arena, name.schema),
+                           .name = arena_strdup(arena, name.name)};
 }
 
 static bool is_same(struct sql_name a, struct sql_name b)

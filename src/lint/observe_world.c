@@ -113,9 +113,9 @@ struct lint_seen_relation world_seen(struct arena *arena, const struct world_obj
                {"index", LINT_INDEX},   {"sequence", LINT_SEQUENCE},
                {"view", LINT_VIEW},     {"foreign table", LINT_FOREIGN_TABLE},
                {"type", LINT_COMPOSITE}};
-  struct lint_seen_relation seen = {
-      {arena_strdup(arena, relation->name.schema), arena_strdup(arena, relation->name.name)},
-      LINT_UNKNOWN_RELATION};
+  struct lint_seen_relation seen = {{.schema = arena_strdup(arena, relation->name.schema),
+                                     .name = arena_strdup(arena, relation->name.name)},
+                                    LINT_UNKNOWN_RELATION};
   for (size_t i = 0; i < COUNT_OF(kinds); i++)
     if (strcmp(relation->noun, kinds[i].noun) == 0)
       seen.kind = kinds[i].kind;
@@ -182,7 +182,8 @@ static void see_new(struct arena *arena, const struct world *start, const struct
   if (table)
     vec_push(arena, &sight->needs_empty,
              ((struct lint_unfilled_column){
-                 {arena_strdup(arena, table->name.schema), arena_strdup(arena, table->name.name)},
+                 {.schema = arena_strdup(arena, table->name.schema),
+                  .name = arena_strdup(arena, table->name.name)},
                  arena_strdup(arena, o->identity + strlen(table->identity) + 1)}));
 }
 

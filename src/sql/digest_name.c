@@ -11,7 +11,8 @@ struct sql_name digest_range_var(struct digest *d, const PgQuery__RangeVar *rela
   if (!relation)
     return (struct sql_name){0};
   return (struct sql_name){.schema = digest_string(d, relation->schemaname),
-                           .name = digest_string(d, relation->relname)};
+                           .name = digest_string(d, relation->relname),
+                           .only = !relation->inh};
 }
 
 const char *digest_string_node(struct digest *d, const PgQuery__Node *node)

@@ -94,6 +94,7 @@ static void digest_rename(struct digest *d, const PgQuery__RenameStmt *stmt)
   tree->object = digest_object_type(stmt->rename_type);
   tree->if_exists = stmt->missing_ok;
   tree->new_name = digest_string(d, stmt->newname);
+  tree->cascade = stmt->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
   tree->member = digest_string(d, stmt->subname);
   if (stmt->relation)
     tree->name = digest_range_var(d, stmt->relation);

@@ -219,6 +219,8 @@ static void add_insert(struct digest *d, const PgQuery__InsertStmt *stmt)
   const PgQuery__Node *source = stmt->select_stmt;
   change->from_select = NODE_IS(source, SELECT_STMT) && source->select_stmt->n_values_lists == 0;
   change->by_position = source && stmt->n_cols == 0;
+  change->updates = stmt->on_conflict_clause && stmt->on_conflict_clause->action ==
+                                                    PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_UPDATE;
 }
 
 static bool visit_change(struct walker *w, const ProtobufCMessage *message)

@@ -38,6 +38,13 @@ static void digest_relations(struct digest *d, PgQuery__Node *const *nodes, size
     d->tree->name = d->tree->names.at[0];
 }
 
+static void digest_reads(struct digest *d, const ProtobufCMessage *message,
+                         const PgQuery__Node *where)
+{
+  digest_walk_relations(d, message, &d->tree->reads, &d->tree->read_columns);
+  d->tree->where = digest_new_expression(d, where);
+}
+
 static void digest_select(struct digest *d, const PgQuery__SelectStmt *stmt)
 {
   struct sql_tree *tree = d->tree;
@@ -46,7 +53,9 @@ static void digest_select(struct digest *d, const PgQuery__SelectStmt *stmt)
     return;
   }
   tree->kind = SQL_SELECT;
+  tree->locks_rows = stmt->n_locking_clause > 0;
   digest_walk_changes(d, &stmt->base);
+  digest_reads(d, &stmt->base, stmt->where_clause);
   if (stmt->n_from_clause == 0)
     for (size_t i = 0; i < stmt->n_target_list; i++)
       digest_walk_functions(d, stmt->target_list[i], &tree->functions);
@@ -147,11 +156,13 @@ static void digest_maintenance(struct digest *d, const PgQuery__Node *node)
   switch (node->node_case) {
   case PG_QUERY__NODE__NODE_VACUUM_STMT:
     tree->kind = SQL_VACUUM;
+    tree->vacuum = node->vacuum_stmt->is_vacuumcmd;
     tree->full = option_is_on(node->vacuum_stmt->options, node->vacuum_stmt->n_options, "full");
     digest_relations(d, node->vacuum_stmt->rels, node->vacuum_stmt->n_rels);
     break;
   case PG_QUERY__NODE__NODE_CLUSTER_STMT:
     tree->kind = SQL_CLUSTER;
+    tree->index_name = digest_string(d, node->cluster_stmt->indexname);
     tree->name = digest_range_var(d, node->cluster_stmt->relation);
     tree->member = digest_string(d, node->cluster_stmt->indexname);
     break;
@@ -201,34 +212,42 @@ static void digest_data(struct digest *d, const PgQuery__Node *node)
     tree->kind = SQL_INSERT;
     tree->name = digest_range_var(d, node->insert_stmt->relation);
     digest_walk_changes(d, &node->insert_stmt->base);
+    digest_reads(d, &node->insert_stmt->base, NULL);
     break;
   case PG_QUERY__NODE__NODE_UPDATE_STMT:
     tree->kind = SQL_UPDATE;
     tree->name = digest_range_var(d, node->update_stmt->relation);
     digest_walk_changes(d, &node->update_stmt->base);
+    digest_reads(d, &node->update_stmt->base, node->update_stmt->where_clause);
     break;
   case PG_QUERY__NODE__NODE_DELETE_STMT:
     tree->kind = SQL_DELETE;
     tree->name = digest_range_var(d, node->delete_stmt->relation);
     digest_walk_changes(d, &node->delete_stmt->base);
+    digest_reads(d, &node->delete_stmt->base, node->delete_stmt->where_clause);
     break;
   case PG_QUERY__NODE__NODE_MERGE_STMT:
     tree->kind = SQL_MERGE;
     tree->name = digest_range_var(d, node->merge_stmt->relation);
     digest_walk_changes(d, &node->merge_stmt->base);
+    digest_reads(d, &node->merge_stmt->base, NULL);
     break;
   case PG_QUERY__NODE__NODE_COPY_STMT:
     tree->kind = SQL_COPY;
+    tree->from = node->copy_stmt->is_from;
     tree->name = digest_range_var(d, node->copy_stmt->relation);
     digest_walk_changes(d, &node->copy_stmt->base);
+    digest_reads(d, &node->copy_stmt->base, NULL);
     break;
   case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
     if (option_is_on(node->explain_stmt->options, node->explain_stmt->n_options, "analyze"))
       digest_walk_changes(d, &node->explain_stmt->base);
+    digest_reads(d, &node->explain_stmt->base, NULL);
     break;
   case PG_QUERY__NODE__NODE_TRUNCATE_STMT:
     tree->kind = SQL_TRUNCATE;
     tree->cascade = node->truncate_stmt->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
+    tree->restart = node->truncate_stmt->restart_seqs;
     digest_relations(d, node->truncate_stmt->relations, node->truncate_stmt->n_relations);
     break;
   default:

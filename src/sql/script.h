@@ -80,3 +80,6 @@ enum sql_shape {
  * what to do. */
 int sql_script_shape(const struct sql_script *script, enum sql_shape *ret_shape, size_t *ret_first,
                      size_t *ret_last, struct err *err);
+
+/* What kind of statement it is, as people call it: "ALTER TABLE", "CREATE INDEX", "UPDATE". */
+const char *sql_statement_words(struct arena *arena, const struct sql_statement *statement);

@@ -90,6 +90,7 @@ struct sql_range {
 struct sql_name {
   const char *schema; /* NULL: not written */
   const char *name;
+  bool only; /* ONLY is written before it: without its partitions and children */
 };
 VEC_TYPE(sql_names, struct sql_name);
 
@@ -370,6 +371,7 @@ struct sql_change {
   const struct sql_expression *condition; /* the WHERE; NULL: none */
   bool from_select;                       /* INSERT ... SELECT */
   bool by_position;                       /* INSERT of values without a list of columns */
+  bool updates;                           /* INSERT ... ON CONFLICT DO UPDATE */
   struct strings columns; /* INSERT: its list; UPDATE: those that are set, as whole columns */
 };
 VEC_TYPE(sql_changes, struct sql_change);
@@ -396,7 +398,9 @@ struct sql_tree {
   struct sql_constraints constraints; /* CREATE TABLE */
   struct sql_name partition_of;       /* CREATE TABLE ... PARTITION OF */
   struct sql_changes changes;
-  struct sql_names reads; /* CREATE TABLE AS and the like: relations in FROM */
+  struct sql_names reads; /* queries, data changes, CREATE TABLE AS and the like: every relation that
+                             is named */
+  bool locks_rows;        /* SELECT ... FOR UPDATE, SHARE ... */
   struct sql_names
       functions; /* SELECT without FROM: called by its target list; CALL: the procedure */
   struct strings
@@ -404,13 +408,16 @@ struct sql_tree {
   const char *body; /* DO: its source */
   const char
       *body_verb; /* DO: first word in it that changes something ("drop", "execute"); NULL: none */
-  const char *index_name; /* CREATE INDEX; NULL: the server chooses */
+  const char *index_name; /* CREATE INDEX; NULL: the server chooses; CLUSTER USING */
   bool concurrently, unique, if_exists, if_not_exists, cascade;
   bool only;             /* CREATE INDEX ON ONLY, ALTER TABLE ONLY, VACUUM ONLY table */
   bool temporary;        /* CREATE TABLE, CREATE TABLE AS: TEMP */
   bool unlogged;         /* CREATE TABLE, SEQUENCE: UNLOGGED */
   bool replace;          /* CREATE OR REPLACE */
   bool full;             /* VACUUM FULL */
+  bool vacuum;           /* VACUUM: it is no bare ANALYZE */
+  bool restart;          /* TRUNCATE ... RESTART IDENTITY */
+  bool from;             /* COPY ... FROM */
   bool with_data;        /* REFRESH and CREATE ... AS: not WITH NO DATA */
   const char *setting;   /* SET: its name; NULL: RESET ALL */
   bool reset;            /* SET ... TO DEFAULT, RESET, RESET ALL */
@@ -429,7 +436,7 @@ struct sql_tree {
   /* CREATE INDEX; storage.access_method is NULL for btree */
   struct sql_keys keys;
   struct strings include;
-  const struct sql_expression *where; /* NULL: none */
+  const struct sql_expression *where; /* also of SELECT, UPDATE, DELETE, CREATE TABLE AS; NULL: none */
   bool nulls_not_distinct;
 
   /* CREATE VIEW, MATVIEW, TABLE AS, RULE: reads and */

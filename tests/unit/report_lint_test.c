@@ -134,6 +134,48 @@ static void test_summary(void **state)
   text_clear(&out);
 }
 
+static void test_json_statements(void **state)
+{
+  UNUSED(state);
+  struct fixture f;
+  lint(&f, "a.sql", "select 1;\n  alter table s.t\n drop c;\nrefresh materialized view m;");
+  report_lint_json(&f.out, &f.input);
+  json_error_t error;
+  json_t *root = json_loadb(f.out.data, f.out.len, JSON_REJECT_DUPLICATES, &error);
+  if (!root)
+    fail_msg("%s", error.text);
+  json_t *statements = json_object_get(root, "statements");
+  assert_int_equal(json_array_size(statements), 3);
+  json_t *first = json_array_get(statements, 0), *second = json_array_get(statements, 1);
+  json_t *effects = json_object_get(first, "effects"), *unknown = NULL;
+  assert_int_equal(json_array_size(json_object_get(effects, "locks")), 0);
+  assert_true(json_is_null(json_object_get(effects, "unknown")));
+  const char *file, *kind, *source, *relation, *mode, *drop;
+  json_int_t line, column, end_line, end_column, offset, end_offset;
+  assert_int_equal(json_unpack(second, "{s:s s:s s:I s:I s:I s:I s:I s:I}", "file", &file, "kind",
+                               &kind, "line", &line, "column", &column, "end_line", &end_line,
+                               "end_column", &end_column, "offset", &offset, "end_offset",
+                               &end_offset),
+                   0);
+  assert_string_equal(file, "a.sql");
+  assert_string_equal(kind, "ALTER TABLE");
+  assert_true(line == 2 && column == 3 && end_line == 3 && end_column == 8);
+  assert_true(offset == 12 && end_offset == 35);
+  assert_int_equal(json_unpack(second, "{s:{s:s s:[{s:s s:s}] s:[] s:[] s:[s] s:n s:o}}", "effects",
+                               "source", &source, "locks", "relation", &relation, "mode", &mode,
+                               "rewrites", "scans", "drops", &drop, "fails", "unknown", &unknown),
+                   0);
+  assert_string_equal(source, "static");
+  assert_string_equal(relation, "s.t");
+  assert_string_equal(mode, "AccessExclusiveLock");
+  assert_string_equal(drop, "column s.t.c");
+  assert_true(json_is_string(unknown)); /* what depends on it */
+  assert_string_equal(json_string_value(json_object_get(json_array_get(statements, 2), "kind")),
+                      "REFRESH MATERIALIZED VIEW");
+  json_decref(root);
+  clear(&f);
+}
+
 static void test_json(void **state)
 {
   UNUSED(state);
@@ -216,7 +258,8 @@ int main(void)
       cmocka_unit_test(test_tty),        cmocka_unit_test(test_tty_odd_lines),
       cmocka_unit_test(test_tty_colour), cmocka_unit_test(test_tty_names),
       cmocka_unit_test(test_tty_wide),   cmocka_unit_test(test_summary),
-      cmocka_unit_test(test_json),       cmocka_unit_test(test_github),
+      cmocka_unit_test(test_json),       cmocka_unit_test(test_json_statements),
+      cmocka_unit_test(test_github),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,511 @@
+#include "lint/effects_private.h"
+
+/* ALTER TABLE: the lock is that of its strongest subcommand, on the table and on all that the
+ * subcommands reach below it. */
+
+/* ---- the lock ---- */
+
+static enum lint_lock_mode options_mode(const struct sql_action *action)
+{
+  static const char *const readers_care[] = {
+      "user_catalog_table",     "security_barrier", "security_invoker",
+      "check_option",           "fastupdate",       "buffering",
+      "gin_pending_list_limit", "pages_per_range",  "autosummarize"};
+  for (size_t i = 0; i < action->options.len; i++)
+    for (size_t k = 0; k < COUNT_OF(readers_care); k++)
+      if (strcmp(action->options.at[i].name, readers_care[k]) == 0)
+        return LINT_ACCESS_EXCLUSIVE;
+  return LINT_SHARE_UPDATE_EXCLUSIVE;
+}
+
+static enum lint_lock_mode constraint_mode(const struct sql_action *action)
+{
+  if (action->constraint && action->constraint->kind == SQL_FOREIGN_KEY)
+    return LINT_SHARE_ROW_EXCLUSIVE;
+  return LINT_ACCESS_EXCLUSIVE;
+}
+
+static enum lint_lock_mode action_mode(const struct sql_action *action)
+{
+  switch (action->kind) {
+  case SQL_ADD_CONSTRAINT:
+    return constraint_mode(action);
+  case SQL_DISABLE_TRIGGER:
+  case SQL_ENABLE_TRIGGER:
+    return LINT_SHARE_ROW_EXCLUSIVE;
+  case SQL_SET_OPTIONS:
+  case SQL_RESET_OPTIONS:
+    return options_mode(action);
+  case SQL_DETACH_PARTITION:
+    return action->concurrently || action->finalize ? LINT_SHARE_UPDATE_EXCLUSIVE
+                                                    : LINT_ACCESS_EXCLUSIVE;
+  case SQL_ATTACH_PARTITION:
+  case SQL_VALIDATE_CONSTRAINT:
+  case SQL_SET_STATISTICS:
+  case SQL_SET_ATTRIBUTES:
+  case SQL_CLUSTER_ON:
+  case SQL_SET_WITHOUT_CLUSTER:
+    return LINT_SHARE_UPDATE_EXCLUSIVE;
+  default:
+    return LINT_ACCESS_EXCLUSIVE;
+  }
+}
+
+static bool is_not_null(const struct lint_relation *table, const char *column)
+{
+  for (size_t i = 0; i < table->columns.len; i++)
+    if (strcmp(table->columns.at[i]->name, column) == 0 && !table->columns.at[i]->dropped)
+      return table->columns.at[i]->not_null;
+  return false;
+}
+
+/* Subcommands that do to each partition and child what they do to the table. */
+static bool reaches_children(const struct effecting *e, const struct lint_relation *table,
+                             const struct sql_action *action)
+{
+  switch (action->kind) {
+  case SQL_SET_NOT_NULL:
+    return e->major < 18 || !is_not_null(table, action->name);
+  case SQL_ADD_CONSTRAINT: /* before 18 it depends on the constraint */
+    return e->major >= 18;
+  case SQL_ADD_COLUMN:
+  case SQL_DROP_COLUMN:
+  case SQL_ALTER_TYPE:
+  case SQL_DROP_NOT_NULL:
+  case SQL_SET_DEFAULT:
+  case SQL_DROP_DEFAULT:
+  case SQL_SET_STATISTICS:
+  case SQL_SET_STORAGE:
+  case SQL_SET_COMPRESSION:
+  case SQL_DROP_EXPRESSION:
+  case SQL_SET_EXPRESSION:
+    return true;
+  case SQL_ADD_IDENTITY:
+  case SQL_SET_IDENTITY:
+  case SQL_DROP_IDENTITY:
+    return e->major >= 17;
+  default:
+    return false;
+  }
+}
+
+/* ---- columns ---- */
+
+static bool column_exists(const struct lint_relation *table, const char *name)
+{
+  for (size_t i = 0; name && i < table->columns.len; i++)
+    if (!table->columns.at[i]->dropped && strcmp(table->columns.at[i]->name, name) == 0)
+      return true;
+  return false;
+}
+
+static bool is_volatile(struct effecting *e, const struct sql_expression *expression)
+{
+  for (size_t i = 0; i < expression->functions.len; i++) {
+    enum lint_volatility volatility = lint_facts_volatility(e->facts, expression->functions.at[i]);
+    if (volatility == LINT_VOLATILE)
+      return true;
+    if (volatility == LINT_VOLATILITY_UNKNOWN)
+      effect_unknown(e, "%s() may be volatile, which would rewrite the table",
+                     expression->functions.at[i].name);
+  }
+  return false;
+}
+
+/* The rows get their value one by one. */
+static bool column_rewrites(struct effecting *e, const struct sql_column *column)
+{
+  if (column->serial || column->generated == SQL_GENERATED_STORED ||
+      column->generated == SQL_GENERATED_IDENTITY ||
+      lint_facts_type_is_constrained(e->facts, &column->type))
+    return true;
+  return column->default_value && is_volatile(e, column->default_value);
+}
+
+static bool has_value(const struct sql_column *column)
+{
+  return column->serial || column->generated != SQL_NOT_GENERATED ||
+         (column->default_value && !column->default_value->is_null);
+}
+
+static void check_new_not_null(struct effecting *e, struct lint_relation *table,
+                               const struct sql_column *column)
+{
+  if (!column->not_null || has_value(column) || !effect_has_storage(table))
+    return;
+  effect_scan(e, table);
+  if (table->rows > 0)
+    effect_fail(e, "column \"%s\" of relation \"%s\" contains null values", column->name,
+                table->at.name);
+  else
+    effect_unknown(e, "it fails if %s has a row", table->name);
+}
+
+static void add_column(struct effecting *e, struct lint_relation *table,
+                       const struct sql_action *action)
+{
+  const struct sql_column *column = action->column;
+  if (!column)
+    return;
+  if (column_exists(table, column->name)) {
+    if (!action->if_exists)
+      effect_fail(e, "column \"%s\" of relation \"%s\" already exists", column->name,
+                  table->at.name);
+    return;
+  }
+  bool rewrites = column_rewrites(e, column);
+  struct lint_relations family = effect_family(e, table);
+  if (e->tree->only && family.len > 1)
+    effect_fail(e, "column must be added to child tables too");
+  if (table->parent && lint_is_partitioned(table->parent))
+    effect_fail(e, "cannot add column to a partition");
+  for (size_t i = 0; i < family.len; i++) {
+    if (rewrites)
+      effect_rewrite_table(e, family.at[i]);
+    else
+      check_new_not_null(e, family.at[i], column);
+  }
+  if (rewrites)
+    effect_lock_sequences(e, LINT_ROW_EXCLUSIVE);
+  for (size_t i = 0; i < column->constraints.len; i++)
+    effects_add_constraint(e, table, &column->constraints.at[i], has_value(column));
+}
+
+/* ---- DROP COLUMN ---- */
+
+static void drop_column_keys(struct effecting *e, struct lint_relation *table,
+                             const struct sql_action *action)
+{
+  for (size_t i = 0; i < table->constraints.len; i++) {
+    const struct lint_constraint *c = table->constraints.at[i];
+    if (!c->dropped && c->kind == SQL_FOREIGN_KEY && effect_names(&c->columns, action->name))
+      effect_drop_key(e, c);
+  }
+  struct strings column = {0};
+  vec_push(e->arena, &column, action->name);
+  struct lint_constraints keys = effect_keys_to(e, table, &column);
+  for (size_t i = 0; i < keys.len; i++) {
+    if (!action->cascade && keys.at[i]->relation != table)
+      effect_fail(e, "cannot drop column %s of table %s because other objects depend on it",
+                  action->name, table->at.name);
+    effect_drop_key(e, keys.at[i]);
+  }
+}
+
+/* What needs the column and is not dropped with it. */
+static bool column_is_needed(const struct lint_relation *table, const char *column)
+{
+  for (size_t i = 0; i < table->readers.len; i++)
+    if (!table->readers.at[i]->dropped && effect_view_uses(table->readers.at[i], column))
+      return true;
+  for (size_t i = 0; i < table->columns.len; i++)
+    if (!table->columns.at[i]->dropped &&
+        effect_names(&table->columns.at[i]->generated_from, column))
+      return true;
+  for (size_t i = 0; i < table->triggers.len; i++)
+    if (!table->triggers.at[i]->dropped && effect_names(&table->triggers.at[i]->columns, column))
+      return true;
+  return effect_names(&table->policy_columns, column);
+}
+
+static void drop_from(struct effecting *e, struct lint_relation *table,
+                      const struct sql_action *action)
+{
+  if (!action->cascade && column_is_needed(table, action->name))
+    effect_fail(e, "cannot drop column %s of table %s because other objects depend on it",
+                action->name, table->at.name);
+  for (size_t i = 0; i < table->indexes.len; i++) {
+    struct lint_relation *index = table->indexes.at[i];
+    if (index->dropped || !effect_index_uses(index, action->name))
+      continue;
+    effect_lock(e, index, LINT_ACCESS_EXCLUSIVE);
+    effect_drop(e, index);
+  }
+  for (size_t i = 0; i < table->readers.len; i++)
+    if (effect_view_uses(table->readers.at[i], action->name))
+      effect_drop_relation(e, table->readers.at[i], true);
+  for (size_t i = 0; i < table->sequences.len; i++)
+    if (table->sequences.at[i]->owned_by_column &&
+        strcmp(table->sequences.at[i]->owned_by_column, action->name) == 0)
+      effect_drop_relation(e, table->sequences.at[i], true);
+  drop_column_keys(e, table, action);
+  if (!table->complete)
+    effect_unknown(e, "what depends on column %s of %s is not known", action->name, table->name);
+}
+
+static void drop_column(struct effecting *e, struct lint_relation *table,
+                        const struct sql_action *action)
+{
+  if (action->if_exists && table->complete && !column_exists(table, action->name))
+    return;
+  if (effect_names(&table->partition_key, action->name))
+    effect_fail(e,
+                "cannot drop column \"%s\" because it is part of the partition key of "
+                "relation \"%s\"",
+                action->name, table->at.name);
+  for (size_t i = 0; i < table->columns.len; i++)
+    if (table->columns.at[i]->inherited && strcmp(table->columns.at[i]->name, action->name) == 0)
+      effect_fail(e, "cannot drop inherited column \"%s\"", action->name);
+  effect_drop_object(e, "column", arena_printf(e->arena, "%s.%s", table->name, action->name));
+  struct lint_relations family = effect_family(e, table);
+  for (size_t i = 0; i < family.len; i++)
+    drop_from(e, family.at[i], action);
+}
+
+/* ---- SET NOT NULL, SET EXPRESSION ---- */
+
+void effects_set_not_null(struct effecting *e, struct lint_relation *table, const char *column)
+{
+  struct lint_relations family = effect_family(e, table);
+  for (size_t i = 0; i < family.len && !(e->tree->only && i > 0); i++)
+    if (effect_has_storage(family.at[i]) && !is_not_null(family.at[i], column) &&
+        !lint_facts_proves_not_null(e->facts, family.at[i], column, e->tree))
+      effect_scan(e, family.at[i]);
+}
+
+/* Stored values are computed anew. */
+static void set_expression(struct effecting *e, struct lint_relation *table, const char *name)
+{
+  struct lint_relations family = effect_family(e, table);
+  for (size_t i = 0; i < family.len; i++) {
+    const struct lint_column *column = lint_facts_column(e->facts, family.at[i], name);
+    if (column->generated == SQL_GENERATED_STORED)
+      effect_rewrite_table(e, family.at[i]);
+    else if (column->generated == SQL_NOT_GENERATED)
+      effect_unknown(e, "%s is rewritten if column %s is stored", family.at[i]->name, name);
+  }
+}
+
+/* ---- the others ---- */
+
+static struct lint_relation *find_index(struct effecting *e, struct lint_relation *table,
+                                        const char *name)
+{
+  for (size_t i = 0; i < table->indexes.len; i++)
+    if (!table->indexes.at[i]->dropped && strcmp(table->indexes.at[i]->at.name, name) == 0)
+      return table->indexes.at[i];
+  if (table->complete)
+    effect_fail(e, "index \"%s\" for table \"%s\" does not exist", name, table->at.name);
+  return lint_facts_relation(e->facts, (struct sql_name){.schema = table->at.schema, .name = name});
+}
+
+static void set_persistence(struct effecting *e, struct lint_relation *table, char persistence)
+{
+  if (table->persistence == persistence)
+    return;
+  if (!table->persistence)
+    effect_unknown(e, "%s is rewritten unless it is so already", table->name);
+  struct lint_constraints keys = effect_keys_to(e, table, NULL);
+  for (size_t i = 0; i < keys.len && persistence == 'u'; i++)
+    if (keys.at[i]->relation != table && keys.at[i]->relation->persistence == 'p')
+      effect_fail(e,
+                  "could not change table \"%s\" to unlogged because it references logged table "
+                  "\"%s\"",
+                  table->at.name, keys.at[i]->relation->at.name);
+  effect_rewrite_table(e, table);
+}
+
+static void set_tablespace(struct effecting *e, struct lint_relation *table, const char *tablespace)
+{
+  static const char default_name[] = "pg_default";
+  const char *old = table->tablespace ? table->tablespace : default_name;
+  if (!tablespace || strcmp(old, tablespace) == 0)
+    return;
+  if (effect_has_storage(table))
+    effect_rewrite(e, table);
+}
+
+static void set_access_method(struct effecting *e, struct lint_relation *table, const char *method)
+{
+  const char *old = table->access_method ? table->access_method : "heap";
+  if (method && strcmp(old, method) != 0)
+    effect_rewrite_table(e, table);
+}
+
+/* To its present owner it does nothing. */
+static void change_owner(struct effecting *e, struct lint_relation *table, const char *owner)
+{
+  if (!table->owner || !owner) {
+    effect_unknown(e, "its indexes and sequences are locked too unless %s is theirs already",
+                   table->name);
+    return;
+  }
+  if (strcmp(table->owner, owner) == 0)
+    return;
+  effect_lock_indexes(e, table, LINT_ACCESS_EXCLUSIVE);
+  for (size_t i = 0; i < table->sequences.len; i++)
+    effect_lock(e, table->sequences.at[i], LINT_ACCESS_EXCLUSIVE);
+}
+
+static bool has_child(const struct lint_relation *parent, const struct lint_relation *child)
+{
+  for (size_t i = 0; i < parent->children.len; i++)
+    if (parent->children.at[i] == child)
+      return true;
+  return false;
+}
+
+static void change_parent(struct effecting *e, struct lint_relation *table,
+                          const struct sql_action *action)
+{
+  struct lint_relation *parent = effect_find(e, action->partition, false);
+  bool drops = action->kind == SQL_DROP_INHERIT;
+  effect_lock(e, parent, drops ? LINT_ACCESS_SHARE : LINT_SHARE_UPDATE_EXCLUSIVE);
+  if (!parent || !parent->complete || !table->complete)
+    return;
+  for (size_t i = 0; i < parent->columns.len && !drops; i++)
+    if (!parent->columns.at[i]->dropped && !column_exists(table, parent->columns.at[i]->name))
+      effect_fail(e, "child table is missing column \"%s\"", parent->columns.at[i]->name);
+  if (drops && !has_child(parent, table))
+    effect_fail(e, "relation \"%s\" is not a parent of relation \"%s\"", parent->at.name,
+                table->at.name);
+}
+
+static void switch_trigger(struct effecting *e, struct lint_relation *table,
+                           const struct sql_action *action)
+{
+  struct lint_relations family = effect_family(e, table);
+  for (size_t i = 0; i < table->triggers.len; i++) {
+    const struct lint_trigger *trigger = table->triggers.at[i];
+    if (trigger->dropped || !trigger->row ||
+        (action->name && strcmp(action->name, trigger->name) != 0))
+      continue;
+    for (size_t k = 0; k < family.len; k++)
+      effect_lock(e, family.at[k], LINT_SHARE_ROW_EXCLUSIVE);
+  }
+  for (size_t i = 0; i < table->triggers.len && action->name; i++)
+    if (!table->triggers.at[i]->dropped && strcmp(table->triggers.at[i]->name, action->name) == 0)
+      return;
+  if (action->name && table->complete)
+    effect_fail(e, "trigger \"%s\" for table \"%s\" does not exist", action->name, table->at.name);
+}
+
+static void replica_identity(struct effecting *e, struct lint_relation *table,
+                             const struct sql_action *action)
+{
+  if (!action->text || strcmp(action->text, "INDEX") != 0 || !action->name)
+    return;
+  struct lint_relation *index = find_index(e, table, action->name);
+  effect_lock(e, index, LINT_SHARE);
+  if (index && index->indexed && !index->unique)
+    effect_fail(e, "cannot use non-unique index \"%s\" as replica identity", action->name);
+}
+
+static void apply_table(struct effecting *e, struct lint_relation *table,
+                        const struct sql_action *action)
+{
+  switch (action->kind) {
+  case SQL_SET_LOGGED:
+    set_persistence(e, table, 'p');
+    break;
+  case SQL_SET_UNLOGGED:
+    set_persistence(e, table, 'u');
+    break;
+  case SQL_SET_TABLESPACE:
+    set_tablespace(e, table, action->text);
+    break;
+  case SQL_SET_ACCESS_METHOD:
+    set_access_method(e, table, action->text);
+    break;
+  case SQL_CHANGE_OWNER:
+    change_owner(e, table, action->text);
+    break;
+  case SQL_CLUSTER_ON:
+    effect_lock(e, find_index(e, table, action->name), LINT_SHARE_UPDATE_EXCLUSIVE);
+    break;
+  case SQL_REPLICA_IDENTITY:
+    replica_identity(e, table, action);
+    break;
+  case SQL_ADD_INHERIT:
+  case SQL_DROP_INHERIT:
+    change_parent(e, table, action);
+    break;
+  case SQL_DISABLE_TRIGGER:
+  case SQL_ENABLE_TRIGGER:
+    switch_trigger(e, table, action);
+    break;
+  case SQL_ATTACH_PARTITION:
+  case SQL_DETACH_PARTITION:
+    effects_alter_partition(e, table, action);
+    break;
+  case SQL_ACTION_OTHER:
+    effect_unknown(e, "a subcommand that is not known");
+    break;
+  default:
+    effects_alter_constraint(e, table, action);
+  }
+}
+
+static void apply(struct effecting *e, struct lint_relation *table, const struct sql_action *action)
+{
+  switch (action->kind) {
+  case SQL_ADD_COLUMN:
+    add_column(e, table, action);
+    break;
+  case SQL_DROP_COLUMN:
+    drop_column(e, table, action);
+    break;
+  case SQL_ALTER_TYPE:
+    effects_alter_type(e, table, action);
+    break;
+  case SQL_SET_NOT_NULL:
+    effects_set_not_null(e, table, action->name);
+    break;
+  case SQL_SET_EXPRESSION:
+    set_expression(e, table, action->name);
+    break;
+  default:
+    apply_table(e, table, action);
+  }
+}
+
+/* Partitions and children that the statement reaches: each gets the table's own lock. */
+static void lock_below(struct effecting *e, struct lint_relation *table, enum lint_lock_mode mode,
+                       const struct sql_action *action)
+{
+  if (e->tree->only || !reaches_children(e, table, action))
+    return;
+  if (!table->complete && table->kind == LINT_UNKNOWN_RELATION)
+    effect_unknown(e, "%s is not known: it may have partitions, children or indexes", table->name);
+  struct lint_relations family = effect_family(e, table);
+  for (size_t i = 0; i < family.len; i++)
+    effect_lock(e, family.at[i], mode);
+}
+
+/* Indexes that the type change of a column makes anew have no old file to be written again. */
+static void forget_gone(struct effecting *e)
+{
+  struct lint_relations *rewrites = &e->ret->rewrites;
+  size_t kept = 0;
+  for (size_t i = 0; i < rewrites->len; i++)
+    if (!effect_is_gone(e, rewrites->at[i]))
+      rewrites->at[kept++] = rewrites->at[i];
+  rewrites->len = kept;
+}
+
+void effects_alter(struct effecting *e)
+{
+  const struct sql_tree *tree = e->tree;
+  struct lint_relation *table = effect_find(e, tree->name, tree->if_exists);
+  if (!table)
+    return;
+  enum lint_lock_mode mode = LINT_NO_LOCK;
+  for (size_t i = 0; i < tree->actions.len; i++) {
+    enum lint_lock_mode wanted = action_mode(&tree->actions.at[i]);
+    mode = wanted > mode ? wanted : mode;
+  }
+  effect_lock(e, table, mode);
+  if (table->kind == LINT_COMPOSITE) {
+    effects_alter_composite(e, table);
+    return;
+  }
+  for (size_t i = 0; i < tree->actions.len; i++) {
+    const struct sql_action *action = &tree->actions.at[i];
+    effects_alter_check(e, table, action);
+    if (e->ret->fails)
+      return;
+    lock_below(e, table, mode, action);
+    apply(e, table, action);
+  }
+  forget_gone(e);
+}

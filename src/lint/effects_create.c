@@ -1,0 +1,174 @@
+#include "lint/effects_private.h"
+
+/* CREATE of anything but an index: what the new object makes the server lock of the old ones. */
+
+/* ---- tables ---- */
+
+static void refer(struct effecting *e, const struct sql_constraints *constraints)
+{
+  for (size_t i = 0; i < constraints->len; i++) {
+    const struct sql_constraint *c = &constraints->at[i];
+    bool itself = c->kind == SQL_FOREIGN_KEY && strcmp(c->referenced.name, e->tree->name.name) == 0;
+    if (c->kind == SQL_FOREIGN_KEY && !itself)
+      effect_reference(e, effect_find(e, c->referenced, false), &c->referenced_columns);
+  }
+}
+
+/* True if it is there: IF NOT EXISTS then does nothing. */
+static bool exists(struct effecting *e, bool may)
+{
+  const struct lint_relation *known = lint_facts_relation(e->facts, e->tree->name);
+  if (known->kind == LINT_UNKNOWN_RELATION || known->dropped || e->tree->temporary)
+    return false;
+  if (!may)
+    effect_fail(e, "relation \"%s\" already exists", e->tree->name.name);
+  return true;
+}
+
+static void create_table(struct effecting *e)
+{
+  const struct sql_tree *tree = e->tree;
+  if (exists(e, tree->if_not_exists))
+    return;
+  for (size_t i = 0; i < tree->columns.len; i++)
+    refer(e, &tree->columns.at[i].constraints);
+  refer(e, &tree->constraints);
+  for (size_t i = 0; i < tree->likes.len; i++)
+    effect_lock(e, effect_find(e, tree->likes.at[i].table, false), LINT_ACCESS_SHARE);
+  for (size_t i = 0; i < tree->inherits.len; i++)
+    effect_lock(e, effect_find(e, tree->inherits.at[i], false), LINT_SHARE_UPDATE_EXCLUSIVE);
+  if (tree->of_type)
+    effect_lock(e, effect_find(e, *tree->of_type, false), LINT_ACCESS_SHARE);
+  if (!tree->partition_of.name)
+    return;
+  struct lint_relation *parent = effect_find(e, tree->partition_of, false);
+  effect_lock(e, parent, LINT_ACCESS_EXCLUSIVE);
+  if (parent)
+    effects_new_partition(e, parent, tree->bound);
+}
+
+/* ---- queries that are kept or run ---- */
+
+static void create_as(struct effecting *e)
+{
+  if (exists(e, e->tree->if_not_exists))
+    return;
+  if (e->tree->with_data) {
+    effects_data(e);
+    return;
+  }
+  for (size_t i = 0; i < e->tree->reads.len; i++)
+    effect_lock(e, effect_find(e, e->tree->reads.at[i], false), LINT_ACCESS_SHARE);
+}
+
+static void create_view(struct effecting *e)
+{
+  const struct sql_tree *tree = e->tree;
+  if (exists(e, tree->replace))
+    effect_lock(e, lint_facts_relation(e->facts, tree->name), LINT_ACCESS_EXCLUSIVE);
+  for (size_t i = 0; i < tree->reads.len; i++)
+    effect_lock(e, effect_find(e, tree->reads.at[i], false), LINT_ACCESS_SHARE);
+}
+
+/* ---- what stands beside a table ---- */
+
+static void create_trigger(struct effecting *e, const struct sql_trigger *trigger)
+{
+  struct lint_relation *table = effect_find(e, e->tree->name, false);
+  if (!table)
+    return;
+  effect_lock(e, table, LINT_SHARE_ROW_EXCLUSIVE);
+  if (trigger->referenced.name)
+    effect_lock(e, effect_find(e, trigger->referenced, false), LINT_ACCESS_SHARE);
+  if (!trigger->row || !lint_is_partitioned(table))
+    return;
+  struct lint_relations family = effect_family(e, table);
+  for (size_t i = 0; i < family.len; i++)
+    effect_lock(e, family.at[i], LINT_SHARE_ROW_EXCLUSIVE);
+}
+
+static void create_rule(struct effecting *e)
+{
+  for (size_t i = 0; i < e->tree->reads.len; i++)
+    effect_lock(e, effect_find(e, e->tree->reads.at[i], false), LINT_ACCESS_SHARE);
+  for (size_t i = 0; i < e->tree->changes.len; i++)
+    effect_lock(e, effect_find(e, e->tree->changes.at[i].relation, false), LINT_ROW_EXCLUSIVE);
+  effect_lock(e, effect_find(e, e->tree->name, false), LINT_ACCESS_EXCLUSIVE);
+}
+
+static void lock_named(struct effecting *e, enum lint_lock_mode mode)
+{
+  for (size_t i = 0; i < e->tree->names.len; i++)
+    effect_lock(e, effect_find(e, e->tree->names.at[i], false), mode);
+}
+
+static void create_sequence(struct effecting *e)
+{
+  const struct sql_sequence *sequence = e->tree->sequence;
+  if (exists(e, e->tree->if_not_exists))
+    return;
+  if (sequence && sequence->owned_by.name)
+    effect_lock(e, effect_find(e, sequence->owned_by, false), LINT_ACCESS_SHARE);
+}
+
+static void create_routine(struct effecting *e)
+{
+  const struct sql_routine *routine = e->tree->routine;
+  if (routine && routine->language && strcmp(routine->language, "sql") == 0)
+    effect_unknown(e, "the tables that its body names are locked in ACCESS SHARE");
+}
+
+static void create_other(struct effecting *e)
+{
+  switch (e->tree->object) {
+  case SQL_OBJECT_TRIGGER:
+    if (e->tree->trigger)
+      create_trigger(e, e->tree->trigger);
+    break;
+  case SQL_OBJECT_POLICY:
+    effect_lock(e, effect_find(e, e->tree->name, false), LINT_ACCESS_EXCLUSIVE);
+    break;
+  case SQL_OBJECT_RULE:
+    create_rule(e);
+    break;
+  case SQL_OBJECT_STATISTICS:
+  case SQL_OBJECT_PUBLICATION:
+    lock_named(e, LINT_SHARE_UPDATE_EXCLUSIVE);
+    break;
+  case SQL_OBJECT_SEQUENCE:
+    create_sequence(e);
+    break;
+  case SQL_OBJECT_FUNCTION:
+    create_routine(e);
+    break;
+  case SQL_OBJECT_EXTENSION:
+    effect_unknown(e, "what the extension's script does is not known");
+    break;
+  case SQL_OBJECT_TYPE:
+  case SQL_OBJECT_DOMAIN:
+    break;
+  default:
+    if (strcmp(e->tree->node, "CreateEventTrigStmt") == 0)
+      effect_unknown(e, "its function runs at every later statement");
+  }
+}
+
+void effects_create(struct effecting *e)
+{
+  switch (e->tree->kind) {
+  case SQL_CREATE_TABLE:
+    create_table(e);
+    break;
+  case SQL_CREATE_TABLE_AS:
+  case SQL_CREATE_MATVIEW:
+    create_as(e);
+    break;
+  case SQL_CREATE_VIEW:
+    create_view(e);
+    break;
+  case SQL_CREATE_SCHEMA:
+    break;
+  default:
+    create_other(e);
+  }
+}

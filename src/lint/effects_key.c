@@ -1,0 +1,118 @@
+#include "lint/effects_private.h"
+
+/* Foreign keys: what they lock on the other side. */
+
+enum { DEPENDENCY_LOCKS_MAJOR = 15, DEPENDENCY_LOCKS_SINCE = 150019 };
+
+/* Since 15.19 whoever records that an object depends on another locks that. */
+static bool locks_dependencies(const struct effecting *e)
+{
+  const struct catalog *catalog = e->input->catalog;
+  return e->major == DEPENDENCY_LOCKS_MAJOR &&
+         (!catalog || catalog->server_version >= DEPENDENCY_LOCKS_SINCE);
+}
+
+void effect_depend(struct effecting *e, struct lint_relation *relation)
+{
+  if (locks_dependencies(e))
+    effect_lock(e, relation, LINT_ACCESS_SHARE);
+}
+
+static bool same_names(const struct strings *a, const struct strings *b)
+{
+  if (a->len != b->len)
+    return false;
+  for (size_t i = 0; i < a->len; i++)
+    if (!effect_names(b, a->at[i]))
+      return false;
+  return true;
+}
+
+/* The index that the key stands on. */
+static struct lint_relation *unique_index(const struct lint_relation *table,
+                                          const struct strings *columns)
+{
+  for (size_t i = 0; i < table->indexes.len; i++) {
+    struct lint_relation *index = table->indexes.at[i];
+    if (index->dropped || (columns->len == 0 ? !index->primary : !index->unique))
+      continue;
+    if (columns->len == 0 || same_names(&index->index_columns, columns))
+      return index;
+  }
+  return NULL;
+}
+
+void effect_reference(struct effecting *e, struct lint_relation *referenced,
+                      const struct strings *columns)
+{
+  struct lint_relations family = effect_family(e, referenced);
+  for (size_t i = 0; i < family.len; i++)
+    effect_lock(e, family.at[i], LINT_SHARE_ROW_EXCLUSIVE);
+  if (!referenced)
+    return;
+  struct lint_relation *index = unique_index(referenced, columns);
+  effect_depend(e, index);
+  if (index || !referenced->complete)
+    return;
+  if (columns->len == 0)
+    effect_fail(e, "there is no primary key for referenced table \"%s\"", referenced->at.name);
+  else
+    effect_fail(e, "there is no unique constraint matching given keys for referenced table \"%s\"",
+                referenced->at.name);
+}
+
+static void read_side(struct effecting *e, struct lint_relation *table)
+{
+  struct lint_relations family = effect_family(e, table);
+  for (size_t i = 0; i < family.len; i++) {
+    effect_lock(e, family.at[i], LINT_ACCESS_SHARE);
+    if (!effect_has_storage(family.at[i]))
+      continue;
+    effect_lock_indexes(e, family.at[i], LINT_ACCESS_SHARE);
+    effect_scan(e, family.at[i]);
+  }
+}
+
+void effect_validate_key(struct effecting *e, struct lint_relation *table,
+                         struct lint_relation *referenced)
+{
+  read_side(e, table);
+  read_side(e, referenced);
+}
+
+void effect_drop_key(struct effecting *e, const struct lint_constraint *key)
+{
+  struct lint_relation *sides[] = {key->relation, key->referenced};
+  for (size_t side = 0; side < COUNT_OF(sides); side++) {
+    struct lint_relations family = effect_family(e, sides[side]);
+    for (size_t i = 0; i < family.len; i++)
+      effect_lock(e, family.at[i], LINT_ACCESS_EXCLUSIVE);
+  }
+}
+
+static bool leads_to(const struct lint_constraint *key, const struct strings *columns)
+{
+  if (!columns || key->referenced_columns.len == 0)
+    return true;
+  for (size_t i = 0; i < columns->len; i++)
+    if (effect_names(&key->referenced_columns, columns->at[i]))
+      return true;
+  return false;
+}
+
+struct lint_constraints effect_keys_to(struct effecting *e, const struct lint_relation *table,
+                                       const struct strings *columns)
+{
+  struct lint_constraints all = lint_facts_referencing(e->facts, table), keys = {0};
+  for (size_t i = 0; i < all.len; i++)
+    if (!all.at[i]->dropped && all.at[i]->relation && all.at[i]->kind == SQL_FOREIGN_KEY &&
+        leads_to(all.at[i], columns))
+      vec_push(e->arena, &keys, all.at[i]);
+  return keys;
+}
+
+void effect_depend_on_key(struct effecting *e, const struct lint_constraint *key)
+{
+  if (key->referenced)
+    effect_depend(e, unique_index(key->referenced, &key->referenced_columns));
+}

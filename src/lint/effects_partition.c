@@ -1,0 +1,282 @@
+#include "lint/effects_private.h"
+
+/* ATTACH, DETACH and CREATE TABLE ... PARTITION OF. */
+
+/* ---- what CHECKs say of the rows ---- */
+
+static bool is_number(const char *text, double *ret)
+{
+  char *end;
+  *ret = strtod(text, &end);
+  return end != text && *end == '\0';
+}
+
+/* Constants as the digest writes them: numbers by size, all others are equal or not known. */
+static bool compare(const char *a, const char *b, int *ret)
+{
+  double x, y;
+  if (!a || !b)
+    return false;
+  if (is_number(a, &x) && is_number(b, &y)) {
+    *ret = (x > y) - (x < y);
+    return true;
+  }
+  *ret = 0;
+  return strcmp(a, b) == 0;
+}
+
+/* Whether column OP value, as a condition says, implies column >= bound or column < bound. */
+static bool implies(const struct sql_condition *condition, const char *bound, bool lower)
+{
+  int order;
+  bool equal = strcmp(condition->op, "=") == 0;
+  if (condition->values.len != 1 || !compare(condition->values.at[0], bound, &order))
+    return false;
+  if (lower)
+    return order >= 0 &&
+           (equal || strcmp(condition->op, ">=") == 0 || strcmp(condition->op, ">") == 0);
+  return (order <= 0 && strcmp(condition->op, "<") == 0) ||
+         (order < 0 && (equal || strcmp(condition->op, "<=") == 0));
+}
+
+static bool is_in_list(const struct sql_condition *condition, const struct strings *values)
+{
+  if (strcmp(condition->op, "=") != 0 && strcmp(condition->op, "in") != 0)
+    return false;
+  for (size_t i = 0; i < condition->values.len; i++) {
+    bool found = false;
+    int order;
+    for (size_t k = 0; k < values->len; k++)
+      found = found || (compare(condition->values.at[i], values->at[k], &order) && order == 0);
+    if (!found)
+      return false;
+  }
+  return condition->values.len > 0;
+}
+
+enum said { SAYS_NOT_NULL, SAYS_LOWER, SAYS_UPPER, SAYS_LISTED };
+
+static bool condition_says(const struct sql_condition *c, const char *column, enum said what,
+                           const struct sql_bound *bound)
+{
+  if (!c->op || !c->column || strcmp(c->column, column) != 0)
+    return false;
+  switch (what) {
+  case SAYS_NOT_NULL:
+    return strcmp(c->op, "is not null") == 0;
+  case SAYS_LOWER:
+    return implies(c, bound->lower.at[0], true);
+  case SAYS_UPPER:
+    return implies(c, bound->upper.at[0], false);
+  default:
+    return is_in_list(c, &bound->values);
+  }
+}
+
+static bool table_says(const struct lint_relation *table, const char *column, enum said what,
+                       const struct sql_bound *bound)
+{
+  for (size_t i = 0; what == SAYS_NOT_NULL && i < table->columns.len; i++)
+    if (strcmp(table->columns.at[i]->name, column) == 0 && !table->columns.at[i]->dropped &&
+        table->columns.at[i]->not_null)
+      return true;
+  for (size_t i = 0; i < table->constraints.len; i++) {
+    const struct lint_constraint *constraint = table->constraints.at[i];
+    if (constraint->dropped || !constraint->valid || !constraint->check)
+      continue;
+    for (size_t k = 0; k < constraint->check->conditions.len; k++)
+      if (condition_says(&constraint->check->conditions.at[k], column, what, bound))
+        return true;
+  }
+  return false;
+}
+
+static bool is_unbounded(const char *value, const char *word)
+{
+  return value && strcmp(value, word) == 0;
+}
+
+/* The table's valid CHECKs leave no row outside of the bound: the server sees that for one key. */
+static bool is_implied(const struct lint_relation *parent, const struct lint_relation *table,
+                       const struct sql_bound *bound)
+{
+  if (parent->partition_key.len != 1 || !*parent->partition_key.at[0] || bound->hash ||
+      bound->is_default)
+    return false;
+  const char *column = parent->partition_key.at[0];
+  if (!table_says(table, column, SAYS_NOT_NULL, bound))
+    return false;
+  if (bound->values.len > 0)
+    return table_says(table, column, SAYS_LISTED, bound);
+  if (bound->lower.len != 1 || bound->upper.len != 1)
+    return false;
+  return (is_unbounded(bound->lower.at[0], "MINVALUE") ||
+          table_says(table, column, SAYS_LOWER, bound)) &&
+         (is_unbounded(bound->upper.at[0], "MAXVALUE") ||
+          table_says(table, column, SAYS_UPPER, bound));
+}
+
+/* ---- the parent's side ---- */
+
+static void share_keys(struct effecting *e, struct lint_relation *parent)
+{
+  for (size_t i = 0; i < parent->constraints.len; i++) {
+    const struct lint_constraint *key = parent->constraints.at[i];
+    if (key->kind == SQL_FOREIGN_KEY && !key->dropped && key->referenced)
+      effect_reference(e, key->referenced, &key->referenced_columns);
+  }
+  struct lint_constraints keys = effect_keys_to(e, parent, NULL);
+  for (size_t i = 0; i < keys.len; i++)
+    effect_lock(e, keys.at[i]->relation, LINT_SHARE_ROW_EXCLUSIVE);
+}
+
+void effects_new_partition(struct effecting *e, struct lint_relation *parent,
+                           const struct sql_bound *bound)
+{
+  if (parent->complete && !lint_is_partitioned(parent))
+    effect_fail(e,
+                parent->kind == LINT_TABLE && e->tree->kind == SQL_ALTER_TABLE
+                    ? "table \"%s\" is not partitioned"
+                    : "\"%s\" is not partitioned",
+                parent->at.name);
+  for (size_t i = 0; i < parent->indexes.len; i++)
+    effect_lock(e, parent->indexes.at[i], LINT_SHARE_UPDATE_EXCLUSIVE);
+  struct lint_relation *rest = parent->default_partition;
+  if (rest && !rest->dropped) {
+    effect_lock(e, rest, LINT_ACCESS_EXCLUSIVE);
+    if (!bound || !bound->is_default)
+      effect_scan(e, rest);
+    else
+      effect_fail(e, "partition \"%s\" conflicts with existing default partition \"%s\"",
+                  e->tree->kind == SQL_ALTER_TABLE ? e->tree->actions.at[0].partition.name
+                                                   : e->tree->name.name,
+                  rest->at.name);
+  }
+  share_keys(e, parent);
+  if (!parent->complete)
+    effect_unknown(e, "indexes, keys and the default partition of %s are not known", parent->name);
+}
+
+/* ---- ATTACH ---- */
+
+static bool same_columns(const struct strings *a, const struct strings *b)
+{
+  bool same = a->len == b->len;
+  for (size_t i = 0; same && i < a->len; i++)
+    same = strcmp(a->at[i], b->at[i]) == 0;
+  return same;
+}
+
+/* Each index of the parent is matched by one of the table, or built. */
+static bool builds_index(const struct lint_relation *parent, const struct lint_relation *table)
+{
+  for (size_t i = 0; i < parent->indexes.len; i++) {
+    const struct lint_relation *wanted = parent->indexes.at[i];
+    bool found = false;
+    for (size_t k = 0; k < table->indexes.len && !found; k++)
+      found = !table->indexes.at[k]->dropped && !table->indexes.at[k]->parent &&
+              wanted->unique == table->indexes.at[k]->unique &&
+              wanted->partial == table->indexes.at[k]->partial &&
+              same_columns(&wanted->index_columns, &table->indexes.at[k]->index_columns);
+    if (!found)
+      return true;
+  }
+  return false;
+}
+
+static void check_attached(struct effecting *e, const struct lint_relation *parent,
+                           const struct lint_relation *table)
+{
+  if (!parent->complete || !table->complete)
+    return;
+  for (size_t i = 0; i < table->columns.len; i++) {
+    bool found = table->columns.at[i]->dropped;
+    for (size_t k = 0; k < parent->columns.len && !found; k++)
+      found = !parent->columns.at[k]->dropped &&
+              strcmp(parent->columns.at[k]->name, table->columns.at[i]->name) == 0;
+    if (!found)
+      effect_fail(e, "table \"%s\" contains column \"%s\" not found in parent \"%s\"",
+                  table->at.name, table->columns.at[i]->name, parent->at.name);
+  }
+}
+
+static void attach(struct effecting *e, struct lint_relation *parent,
+                   const struct sql_action *action)
+{
+  struct lint_relation *table = effect_find(e, action->partition, false);
+  if (!table)
+    return;
+  effects_new_partition(e, parent, action->bound);
+  check_attached(e, parent, table);
+  if (table->parent && !table->parent->dropped)
+    effect_fail(e, "\"%s\" is already a partition", table->at.name);
+  struct lint_relations family = effect_family(e, table);
+  bool implied = action->bound && is_implied(parent, table, action->bound);
+  for (size_t i = 0; i < family.len; i++) {
+    effect_lock(e, family.at[i], LINT_ACCESS_EXCLUSIVE);
+    if (effect_has_storage(family.at[i]) && (!implied || builds_index(parent, family.at[i])))
+      effect_scan(e, family.at[i]);
+  }
+  for (size_t i = 0; i < parent->constraints.len; i++) {
+    const struct lint_constraint *key = parent->constraints.at[i];
+    if (key->kind == SQL_FOREIGN_KEY && !key->dropped && key->valid)
+      effect_validate_key(e, table, key->referenced);
+  }
+}
+
+/* ---- DETACH ---- */
+
+static void let_keys_go(struct effecting *e, struct lint_relation *parent)
+{
+  share_keys(e, parent);
+  struct lint_constraints keys = effect_keys_to(e, parent, NULL);
+  for (size_t i = 0; i < keys.len; i++) {
+    struct lint_relations family = effect_family(e, keys.at[i]->relation);
+    for (size_t k = 0; k < family.len; k++) {
+      effect_lock(e, family.at[k], LINT_ACCESS_EXCLUSIVE);
+      if (!effect_has_storage(family.at[k]))
+        continue;
+      effect_lock_indexes(e, family.at[k], LINT_ACCESS_SHARE);
+      effect_scan(e, family.at[k]);
+    }
+  }
+}
+
+static void detach(struct effecting *e, struct lint_relation *parent,
+                   const struct sql_action *action)
+{
+  struct lint_relation *table = effect_find(e, action->partition, false);
+  if (!table)
+    return;
+  if (parent->complete && table->parent != parent)
+    effect_fail(e, "relation \"%s\" is not a partition of relation \"%s\"", table->at.name,
+                parent->at.name);
+  if (action->concurrently && e->major == 13)
+    effect_fail(e, "syntax error at or near \"CONCURRENTLY\"");
+  struct lint_relation *rest = parent->default_partition;
+  if (rest && !rest->dropped && action->concurrently)
+    effect_fail(e, "cannot detach partitions concurrently when a default partition exists");
+  effect_lock(e, table, e->major == 13 ? LINT_SHARE_UPDATE_EXCLUSIVE : LINT_ACCESS_EXCLUSIVE);
+  if (rest && !rest->dropped)
+    effect_lock(e, rest, LINT_ACCESS_EXCLUSIVE);
+  for (size_t i = 0; i < table->indexes.len; i++)
+    if (table->indexes.at[i]->parent)
+      effect_lock(e, table->indexes.at[i], LINT_ACCESS_EXCLUSIVE);
+  let_keys_go(e, parent);
+}
+
+void effects_alter_partition(struct effecting *e, struct lint_relation *table,
+                             const struct sql_action *action)
+{
+  if (table->kind == LINT_INDEX) { /* ALTER INDEX ... ATTACH PARTITION */
+    struct lint_relation *part = effect_find(e, action->partition, false);
+    effect_lock(e, part, LINT_ACCESS_EXCLUSIVE);
+    effect_lock(e, table->indexed, LINT_ACCESS_SHARE);
+    if (part)
+      effect_lock(e, part->indexed, LINT_ACCESS_SHARE);
+  } else if (action->kind == SQL_ATTACH_PARTITION) {
+    attach(e, table, action);
+  } else {
+    detach(e, table, action);
+  }
+}

@@ -1,0 +1,299 @@
+#include "lint/effects_private.h"
+
+/* Relations and what hangs on them: indexes, partitions and children, readers, what they own. */
+
+/* ---- names ---- */
+
+static bool is_system(struct sql_name name)
+{
+  const char *schema = name.schema ? name.schema : "";
+  return strncmp(schema, "pg_", 3) == 0 || strcmp(schema, "information_schema") == 0 ||
+         (!name.schema && strncmp(name.name, "pg_", 3) == 0);
+}
+
+/* A name without a schema may lead anywhere in the search path. */
+static bool catalog_may_have(const struct catalog *catalog, struct sql_name name)
+{
+  for (size_t i = 0; i < catalog->object_count; i++) {
+    const struct catalog_object *object = catalog->objects[i];
+    if (object->schema && strcmp(object->name, name.name) == 0 &&
+        (!name.schema || strcmp(object->schema, name.schema) == 0))
+      return true;
+  }
+  return false;
+}
+
+bool effect_is_absent(struct effecting *e, struct sql_name name)
+{
+  if (!name.name)
+    return false;
+  const struct lint_relation *relation = lint_facts_relation(e->facts, name);
+  if (relation->dropped)
+    return true;
+  return e->input->catalog && relation->kind == LINT_UNKNOWN_RELATION && !relation->created &&
+         !relation->object && !is_system(name) && !catalog_may_have(e->input->catalog, name);
+}
+
+struct lint_relation *effect_find(struct effecting *e, struct sql_name name, bool missing_ok)
+{
+  if (!name.name)
+    return NULL;
+  if (!effect_is_absent(e, name))
+    return lint_facts_relation(e->facts, name);
+  if (!missing_ok)
+    effect_fail(e, "relation \"%s%s%s\" does not exist", name.schema ? name.schema : "",
+                name.schema ? "." : "", name.name);
+  return NULL;
+}
+
+bool effect_names(const struct strings *names, const char *name)
+{
+  for (size_t i = 0; i < names->len; i++)
+    if (names->at[i] && strcmp(names->at[i], name) == 0)
+      return true;
+  return false;
+}
+
+/* ---- the family ---- */
+
+bool effect_has_storage(const struct lint_relation *relation)
+{
+  return relation->kind != LINT_PARTITIONED_TABLE && relation->kind != LINT_VIEW &&
+         relation->kind != LINT_FOREIGN_TABLE && !lint_is_partitioned(relation);
+}
+
+static void add_family(struct effecting *e, struct lint_relation *relation,
+                       struct lint_relations *family)
+{
+  for (size_t i = 0; i < family->len; i++)
+    if (family->at[i] == relation)
+      return;
+  if (relation->dropped)
+    return;
+  vec_push(e->arena, family, relation);
+  for (size_t i = 0; i < relation->children.len; i++)
+    add_family(e, relation->children.at[i], family);
+}
+
+struct lint_relations effect_family(struct effecting *e, struct lint_relation *table)
+{
+  struct lint_relations family = {0};
+  if (table)
+    add_family(e, table, &family);
+  return family;
+}
+
+/* ---- indexes ---- */
+
+static bool has_indexes(const struct lint_relation *table)
+{
+  return table->kind != LINT_VIEW && table->kind != LINT_SEQUENCE && table->kind != LINT_INDEX &&
+         table->kind != LINT_FOREIGN_TABLE && table->kind != LINT_COMPOSITE;
+}
+
+void effect_lock_indexes(struct effecting *e, struct lint_relation *table, enum lint_lock_mode mode)
+{
+  if (!table || !has_indexes(table))
+    return;
+  for (size_t i = 0; i < table->indexes.len; i++)
+    if (!effect_is_gone(e, table->indexes.at[i]))
+      effect_lock(e, table->indexes.at[i], mode);
+  if (!table->complete)
+    effect_unknown(e, "the indexes of %s are not known", table->name);
+}
+
+/* Servers since 16 also look at the indexes of partitioned tables. */
+enum { PLANS_PARTITIONED_SINCE = 16 };
+
+void effect_plan_indexes(struct effecting *e, struct lint_relation *table, enum lint_lock_mode mode)
+{
+  if (effect_has_storage(table) || e->major >= PLANS_PARTITIONED_SINCE)
+    effect_lock_indexes(e, table, mode);
+}
+
+void effect_rewrite_table(struct effecting *e, struct lint_relation *table)
+{
+  if (!effect_has_storage(table))
+    return;
+  effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
+  effect_rewrite(e, table);
+  effect_scan(e, table);
+  effect_lock_indexes(e, table, LINT_ACCESS_EXCLUSIVE);
+  for (size_t i = 0; i < table->indexes.len; i++)
+    if (!effect_is_gone(e, table->indexes.at[i]))
+      effect_rewrite(e, table->indexes.at[i]);
+}
+
+bool effect_index_uses(const struct lint_relation *index, const char *column)
+{
+  return effect_names(&index->index_uses, column);
+}
+
+bool effect_view_uses(const struct lint_relation *view, const char *column)
+{
+  return effect_names(&view->read_columns, column) || effect_names(&view->read_columns, "*");
+}
+
+/* ---- reading ---- */
+
+enum { VIEWS_DEEP_MAX = 64 };
+
+static void read_below(struct effecting *e, struct lint_relation *relation,
+                       enum lint_lock_mode mode, bool whole, int deep)
+{
+  effect_lock(e, relation, mode);
+  if (relation->kind == LINT_UNKNOWN_RELATION && !relation->complete)
+    effect_unknown(e, "%s is not known: it may have indexes, partitions or be a view",
+                   relation->name);
+  if (relation->kind == LINT_VIEW) {
+    for (size_t i = 0; i < relation->reads.len && deep < VIEWS_DEEP_MAX; i++)
+      read_below(e, relation->reads.at[i], mode, whole, deep + 1);
+    return;
+  }
+  struct lint_relations family = effect_family(e, relation);
+  for (size_t i = 0; i < family.len; i++) {
+    effect_lock(e, family.at[i], mode);
+    effect_plan_indexes(e, family.at[i], mode);
+    if (whole && effect_has_storage(family.at[i]))
+      effect_scan(e, family.at[i]);
+  }
+}
+
+static void add_tables(struct effecting *e, struct lint_relation *relation,
+                       struct lint_relations *tables, int deep)
+{
+  for (size_t i = 0;
+       relation->kind == LINT_VIEW && i < relation->reads.len && deep < VIEWS_DEEP_MAX; i++)
+    add_tables(e, relation->reads.at[i], tables, deep + 1);
+  if (relation->kind != LINT_VIEW && relation->kind != LINT_SEQUENCE)
+    add_family(e, relation, tables);
+}
+
+struct lint_relations effect_tables(struct effecting *e, struct lint_relation *relation)
+{
+  struct lint_relations tables = {0};
+  add_tables(e, relation, &tables, 0);
+  return tables;
+}
+
+void effect_read(struct effecting *e, struct lint_relation *relation, enum lint_lock_mode mode,
+                 bool whole)
+{
+  if (relation && relation->kind != LINT_SEQUENCE)
+    read_below(e, relation, mode, whole, 0);
+}
+
+void effect_lock_sequences(struct effecting *e, enum lint_lock_mode mode)
+{
+  struct lint_relations all = lint_facts_relations(e->facts);
+  for (size_t i = 0; i < all.len; i++)
+    if (all.at[i]->kind == LINT_SEQUENCE && effect_names(&e->tree->strings, all.at[i]->at.name))
+      effect_lock(e, all.at[i], mode);
+}
+
+/* ---- dropping ---- */
+
+static bool goes(const struct effecting *e, const struct lint_relation *relation)
+{
+  for (size_t i = 0; i < e->doomed.len; i++)
+    if (e->doomed.at[i] == relation)
+      return true;
+  return relation->dropped || effect_is_gone(e, relation);
+}
+
+void effect_drop_readers(struct effecting *e, const struct lint_relation *relation)
+{
+  for (size_t i = 0; i < relation->readers.len; i++)
+    if (!effect_is_gone(e, relation->readers.at[i]))
+      effect_drop_relation(e, relation->readers.at[i], true);
+}
+
+/* What needs the relation and stays. */
+static bool is_needed(struct effecting *e, const struct lint_relation *relation)
+{
+  for (size_t i = 0; i < relation->readers.len; i++)
+    if (!goes(e, relation->readers.at[i]))
+      return true;
+  bool partitions = lint_is_partitioned(relation) || relation->kind == LINT_PARTITIONED_TABLE;
+  for (size_t i = 0; i < relation->children.len && !partitions; i++)
+    if (!goes(e, relation->children.at[i]))
+      return true;
+  for (const struct lint_relation *at = relation; at; at = at->parent) {
+    struct lint_constraints keys = effect_keys_to(e, at, NULL);
+    for (size_t i = 0; i < keys.len; i++)
+      if (keys.at[i]->relation != relation && !goes(e, keys.at[i]->relation))
+        return true;
+  }
+  return false;
+}
+
+static void drop_keys(struct effecting *e, struct lint_relation *relation)
+{
+  for (size_t i = 0; i < relation->constraints.len; i++)
+    if (relation->constraints.at[i]->kind == SQL_FOREIGN_KEY &&
+        !relation->constraints.at[i]->dropped)
+      effect_drop_key(e, relation->constraints.at[i]);
+  struct lint_constraints keys = effect_keys_to(e, relation, NULL);
+  for (size_t i = 0; i < keys.len; i++)
+    effect_drop_key(e, keys.at[i]);
+}
+
+/* A sequence that columns take their default from. */
+static void drop_sequence_users(struct effecting *e, const struct lint_relation *sequence,
+                                bool cascade)
+{
+  struct lint_relations all = lint_facts_relations(e->facts);
+  for (size_t i = 0; i < all.len; i++) {
+    for (size_t k = 0; k < all.at[i]->columns.len; k++) {
+      if (all.at[i]->columns.at[k]->sequence != sequence || goes(e, all.at[i]))
+        continue;
+      if (!cascade)
+        effect_fail(e, "cannot drop sequence %s because other objects depend on it",
+                    sequence->at.name);
+      effect_lock(e, all.at[i], LINT_ACCESS_EXCLUSIVE);
+    }
+  }
+}
+
+void effect_drop_relation(struct effecting *e, struct lint_relation *relation, bool cascade)
+{
+  if (!relation || effect_is_gone(e, relation))
+    return;
+  if (relation->kind == LINT_INDEX) {
+    effect_drop_index(e, relation);
+    return;
+  }
+  if (!cascade && is_needed(e, relation)) {
+    effect_fail(e, "cannot drop %s because other objects depend on it", relation->name);
+    return;
+  }
+  effect_lock(e, relation, LINT_ACCESS_EXCLUSIVE);
+  effect_drop(e, relation);
+  if (relation->kind == LINT_SEQUENCE) {
+    drop_sequence_users(e, relation, cascade);
+    return;
+  }
+  effect_lock_indexes(e, relation, LINT_ACCESS_EXCLUSIVE);
+  if (relation->parent && !goes(e, relation->parent)) {
+    effect_lock(e, relation->parent, LINT_ACCESS_EXCLUSIVE);
+    effect_lock(e, relation->parent->default_partition, LINT_ACCESS_EXCLUSIVE);
+  }
+  drop_keys(e, relation);
+  for (size_t i = 0; i < relation->sequences.len; i++)
+    effect_drop_relation(e, relation->sequences.at[i], true);
+  for (size_t i = 0; i < relation->children.len; i++)
+    effect_drop_relation(e, relation->children.at[i], true);
+  effect_drop_readers(e, relation);
+}
+
+void effect_drop_index(struct effecting *e, struct lint_relation *index)
+{
+  struct lint_relations indexes = effect_family(e, index);
+  for (size_t i = 0; i < indexes.len; i++) {
+    effect_lock(e, indexes.at[i]->indexed, LINT_ACCESS_EXCLUSIVE);
+    effect_lock(e, indexes.at[i], LINT_ACCESS_EXCLUSIVE);
+    effect_drop(e, indexes.at[i]);
+  }
+  if (!index->indexed)
+    effect_unknown(e, "the table of %s is not known", index->name);
+}

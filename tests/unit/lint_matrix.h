@@ -1,0 +1,197 @@
+/* What servers were measured to do (tests/fixtures/lock-*.json), against what lint says of the same
+ * statements: the strongest lock per relation, files made anew, tables scanned, failure. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "lint/effects.h"
+#include "lint/lint.h"
+
+/* A difference that is known and told: the statement, and why. */
+struct matrix_accepted {
+  const char *sql;
+  const char *why;
+};
+
+static struct arena *matrix_arena;
+
+static json_t *matrix_load(const char *name)
+{
+  json_error_t error;
+  const char *path = arena_printf(matrix_arena, "%s/fixtures/%s", getenv("BELAY_TESTS"), name);
+  json_t *matrix = json_load_file(path, 0, &error);
+  if (!matrix)
+    fail_msg("%s: %s", path, error.text);
+  return matrix;
+}
+
+static const char *matrix_text(const json_t *object, const char *key)
+{
+  const json_t *value = json_object_get(object, key);
+  return json_is_string(value) ? json_string_value(value) : NULL;
+}
+
+/* The published matrix leaves out one table that is made first. */
+static const char *matrix_schema(const json_t *matrix)
+{
+  const char *schema = matrix_text(matrix, "schema_sql");
+  bool whole = strstr(schema, "create table parent2") != NULL;
+  return arena_printf(matrix_arena, "%s%s",
+                      whole ? "" : "create table parent2(id smallint primary key);\n", schema);
+}
+
+static struct sql_script *matrix_script(const char *name, const char *sql)
+{
+  CLEANUP(err_clear) struct err err = ERR_INIT;
+  struct sql_script *script = NULL;
+  if (sql_script_read(matrix_arena, name, sql, strlen(sql), &script, &err) < 0)
+    fail_msg("%s: %s", sql, err.message);
+  return script;
+}
+
+static enum lint_lock_mode matrix_mode(const char *text)
+{
+  static const char *const modes[] = {"", "AS", "RS", "RX", "SUX", "S", "SRX", "X", "AX"};
+  for (size_t i = 1; i < COUNT_OF(modes); i++)
+    if (strcmp(modes[i], text) == 0)
+      return (enum lint_lock_mode)i;
+  fail_msg("no lock mode: %s", text);
+  return LINT_NO_LOCK;
+}
+
+static const char *matrix_name(const char *name)
+{
+  static const char public[] = "public.";
+  return strncmp(name, public, strlen(public)) == 0 ? name + strlen(public) : name;
+}
+
+/* All statements of a case together. */
+struct matrix_said {
+  json_t *locks, *rewrites, *scans;
+  const char *fails, *unknown;
+};
+
+static void matrix_gather(const struct lint_report *report, struct matrix_said *ret)
+{
+  *ret = (struct matrix_said){json_object(), json_object(), json_object(), NULL, NULL};
+  for (size_t i = 0; i < report->listed.len; i++) {
+    const struct lint_statement *listed = &report->listed.at[i];
+    const struct lint_effects *e = listed->effects;
+    ret->fails = ret->fails ? ret->fails : e->fails;
+    ret->unknown = ret->unknown ? ret->unknown : e->unknown;
+    for (size_t k = 0; k < e->locks.len; k++) {
+      const char *name = matrix_name(listed->locks.at[k]);
+      json_int_t before = json_integer_value(json_object_get(ret->locks, name));
+      json_int_t mode = e->locks.at[k].mode;
+      json_object_set_new(ret->locks, name, json_integer(mode > before ? mode : before));
+    }
+    for (size_t k = 0; k < e->rewrites.len; k++)
+      json_object_set_new(ret->rewrites, matrix_name(listed->rewrites.at[k]), json_true());
+    for (size_t k = 0; k < e->scans.len; k++)
+      json_object_set_new(ret->scans, matrix_name(listed->scans.at[k]), json_true());
+  }
+}
+
+static void matrix_free(struct matrix_said *said)
+{
+  json_decref(said->locks);
+  json_decref(said->rewrites);
+  json_decref(said->scans);
+}
+
+static const char *matrix_locks(const char *text, const json_t *measured, json_t *said)
+{
+  const char *name;
+  json_t *value;
+  json_object_foreach(json_object_get(measured, "locks"), name, value)
+  {
+    enum lint_lock_mode mode = matrix_mode(json_string_value(value));
+    enum lint_lock_mode ours = (enum lint_lock_mode)json_integer_value(json_object_get(said, name));
+    if (mode != ours)
+      text = arena_printf(matrix_arena, "%s; %s is locked %s, said %s", text, name,
+                          lint_lock_name(mode), ours ? lint_lock_name(ours) : "nothing");
+  }
+  json_object_foreach(said, name, value)
+  {
+    if (!json_object_get(json_object_get(measured, "locks"), name))
+      text = arena_printf(matrix_arena, "%s; %s is not locked, said %s", text, name,
+                          lint_lock_name((enum lint_lock_mode)json_integer_value(value)));
+  }
+  return text;
+}
+
+static json_t *matrix_set(json_t *list)
+{
+  json_t *set = json_object(), *value;
+  const char *key;
+  size_t i;
+  if (json_is_array(list)) {
+    json_array_foreach(list, i, value)
+        json_object_set_new(set, json_string_value(value), json_true());
+  } else {
+    json_object_foreach(list, key, value) json_object_set_new(set, key, json_true());
+  }
+  return set;
+}
+
+static const char *matrix_names(const char *text, json_t *list, json_t *said, const char *what)
+{
+  json_t *set = matrix_set(list), *value;
+  const char *name;
+  json_object_foreach(set, name, value) if (!json_object_get(said, name)) text =
+      arena_printf(matrix_arena, "%s; %s is %s", text, name, what);
+  json_object_foreach(said, name, value) if (!json_object_get(set, name)) text =
+      arena_printf(matrix_arena, "%s; %s is not %s", text, name, what);
+  json_decref(set);
+  return text;
+}
+
+/* "" where lint says what was measured. */
+static const char *matrix_compare(const json_t *measured, const struct lint_report *report)
+{
+  struct matrix_said said;
+  matrix_gather(report, &said);
+  const char *error = matrix_text(measured, "error"), *text = "";
+  if ((error != NULL) != (said.fails != NULL)) {
+    text = error ? arena_printf(matrix_arena, "; fails: %s", error)
+                 : arena_printf(matrix_arena, "; does not fail, said %s", said.fails);
+  } else if (!error) {
+    text = matrix_locks(text, measured, said.locks);
+    text =
+        matrix_names(text, json_object_get(measured, "new_filenode"), said.rewrites, "made anew");
+    text = matrix_names(text, json_object_get(measured, "seq_scans"), said.scans, "scanned");
+  }
+  if (*text && said.unknown)
+    text = arena_printf(matrix_arena, "%s (unknown: %s)", text, said.unknown);
+  matrix_free(&said);
+  return text;
+}
+
+struct matrix_count {
+  int pairs, agreed, unaccepted;
+};
+
+static const char *matrix_why(const struct matrix_accepted *accepted, size_t count, const char *sql)
+{
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(accepted[i].sql, sql) == 0)
+      return accepted[i].why;
+  return NULL;
+}
+
+static void matrix_note(struct matrix_count *count, const char *sql, const char *major,
+                        const char *difference, const char *why)
+{
+  count->pairs++;
+  count->agreed += !*difference;
+  count->unaccepted += *difference && !why;
+  if (*difference)
+    print_message("%s on %s%s%s%s\n", sql, major, difference, why ? " -- " : "", why ? why : "");
+}
