@@ -12,11 +12,11 @@
 struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
   const char *format, *fail_on, *against, *stdin_path, *output, *plan, *into, *level, *before,
-      *on_conflict, *keep_within, *confirm, *scope;
+      *on_conflict, *keep_within, *confirm, *scope, *since;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged, swap;
-  bool schema_only, data_only, no_analyze, no_tablespaces, template, terminate, observe;
+  bool schema_only, data_only, no_analyze, no_tablespaces, template, terminate, observe, fix, diff;
   int jobs, keep_last, keep_daily, keep_weekly, keep_monthly;
 };
 

@@ -1,115 +1,76 @@
-#include <unistd.h>
-
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/term.h"
-#include "cli/cli.h"
+#include "cli/lint_files.h"
 #include "report/lint.h"
 #include "run/observe.h"
 
-VEC_TYPE(scripts, struct sql_script *);
-
-enum { STDIN_PIECE = 65536 };
-
-static int add_script(struct cli *cli, const char *name, const char *bytes, size_t len,
-                      struct scripts *ret, struct err *err)
+/* What the ledger of the project's migrations says, if the database has it. */
+static int read_ledger(struct cli *cli, const struct run_env *env, struct db_conn *conn,
+                       const char *schema, struct lint_ledger **ret, struct err *err)
 {
-  struct sql_script *script;
-  if (sql_script_read(cli->arena, name, bytes, len, &script, err) < 0)
-    return err_recode(err, ERR_REFUSED);
-  vec_push(cli->arena, ret, script);
-  return 0;
-}
-
-static int add_file(struct cli *cli, const char *path, struct scripts *ret, struct err *err)
-{
-  char *bytes;
-  size_t len;
-  if (fs_read(cli->arena, path, &bytes, &len, err) < 0)
-    return err_recode(err, ERR_USAGE);
-  return add_script(cli, path, bytes, len, ret, err);
-}
-
-static int add_stdin(struct cli *cli, struct scripts *ret, struct err *err)
-{
-  CLEANUP(text_clear) struct text t = TEXT_INIT;
-  char piece[STDIN_PIECE];
-  for (ssize_t n; (n = read(0, piece, sizeof(piece))) > 0;) {
-    text_append(&t, piece, (size_t)n);
-    if (t.len > SQL_SCRIPT_BYTES_MAX)
-      return err_set(err, ERR_USAGE, "stdin: larger than %d MiB", SQL_SCRIPT_BYTES_MAX >> 20);
-  }
-  const char *bytes = arena_strndup(cli->arena, t.data, t.len);
-  return add_script(cli, cli->options.stdin_path ? cli->options.stdin_path : "-", bytes, t.len, ret,
-                    err);
-}
-
-/* A directory: a migrations directory of a known format, in the order in which the tool applies it;
- * else its *.sql files. */
-static int add_dir(struct cli *cli, const char *dir, struct scripts *ret, struct err *err)
-{
-  const struct migration_format *format;
-  struct migrations migrations = {0};
-  if (migration_format_of(dir, NULL, &format, err) < 0 ||
-      format->read_dir(cli->arena, dir, &migrations, err) < 0)
+  struct ledger_rows rows = {0};
+  bool exists = false;
+  if (!env->format || !env->format->ledger_table)
+    return 0;
+  if (env->format->ledger_exists(conn, schema, &exists, err) < 0)
     return -1;
-  for (size_t i = 0; i < migrations.len; i++)
-    if (add_script(cli, migrations.at[i].path, migrations.at[i].bytes, migrations.at[i].len, ret,
-                   err) < 0)
-      return -1;
+  if (!exists)
+    return 0;
+  if (env->format->ledger_read(cli->arena, conn, schema, &rows, err) < 0)
+    return -1;
+  *ret = ARENA_NEW(cli->arena, struct lint_ledger);
+  (*ret)->dir = env->migrations_dir;
+  for (size_t i = 0; i < rows.len; i++)
+    if (rows.at[i].finished_at && !rows.at[i].rolled_back_at)
+      vec_push(cli->arena, &(*ret)->applied, rows.at[i].name);
   return 0;
 }
 
-static int collect(struct cli *cli, const struct run_env *env, struct scripts *ret, struct err *err)
-{
-  if (cli->arg_count == 0 && !env->migrations_dir) {
-    err_set(err, ERR_USAGE,
-            "nothing to lint: no file is named and no migrations directory was found");
-    return err_hint(err, "Name files, or the directory: belay lint prisma/migrations");
-  }
-  if (cli->arg_count == 0)
-    return add_dir(cli, env->migrations_dir, ret, err);
-  for (size_t i = 0; i < cli->arg_count; i++) {
-    const char *arg = cli->args[i];
-    int rc = strcmp(arg, "-") == 0 ? add_stdin(cli, ret, err)
-             : fs_is_dir(arg)      ? add_dir(cli, arg, ret, err)
-                                   : add_file(cli, arg, ret, err);
-    if (rc < 0)
-      return -1;
-  }
-  return 0;
-}
-
-/* What is known besides the files: the database of --against, and what a shadow shows. */
-struct sources {
-  struct db_target target;
-  struct catalog *catalog; /* NULL: no --against */
-};
-
-static int read_catalog(struct cli *cli, const struct run_env *env, struct sources *ret,
-                        struct err *err)
+static int read_database(struct cli *cli, struct run_env *env, struct lint_run *run,
+                         struct err *err)
 {
   if (!cli->options.against)
     return 0;
-  if (db_target_parse(cli->arena, cli->options.against, "--against", &ret->target, err) < 0)
+  if (db_target_parse(cli->arena, cli->options.against, "--against", &run->target, err) < 0)
     return -1;
   CLEANUP(db_closep) struct db_conn *conn = NULL;
+  env->target = run->target; /* the catalog leaves out the ledger in its schema */
   struct catalog_options options = run_catalog_options(env);
-  if (db_open(&ret->target, "belay lint", &conn, err) < 0)
+  if (db_open(&run->target, "belay lint", &conn, err) < 0 ||
+      read_ledger(cli, env, conn, run->target.schema, &run->ledger, err) < 0)
     return -1;
-  return catalog_read(cli->arena, conn, &options, &ret->catalog, err);
+  return catalog_read(cli->arena, conn, &options, &run->catalog, err);
 }
 
-static int observe(struct cli *cli, const struct run_env *env, const struct sources *sources,
-                   struct lint_input *input, struct err *err)
+static int observe(struct cli *cli, const struct run_env *env, struct lint_run *run,
+                   struct err *err)
 {
   const struct observe_request request = {
-      .target = sources->catalog ? &sources->target : NULL,
+      .target = run->catalog ? &run->target : NULL,
       .catalog_options = run_catalog_options(env),
       .shadow_url = env->shadow_url,
       .shadow_on_target = env->policy.inverse.shadow_on_target,
   };
-  return cli->options.observe ? run_observe(cli->arena, &request, input, err) : 0;
+  return cli->options.observe ? run_observe(cli->arena, &request, &run->input, err) : 0;
+}
+
+static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run *run,
+                    struct err *err)
+{
+  size_t count = run->files.len;
+  struct sql_script **scripts = arena_alloc(cli->arena, (count + 1) * sizeof(*scripts));
+  bool *history = arena_alloc(cli->arena, count + 1);
+  for (size_t i = 0; i < count; i++) {
+    scripts[i] = run->files.at[i]->script;
+    history[i] = run->files.at[i]->history;
+    if (!history[i])
+      vec_push(cli->arena, &run->judged, scripts[i]);
+  }
+  run->input = (struct lint_input){
+      .scripts = scripts, .count = count, .history = history, .catalog = run->catalog};
+  if (observe(cli, env, run, err) < 0)
+    return -1;
+  return lint_scripts(cli->arena, &run->settings, &run->input, &run->report, err);
 }
 
 static int find_format(struct cli *cli, report_lint_render **ret, struct err *err)
@@ -123,12 +84,13 @@ static int find_format(struct cli *cli, report_lint_render **ret, struct err *er
   return 0;
 }
 
-/* Formats for programs leave the summary to stderr. */
+/* Formats for programs leave the summary to stderr; NULL: only that. */
 static void render(report_lint_render *format, const struct report_lint *input)
 {
   CLEANUP(text_clear) struct text out = TEXT_INIT;
   CLEANUP(text_clear) struct text summary = TEXT_INIT;
-  format(&out, input);
+  if (format)
+    format(&out, input);
   cli_print(&out);
   report_lint_summary(&summary, input->report);
   if (format != report_lint_tty && format != report_lint_markdown)
@@ -149,41 +111,72 @@ static int fail_on(struct cli *cli, struct lint_settings *settings, struct err *
   return 0;
 }
 
+static int judge(struct cli *cli, struct run_env *env, struct lint_run *run, struct err *err)
+{
+  if (lint_files_collect(cli, env, run->ledger, &run->files, err) < 0)
+    return -1;
+  return run_lint(cli, env, run, err);
+}
+
+/* The fixed files are judged again, with those that were made of them. */
+static int fix(struct cli *cli, struct run_env *env, struct lint_run *run, struct err *err)
+{
+  CLEANUP(text_clear) struct text diff = TEXT_INIT;
+  if (lint_fix_files(cli, run, &diff, err) < 0)
+    return -1;
+  cli_print(&diff);
+  if (run->written.len == 0)
+    return 0;
+  VEC(const char *) args = {0};
+  for (size_t i = 0; i < cli->arg_count; i++)
+    vec_push(cli->arena, &args, cli->args[i]);
+  for (size_t i = run->written.len; i-- > 0 && cli->arg_count > 0;)
+    vec_push(cli->arena, &args, run->written.at[i]);
+  cli->args = args.at;
+  cli->arg_count = args.len;
+  run->files.len = run->judged.len = 0;
+  return judge(cli, env, run, err);
+}
+
+static int refuse_stdin(const struct cli *cli, struct err *err)
+{
+  for (size_t i = 0; i < cli->arg_count && cli->options.fix; i++)
+    if (strcmp(cli->args[i], "-") == 0)
+      return err_set(err, ERR_USAGE, "--fix needs a file; with stdin there is --diff");
+  return 0;
+}
+
+static int lint(struct cli *cli, struct run_env *env, struct lint_run *run, struct err *err)
+{
+  report_lint_render *format;
+  if (find_format(cli, &format, err) < 0 || refuse_stdin(cli, err) < 0 ||
+      fail_on(cli, &run->settings, err) < 0 || read_database(cli, env, run, err) < 0 ||
+      judge(cli, env, run, err) < 0)
+    return -1;
+  if ((cli->options.fix || cli->options.diff) && fix(cli, env, run, err) < 0)
+    return -1;
+  render(cli->options.diff ? NULL : format,
+         &(struct report_lint){.report = &run->report,
+                               .scripts = run->judged.at,
+                               .script_count = run->judged.len,
+                               .colour = term_colour(1),
+                               .fail_on = run->settings.fail_on});
+  return 0;
+}
+
 int cmd_lint(struct cli *cli, struct err *err)
 {
   struct run_env env;
-  struct scripts scripts = {0};
-  struct sources sources = {0};
-  struct lint_input input = {0};
-  struct lint_report report;
   if (cli_env(cli, 0, &env, err) < 0)
     return -1;
-  struct lint_settings settings = env.policy.lint;
-  report_lint_render *format;
-  int rc = find_format(cli, &format, err);
-  if (rc == 0)
-    rc = fail_on(cli, &settings, err);
-  if (rc == 0)
-    rc = collect(cli, &env, &scripts, err);
-  if (rc == 0)
-    rc = read_catalog(cli, &env, &sources, err);
-  input =
-      (struct lint_input){.scripts = scripts.at, .count = scripts.len, .catalog = sources.catalog};
-  if (rc == 0)
-    rc = observe(cli, &env, &sources, &input, err);
-  if (rc == 0)
-    rc = lint_scripts(cli->arena, &settings, &input, &report, err);
-  if (rc == 0)
-    render(format, &(struct report_lint){.report = &report,
-                                         .scripts = scripts.at,
-                                         .script_count = scripts.len,
-                                         .colour = term_colour(1),
-                                         .fail_on = settings.fail_on});
+  struct lint_run run = {.settings = env.policy.lint};
+  int rc = lint(cli, &env, &run, err);
   run_env_close(&env);
-  if (rc < 0 || !lint_fails(&settings, &report))
+  if (rc < 0 || !lint_fails(&run.settings, &run.report))
     return rc;
-  err_set(err, ERR_REFUSED, "%d error%s, %d warning%s", report.errors,
-          report.errors == 1 ? "" : "s", report.warnings, report.warnings == 1 ? "" : "s");
+  const struct lint_report *report = &run.report;
+  err_set(err, ERR_REFUSED, "%d error%s, %d warning%s", report->errors,
+          report->errors == 1 ? "" : "s", report->warnings, report->warnings == 1 ? "" : "s");
   return err_hint(
       err, "Why, and the safe way: belay explain RULE. To accept one: -- belay:ignore RULE reason");
 }

@@ -14,9 +14,14 @@ const struct cli_command cli_commands[] = {
     {"status", "status", "what state is the database in, what is pending, what to type next", "dir",
      0, 0, false, cmd_status, NULL},
     {"lint", "lint [FILE|DIR|-]...", "find dangerous operations in migrations",
-     "format fail-on against observe shadow stdin-path dir", 0, 100000, false, cmd_lint,
-     "Without arguments the project's migrations directory is read. Exit code 3: findings at or "
-     "above --fail-on."},
+     "format fail-on against observe shadow since fix diff stdin-path dir", 0, 100000, false,
+     cmd_lint,
+     "Without arguments the project's migrations directory is read. Of a single migration those "
+     "before it are read, too,\n"
+     "so that its tables are known. A pattern that matches no file is no error. With --against "
+     "what is applied there is\n"
+     "history. --fix never changes what is applied already: it wants --against or --since.\n"
+     "Exit code 3: findings at or above --fail-on."},
     {"explain", "explain RULE", "why a lint rule exists, what the server does, the safe way", "", 0,
      1, false, cmd_explain, NULL},
     {"inverse", "inverse FILE... -d URL",

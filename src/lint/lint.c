@@ -236,6 +236,7 @@ static void list_statement(struct lint *lint)
 
 static void check_statement(struct lint *lint)
 {
+  size_t first = lint->report->findings.len;
   lint_facts_at(lint->facts, lint->now);
   lint->sight =
       lint_observation_of(lint->input->observation, lint->now.script, lint->now.statement);
@@ -253,6 +254,7 @@ static void check_statement(struct lint *lint)
   for (size_t i = 0; lint->sight && i < lint_family_count; i++)
     if (lint_families[i]->seen)
       lint_families[i]->seen(lint);
+  lint_find_fixes(lint, first);
   lint->effects = NULL;
   lint->sight = NULL;
   if (lint->tree)
@@ -289,7 +291,7 @@ static void check_script(struct lint *lint)
   lint->report->statements += (int)lint->script->statements.len;
 }
 
-static bool is_known(const struct lint_input *input, size_t script)
+bool lint_is_known(const struct lint_input *input, size_t script)
 {
   return script < input->known || (input->history && input->history[script]);
 }
@@ -299,7 +301,7 @@ static void check_scripts(struct lint *lint)
   for (size_t i = 0; i < lint->input->count; i++) {
     lint->script = lint->input->scripts[i];
     lint->now.script = i;
-    if (is_known(lint->input, i)) {
+    if (lint_is_known(lint->input, i)) {
       learn_script(lint);
       continue;
     }
@@ -345,7 +347,7 @@ static void suppress(struct lint *lint)
       last++;
     lint->script = lint->input->scripts[i];
     lint->now.script = i;
-    if (!is_known(lint->input, i))
+    if (!lint_is_known(lint->input, i))
       lint_suppress(lint, first, last);
   }
 }

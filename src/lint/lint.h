@@ -87,6 +87,8 @@ struct lint_finding {
   const char *relation;        /* "public.orders" or as written; may be NULL */
   bool suppressed;
   const char *reason; /* of the suppression */
+  const char *fix;    /* what `lint --fix` writes instead; NULL: nothing */
+  const char *no_fix; /* why nothing, where the rule has a fix; else NULL */
 };
 VEC_TYPE(lint_findings, struct lint_finding);
 
@@ -104,9 +106,13 @@ struct lint_statement {
 };
 VEC_TYPE(lint_statements, struct lint_statement);
 
+struct lint_fix; /* lint/fix.h */
+VEC_TYPE(lint_fixes, struct lint_fix);
+
 struct lint_report {
   struct lint_findings findings;           /* by file as given, then offset */
   struct lint_statements listed;           /* every statement, in the order in which they run */
+  struct lint_fixes fixes;                 /* in the order in which they were found */
   int files, statements, not_analysed;     /* not_analysed statements also have a finding each */
   int errors, warnings, infos, suppressed; /* suppressed ones are not in the other three */
 };
@@ -142,6 +148,8 @@ struct lint_input {
   const struct lint_session *session;         /* NULL: nothing is known of it */
   const struct lint_observation *observation; /* of these scripts (observe.h); NULL: none */
 };
+
+bool lint_is_known(const struct lint_input *input, size_t script);
 
 /* A table made by the same script is new: nobody waits for a lock on it. One made by an earlier
  * script is new if a catalog says that the database does not have it yet; without a catalog it

@@ -414,8 +414,9 @@ static int observe_all(struct observer *o, const struct lint_input *input,
 {
   for (size_t i = 0; i < input->count; i++) {
     const struct sql_script *script = input->scripts[i];
-    int rc = i < input->known ? replay(o, script, err)
-                              : observe_script(o, script, input->runner, &seen->scripts[i], err);
+    int rc = lint_is_known(input, i)
+                 ? replay(o, script, err)
+                 : observe_script(o, script, input->runner, &seen->scripts[i], err);
     if (rc < 0)
       return -1;
   }
@@ -429,7 +430,7 @@ int lint_observe(struct arena *arena, const struct lint_shadow *shadow,
   struct observer o = {.arena = arena,
                        .shadow = shadow,
                        .said_arena = said,
-                       .complete = input->catalog || input->known > 0};
+                       .complete = input->catalog || (input->count > 0 && lint_is_known(input, 0))};
   struct lint_observation *seen = ARENA_NEW(arena, struct lint_observation);
   seen->count = input->count;
   seen->scripts = arena_alloc(arena, (input->count + 1) * sizeof(*seen->scripts));

@@ -23,6 +23,8 @@ static void put_finding(struct jw *w, const struct lint_finding *f)
   jw_key_string(w, "relation", f->relation);
   jw_key_bool(w, "suppressed", f->suppressed);
   jw_key_string(w, "reason", f->reason);
+  jw_key_string(w, "fix", f->fix);
+  jw_key_string(w, "no_fix", f->no_fix);
   jw_end(w);
 }
 

@@ -149,6 +149,7 @@ static void put_finding(struct view *v, const struct lint_finding *f)
   put_line(v, "lock:", f->rule->lock);
   put_line(v, "why: ", f->rule->hazard);
   put_line(v, "safe:", f->rule->safe);
+  put_line(v, "fix: ", f->fix);
   text_putc(v->out, '\n');
 }
 

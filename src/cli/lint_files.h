@@ -1,0 +1,60 @@
+/* cli/lint_files.h: what belay lint looks at: the files that were asked for and, where they lie in
+ * a migrations directory, those before them, which are only learnt from.
+ *
+ *   struct lint_files files = {0};
+ *   if (lint_files_collect(cli, &env, ledger_or_NULL, &files, err) < 0) ...
+ */
+#pragma once
+
+#include "cli/cli.h"
+#include "lint/fix.h"
+#include "sql/script.h"
+
+/* Migrations of one directory in the order in which their tool applies them. */
+struct lint_home {
+  const char *dir;
+  const struct migration_format *format; /* NULL: the directory could not be read */
+  struct migrations migrations;
+  size_t cutoff; /* those before it are history (--since) */
+  bool has_cutoff;
+};
+
+struct lint_file {
+  struct sql_script *script;
+  const char *path;             /* as it is shown; "-" */
+  const struct lint_home *home; /* NULL: it is in none */
+  const char *name;             /* of the migration; NULL without a home */
+  bool history;                 /* gets no findings */
+  bool applied;                 /* says the ledger of the database */
+  bool from_stdin;
+};
+VEC_TYPE(lint_files, struct lint_file *);
+
+/* Applied migrations, of a database at hand: it holds already what they made. */
+struct lint_ledger {
+  const char *dir; /* the migrations directory that it is about */
+  struct strings applied;
+};
+
+/* ERR_USAGE for files that cannot be read, ERR_REFUSED for what cannot be taken apart. A pattern
+ * that matches no file is no error. */
+int lint_files_collect(struct cli *cli, const struct run_env *env, const struct lint_ledger *ledger,
+                       struct lint_files *ret, struct err *err);
+
+VEC_TYPE(lint_script_vec, struct sql_script *);
+
+/* One belay lint from its files to its report. */
+struct lint_run {
+  struct lint_settings settings;
+  struct lint_files files;
+  struct lint_ledger *ledger;    /* NULL: none is known */
+  struct db_target target;       /* of --against */
+  struct catalog *catalog;       /* NULL: no database */
+  struct lint_input input;       /* the scripts of all files */
+  struct lint_script_vec judged; /* those that get findings */
+  struct lint_report report;
+  struct strings written; /* files that --fix wrote */
+};
+
+/* lint_fix.c: --fix and --diff. What cannot be fixed safely is left alone, with a warning. */
+int lint_fix_files(struct cli *cli, struct lint_run *run, struct text *diff, struct err *err);

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# belay lint --against: what the ledger says is applied is history; a migration before the one that is linted, but not applied
+# yet, is read; one that is applied is looked at only when it is named, and belay says so.
+# shellcheck source=tests/harness/lib.sh
+. "$(dirname "$0")/../harness/lib.sh"
+project
+migration 20260101000000_init 'CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE old (id int);'
+migration 20260102000000_drop '-- belay:ignore drop-table, drop-column not used
+DROP TABLE old;'
+expect 0 "$BELAY" run -e development -d "dbname=$PGDATABASE"
+migration 20260103000000_new 'CREATE TABLE b (id int PRIMARY KEY, a_id int);'
+migration 20260104000000_index 'CREATE INDEX b_a ON b (a_id);'
+migration 20260105000000_bad 'CREATE INDEX a_n ON a (n);'
+in_json() { jq -e "$1" <"$scratch/out" >/dev/null || fail "not so in the JSON: $1"; }
+against=(--against "dbname=$PGDATABASE")
+
+expect 0 "$BELAY" lint --json "${against[@]}"
+says '2 of 5 migrations are applied already in this database'
+in_json '.summary.files == 3'
+in_json '[.findings[] | select(.rule == "index-create-not-concurrent") | .relation] == ["public.a"]'
+# without the database both tables are in use
+expect 0 "$BELAY" lint --json --since 20260103
+in_json '[.findings[] | select(.rule == "index-create-not-concurrent")] | length >= 1'
+# one file: the pending one before it makes its table
+expect 0 "$BELAY" lint --json "${against[@]}" prisma/migrations/20260104000000_index/migration.sql
+in_json '.summary.files == 1 and ([.findings[] | select(.rule == "index-create-not-concurrent")] == [])'
+expect 0 "$BELAY" lint --json "${against[@]}" prisma/migrations/20260102000000_drop/migration.sql
+says 'is applied already in this database'
