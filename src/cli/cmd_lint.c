@@ -33,13 +33,12 @@ static int read_database(struct cli *cli, struct run_env *env, struct lint_run *
     return 0;
   if (db_target_parse(cli->arena, cli->options.against, "--against", &run->target, err) < 0)
     return -1;
-  CLEANUP(db_closep) struct db_conn *conn = NULL;
   env->target = run->target; /* the catalog leaves out the ledger in its schema */
   struct catalog_options options = run_catalog_options(env);
-  if (db_open(&run->target, "belay lint", &conn, err) < 0 ||
-      read_ledger(cli, env, conn, run->target.schema, &run->ledger, err) < 0)
+  if (db_open(&run->target, "belay lint", &run->conn, err) < 0 ||
+      read_ledger(cli, env, run->conn, run->target.schema, &run->ledger, err) < 0)
     return -1;
-  return catalog_read(cli->arena, conn, &options, &run->catalog, err);
+  return catalog_read(cli->arena, run->conn, &options, &run->catalog, err);
 }
 
 static int observe(struct cli *cli, const struct run_env *env, struct lint_run *run,
@@ -66,8 +65,11 @@ static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run 
     if (!history[i])
       vec_push(cli->arena, &run->judged, scripts[i]);
   }
-  run->input = (struct lint_input){
-      .scripts = scripts, .count = count, .history = history, .catalog = run->catalog};
+  run->input = (struct lint_input){.scripts = scripts,
+                                   .count = count,
+                                   .history = history,
+                                   .catalog = run->catalog,
+                                   .conn = run->conn};
   if (observe(cli, env, run, err) < 0)
     return -1;
   return lint_scripts(cli->arena, &run->settings, &run->input, &run->report, err);
@@ -171,6 +173,7 @@ int cmd_lint(struct cli *cli, struct err *err)
     return -1;
   struct lint_run run = {.settings = env.policy.lint};
   int rc = lint(cli, &env, &run, err);
+  db_close(run.conn);
   run_env_close(&env);
   if (rc < 0 || !lint_fails(&run.settings, &run.report))
     return rc;

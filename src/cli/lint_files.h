@@ -49,6 +49,7 @@ struct lint_run {
   struct lint_files files;
   struct lint_ledger *ledger;    /* NULL: none is known */
   struct db_target target;       /* of --against */
+  struct db_conn *conn;          /* NULL: no database; the caller closes it */
   struct catalog *catalog;       /* NULL: no database */
   struct lint_input input;       /* the scripts of all files */
   struct lint_script_vec judged; /* those that get findings */

@@ -25,8 +25,10 @@ struct lint {
   const struct lint_effects *effects; /* of the statement; never NULL */
   const struct lint_sight *sight;     /* what was seen of it; NULL: not observed */
   struct lint_moment now;
-  bool one_transaction; /* the file runs as one transaction */
-  bool in_block;        /* between BEGIN and COMMIT */
+  bool one_transaction;               /* the file runs as one transaction */
+  bool in_block;                      /* between BEGIN and COMMIT */
+  struct lint_relations rows_changed; /* tables whose rows statements before this one change */
+  bool all_rows_changed;              /* any table's */
 };
 
 /* Where and how a finding is reported; all may be left out. */
@@ -35,6 +37,7 @@ struct lint_at {
   const struct lint_relation *relation;
   bool eases; /* harm grows with the table: one level lower on a small one */
   int lower;  /* levels below the rule's severity, never below info */
+  const struct lint_question *question; /* questions.h; NULL: none */
 };
 
 void lint_add(struct lint *lint, const char *rule, struct lint_at at, const char *fmt, ...)

@@ -1,4 +1,5 @@
 #include "lint/check.h"
+#include "lint/questions.h"
 
 #include "base/embedded.h"
 
@@ -124,6 +125,7 @@ void lint_add(struct lint *lint, const char *rule, struct lint_at at, const char
   va_start(args, fmt);
   finding->message = arena_vprintf(lint->arena, fmt, args);
   va_end(args);
+  finding->question = at.question;
   if (at.relation) {
     finding->relation = at.relation->name;
     finding->detail = size_detail(lint, at.relation);
@@ -254,6 +256,7 @@ static void check_statement(struct lint *lint)
   for (size_t i = 0; lint->sight && i < lint_family_count; i++)
     if (lint_families[i]->seen)
       lint_families[i]->seen(lint);
+  lint_questions_learn(lint);
   lint_find_fixes(lint, first);
   lint->effects = NULL;
   lint->sight = NULL;
@@ -380,6 +383,8 @@ int lint_scripts(struct arena *arena, const struct lint_settings *settings,
   sort_findings(&lint);
   suppress(&lint);
   sort_findings(&lint);
+  if (lint_answer(&lint, err) < 0)
+    return err_wrap(err, "asking what the rows are like");
   count(&report);
   *ret_report = report;
   return 0;

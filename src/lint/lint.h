@@ -73,7 +73,12 @@ struct lint_settings {
   bool require_reason;        /* an ignore without a reason is an error */
   int large_table_rows; /* with a catalog: findings whose harm grows with the table drop one level
                            below this many rows; 0: never */
+  bool questions;       /* with a connection: rows are looked at */
+  int64_t question_timeout_ms; /* for one question */
+  int question_rows;           /* rows that are counted at most */
 };
+
+struct lint_question; /* questions.h */
 
 struct lint_finding {
   const struct lint_rule *rule;
@@ -85,6 +90,7 @@ struct lint_finding {
   const char *message;         /* "column \"fee\" of public.orders is dropped" */
   const char *detail;          /* size, rows, lock ... with a catalog; may be NULL */
   const char *relation;        /* "public.orders" or as written; may be NULL */
+  const struct lint_question *question; /* that the rows can answer; NULL: none */
   bool suppressed;
   const char *reason; /* of the suppression */
   const char *fix;    /* what `lint --fix` writes instead; NULL: nothing */
@@ -135,6 +141,7 @@ struct lint_session {
 };
 
 struct lint_observation;
+struct db_conn;
 
 struct lint_input {
   struct sql_script *const *scripts; /* in the order in which they run */
@@ -145,6 +152,7 @@ struct lint_input {
   const struct catalog *catalog; /* the schema before the first script; NULL: static depth */
   int target_major;              /* of the server they are for; 0: not known. A catalog's wins */
   enum lint_runner runner;
+  struct db_conn *conn; /* to the catalog's database, idle, for questions; NULL: none are asked */
   const struct lint_session *session;         /* NULL: nothing is known of it */
   const struct lint_observation *observation; /* of these scripts (observe.h); NULL: none */
 };

@@ -1,4 +1,4 @@
-#include "lint/check.h"
+#include "lint/questions.h"
 
 #define ADD_SLOWLY                                                                                 \
   "Add the column nullable and without the default, set the default, fill old rows in batches."
@@ -175,6 +175,7 @@ static void check_value(struct lint *lint, const struct sql_column *column, stru
     check_default(lint, column, at);
   else if (column->not_null) {
     at.eases = false;
+    at.question = lint_ask_any_row(lint, at.relation);
     lint_add(lint, "add-column-required", at,
              "column %s of %s is NOT NULL without a default: it fails if the table has a row",
              column->name, table);

@@ -1,6 +1,6 @@
 /* What fails late, if the rows are not as hoped. Said of tables that hold rows already; a look at
  * the rows answers it. */
-#include "lint/check.h"
+#include "lint/questions.h"
 
 static const struct lint_rule rules[] = {
     {.id = "may-fail-unique",
@@ -45,6 +45,7 @@ static bool may_be_null(struct lint *lint, const struct lint_relation *table, co
 
 static void report_null(struct lint *lint, const char *column, struct lint_at at)
 {
+  at.question = lint_ask_null(lint, at.relation, column);
   if (may_be_null(lint, at.relation, column))
     lint_add(lint, "may-fail-not-null", at,
              "NOT NULL on column %s of %s fails if one row holds NULL there", column,
@@ -58,6 +59,7 @@ static void check_key(struct lint *lint, const struct sql_constraint *c, struct 
     struct sql_name name = {.schema = at.relation->at.schema, .name = c->using_index};
     columns = &lint_facts_relation(lint->facts, name)->index_columns;
   } else {
+    at.question = lint_ask_unique(lint, at.relation, columns, c->nulls_not_distinct);
     lint_add(lint, "may-fail-unique", at, "it fails if two rows of %s have equal values in %s",
              at.relation->name, columns_text(lint, columns));
   }
@@ -77,11 +79,13 @@ static void check_constraint(struct lint *lint, const struct sql_constraint *c, 
     lint_add(lint, "may-fail-unique", at, "it fails if two rows of %s exclude each other", table);
     break;
   case SQL_CHECK:
+    at.question = lint_ask_check(lint, at.relation, c->text, &c->check);
     if (!c->not_valid)
       lint_add(lint, "may-fail-check-fk", at, "it fails if one row of %s violates the check",
                table);
     break;
   case SQL_FOREIGN_KEY:
+    at.question = lint_ask_foreign_key(lint, at.relation, c);
     if (!c->not_valid)
       lint_add(lint, "may-fail-check-fk", at, "it fails if one row of %s refers to no row of %s",
                table, lint_facts_relation(lint->facts, c->referenced)->name);
@@ -97,6 +101,7 @@ static void check_constraint(struct lint *lint, const struct sql_constraint *c, 
 static void check_validate(struct lint *lint, const struct sql_action *action, struct lint_at at)
 {
   const struct lint_constraint *c = lint_facts_constraint(lint->facts, at.relation, action->name);
+  at.question = lint_ask_valid(lint, at.relation, action->name);
   if (!c->valid)
     lint_add(lint, "may-fail-check-fk", at, "it fails if one row of %s violates constraint %s",
              at.relation->name, action->name);
@@ -127,6 +132,7 @@ static void check_cast(struct lint *lint, const struct sql_action *action, struc
   if (from && !action->using &&
       (lint_facts_type_change_is_free(lint->facts, from, to) || always_fits(from, to)))
     return;
+  at.question = lint_ask_cast(lint, at.relation, action);
   lint_add(lint, "may-fail-cast", at, "it fails if one value of column %s of %s cannot become %s%s",
            action->name, at.relation->name, to->text,
            from ? "" : "; the old type is not known here");
@@ -172,16 +178,58 @@ static void check_action(struct lint *lint, const struct sql_action *action, str
   }
 }
 
-static void check(struct lint *lint)
+static void check_unique_index(struct lint *lint)
 {
   const struct sql_tree *tree = lint->tree;
-  if (tree->kind != SQL_CREATE_INDEX || !tree->unique)
-    return;
   const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
-  if (!lint_is_new(table))
-    lint_add(lint, "may-fail-unique", (struct lint_at){.relation = table},
-             "it fails if two rows of %s are equal in what %s covers", table->name,
-             tree->index_name ? tree->index_name : "the index");
+  struct lint_at at = {.relation = table};
+  struct strings columns = {0};
+  bool plain = !tree->where;
+  for (size_t i = 0; i < tree->keys.len; i++) {
+    const struct sql_key *key = &tree->keys.at[i];
+    plain = plain && key->column && !key->collation && !key->opclass;
+    vec_push(lint->arena, &columns, key->column);
+  }
+  if (lint_is_new(table))
+    return;
+  if (plain)
+    at.question = lint_ask_unique(lint, table, &columns, tree->nulls_not_distinct);
+  lint_add(lint, "may-fail-unique", at, "it fails if two rows of %s are equal in what %s covers",
+           table->name, tree->index_name ? tree->index_name : "the index");
+}
+
+static void check_domain(struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  for (size_t i = 0; i < tree->actions.len; i++) {
+    const struct sql_action *action = &tree->actions.at[i];
+    const struct sql_constraint *c = action->constraint;
+    struct lint_at at = {.range = action->range};
+    if (action->kind == SQL_SET_NOT_NULL) {
+      at.question = lint_ask_domain(lint, tree->name, NULL, NULL);
+      lint_add(lint, "may-fail-not-null", at, "it fails if one value of domain %s is NULL",
+               tree->name.name);
+    } else if (action->kind == SQL_ADD_CONSTRAINT && c && c->kind == SQL_CHECK && !c->not_valid) {
+      at.question = lint_ask_domain(lint, tree->name, c->text, &c->check);
+      lint_add(lint, "may-fail-check-fk", at, "it fails if one value of domain %s violates it",
+               tree->name.name);
+    }
+  }
+}
+
+/* A domain that no table uses yet has no values. */
+static bool domain_is_new(struct lint *lint)
+{
+  const struct lint_domain *domain = lint_facts_domain(lint->facts, lint->tree->name);
+  return domain && domain->created;
+}
+
+static void check(struct lint *lint)
+{
+  if (lint->tree->kind == SQL_CREATE_INDEX && lint->tree->unique)
+    check_unique_index(lint);
+  else if (lint->tree->kind == SQL_ALTER_DOMAIN && !domain_is_new(lint))
+    check_domain(lint);
 }
 
 const struct lint_family lint_family_may_fail = {rules, COUNT_OF(rules), .statement = check,

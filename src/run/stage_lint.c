@@ -12,7 +12,7 @@ int run_stage_lint(struct run *run, const char **summary, struct err *err)
   struct lint_report *report = &run->result->lint;
   const struct lint_settings *settings = &run->env->policy.lint;
   const struct lint_input input = {
-      .scripts = scripts, .count = run->files.len, .catalog = run->catalog};
+      .scripts = scripts, .count = run->files.len, .catalog = run->catalog, .conn = run->conn};
   if (lint_scripts(run->arena, settings, &input, report, err) < 0)
     return -1;
   if (run->journal) {
