@@ -10,7 +10,8 @@ const char *sql_classify_bare(const char *text, size_t len);
 /* A BEGIN or COMMIT that means more than the start or end of an ordinary transaction: isolation
  * level, READ ONLY, DEFERRABLE, AND CHAIN. */
 bool sql_classify_has_modes(const char *text, size_t len);
-/* Why a script that holds the statement cannot be read, NULL if it can: COPY ... FROM STDIN (its
- * data lines are no SQL) and SET standard_conforming_strings = off (every string after it reads
- * otherwise). */
+/* Rows follow it that are no SQL. */
+bool sql_classify_copy_from_stdin(const char *text, size_t len);
+/* Why a script that holds the statement cannot be read, NULL if it can: SET
+ * standard_conforming_strings = off (every string after it reads otherwise). */
 const char *sql_classify_unreadable(const char *text, size_t len);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "sql/script.h"
 
 #include "sql/classify.h"
@@ -18,6 +19,7 @@ struct splitter {
   struct locator locator;         /* for statements */
   struct locator comment_locator; /* for comments: they lie between and within statements */
   size_t first;                   /* offset behind a byte order mark */
+  bool psql;                      /* psql commands and COPY data are read through */
   size_t start, end;              /* of the current statement */
   bool begun;
   struct sql_token previous; /* the code token before the current one */
@@ -68,17 +70,35 @@ static void add_comment(struct splitter *s, struct sql_token token)
   comment->end = locate(&s->comment_locator, token.end);
 }
 
+/* psql commands inside of a statement are no part of it. */
+static void blank_commands(const struct splitter *s, char *text, size_t len)
+{
+  const struct sql_psql_commands *all = &s->script->psql_commands;
+  for (size_t i = all->len; i > 0 && all->at[i - 1].start.offset >= s->start; i--) {
+    size_t start = all->at[i - 1].start.offset - s->start;
+    size_t end = all->at[i - 1].end.offset - s->start;
+    if (start < len)
+      memset(text + start, ' ', (end < len ? end : len) - start);
+  }
+}
+
 static int end_statement(struct splitter *s, struct err *err)
 {
   if (!s->begun)
     return 0;
   const char *text = s->script->bytes + s->start;
   size_t len = s->end - s->start;
+  bool copy = sql_classify_copy_from_stdin(text, len);
   const char *problem = sql_classify_unreadable(text, len);
+  if (copy && !s->psql)
+    problem = "COPY ... FROM STDIN cannot be run from a script";
   if (problem)
     return fail_at(s, s->start, problem, err);
   struct sql_statement *st = vec_add(s->arena, &s->script->statements);
-  st->text = arena_strndup(s->arena, text, len);
+  char *own = arena_strndup(s->arena, text, len);
+  blank_commands(s, own, len);
+  st->text = own;
+  st->copy_data = copy;
   st->len = len;
   st->start = locate(&s->locator, s->start);
   st->end = locate(&s->locator, s->end);
@@ -134,14 +154,87 @@ static void track_body(struct splitter *s, struct sql_token token)
     s->body_depth--;
 }
 
-static int add_token(struct splitter *s, struct sql_token token, struct err *err)
+static size_t line_end(const struct splitter *s, size_t at)
 {
-  if (sql_token_is_char(&s->scan, token, ';') && s->parentheses == 0 && s->body_depth == 0)
-    return end_statement(s, err);
-  if (sql_token_is_char(&s->scan, token, '\\')) {
-    fail_at(s, token.start, "psql command (backslash) in a script", err);
+  while (at < s->scan.len && s->scan.bytes[at] != '\n' && s->scan.bytes[at] != '\r')
+    at++;
+  return at;
+}
+
+static bool is_word(const struct splitter *s, size_t at, const char *word)
+{
+  size_t len = strlen(word);
+  if (s->scan.len - at < len || memcmp(s->scan.bytes + at, word, len) != 0)
+    return false;
+  return at + len == s->scan.len || strchr(" \t\r\n\\;", s->scan.bytes[at + len]);
+}
+
+/* \g and the like send what was typed so far. */
+static bool sends(const struct splitter *s, size_t at)
+{
+  static const char *const words[] = {"g", "gx", "gset", "gexec", "gdesc", "crosstabview", "watch"};
+  for (size_t i = 0; i < COUNT_OF(words); i++)
+    if (is_word(s, at, words[i]))
+      return true;
+  return false;
+}
+
+/* Rows stand on the lines behind COPY ... FROM STDIN; up to the line "\." or the end. */
+static int skip_rows(struct splitter *s, struct err *err)
+{
+  size_t end = line_end(s, s->scan.at);
+  for (size_t i = s->scan.at; i < end; i++)
+    if (!strchr(" \t", s->scan.bytes[i]))
+      return fail_at(s, i, "SQL behind COPY ... FROM STDIN on its line", err);
+  for (size_t at = end; at < s->scan.len; at = end) {
+    at +=
+        s->scan.bytes[at] == '\r' && at + 1 < s->scan.len && s->scan.bytes[at + 1] == '\n' ? 2 : 1;
+    end = line_end(s, at);
+    if (end - at == 2 && memcmp(s->scan.bytes + at, "\\.", 2) == 0)
+      break;
+  }
+  s->scan.at = end;
+  return 0;
+}
+
+/* A command goes to the end of its line, or to \\ and SQL behind it. \; only parts statements. */
+static int add_psql_command(struct splitter *s, size_t start, struct err *err)
+{
+  const char *bytes = s->scan.bytes;
+  if (!s->psql) {
+    fail_at(s, start, "psql command (backslash) in a script", err);
     return err_hint(err, "Only SQL can be run; psql's own commands are not understood here.");
   }
+  if (start + 1 < s->scan.len && bytes[start + 1] == ';') {
+    s->scan.at = start + 2;
+    return end_statement(s, err);
+  }
+  bool sent = s->begun && sends(s, start + 1);
+  if (sent && end_statement(s, err) < 0)
+    return -1;
+  size_t end = line_end(s, start);
+  const char *next = start + 1 < end ? memmem(bytes + start + 1, end - start - 1, "\\\\", 2) : NULL;
+  size_t stop = next ? (size_t)(next - bytes) : end;
+  struct sql_psql_command *command = vec_add(s->arena, &s->script->psql_commands);
+  command->text = arena_strndup(s->arena, bytes + start, stop - start);
+  command->start = locate(&s->comment_locator, start);
+  command->end = locate(&s->comment_locator, stop);
+  s->scan.at = next ? stop + 2 : end;
+  const struct sql_statements *all = &s->script->statements;
+  return sent && all->at[all->len - 1].copy_data ? skip_rows(s, err) : 0;
+}
+
+static int add_token(struct splitter *s, struct sql_token token, struct err *err)
+{
+  const struct sql_statements *all = &s->script->statements;
+  if (sql_token_is_char(&s->scan, token, ';') && s->parentheses == 0 && s->body_depth == 0) {
+    bool begun = s->begun;
+    if (end_statement(s, err) < 0)
+      return -1;
+    return begun && all->at[all->len - 1].copy_data ? skip_rows(s, err) : 0;
+  }
+  if (sql_token_is_char(&s->scan, token, '\\'))
+    return add_psql_command(s, token.start, err);
   if (!s->begun)
     begin_statement(s, token.start);
   track_routine(s, token);
@@ -174,33 +267,47 @@ static int split(struct splitter *s, struct err *err)
   }
 }
 
-int sql_script_read(struct arena *arena, const char *name, const char *bytes, size_t len,
-                    struct sql_script **ret_script, struct err *err)
+static int read_script(struct splitter *s, const char *name, const char *bytes, size_t len,
+                       struct err *err)
 {
   if (len > SQL_SCRIPT_BYTES_MAX)
     return err_set(err, ERR_USAGE, "%s: %zu bytes, more than the %d that a script may have", name,
                    len, SQL_SCRIPT_BYTES_MAX);
-  struct sql_script *script = ARENA_NEW(arena, struct sql_script);
-  script->name = arena_strdup(arena, name);
-  char *copy = arena_alloc(arena, len + 1);
+  struct sql_script *script = ARENA_NEW(s->arena, struct sql_script);
+  script->name = arena_strdup(s->arena, name);
+  char *copy = arena_alloc(s->arena, len + 1);
   if (len > 0)
     memcpy(copy, bytes, len);
   script->bytes = copy;
   script->len = len;
   size_t first = len >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-  struct splitter s = {.arena = arena,
-                       .script = script,
-                       .scan = sql_scan_begin(script->bytes, len),
-                       .locator = locator_begin(script->bytes, first),
-                       .comment_locator = locator_begin(script->bytes, first),
-                       .first = first};
-  s.scan.at = first;
+  s->script = script;
+  s->scan = sql_scan_begin(script->bytes, len);
+  s->locator = s->comment_locator = locator_begin(script->bytes, first);
+  s->scan.at = s->first = first;
   const char *nul = memchr(copy, '\0', len);
   if (nul)
-    return fail_at(&s, (size_t)(nul - script->bytes), "NUL byte in a script", err);
-  if (split(&s, err) < 0)
+    return fail_at(s, (size_t)(nul - script->bytes), "NUL byte in a script", err);
+  return split(s, err);
+}
+
+int sql_script_read(struct arena *arena, const char *name, const char *bytes, size_t len,
+                    struct sql_script **ret_script, struct err *err)
+{
+  struct splitter s = {.arena = arena};
+  if (read_script(&s, name, bytes, len, err) < 0)
     return -1;
-  *ret_script = script;
+  *ret_script = s.script;
+  return 0;
+}
+
+int sql_script_read_psql(struct arena *arena, const char *name, const char *bytes, size_t len,
+                         struct sql_script **ret_script, struct err *err)
+{
+  struct splitter s = {.arena = arena, .psql = true};
+  if (read_script(&s, name, bytes, len, err) < 0)
+    return -1;
+  *ret_script = s.script;
   return 0;
 }
 

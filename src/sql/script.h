@@ -8,6 +8,8 @@
  * parentheses of CREATE RULE); libpg_query then parses each statement alone. A statement that it
  * cannot parse keeps tree == NULL and parse_error; it is still split, classified by its leading
  * keywords and can be run.
+ * psql's own lines (\set x 1) and the rows behind COPY ... FROM STDIN are no SQL: a script that is to
+ * be run must not hold them (sql_script_read), one that is only looked at may (sql_script_read_psql).
  * Everything lives in the arena. Lines and columns are 1-based, columns count bytes; offsets are
  * 0-based bytes.
  */
@@ -43,6 +45,13 @@ struct sql_statement {
   const struct sql_tree *tree; /* NULL: not parsed */
   const char *parse_error;     /* why not; NULL when parsed */
   size_t parse_error_at;       /* offset in text at which the parser gave up */
+  bool copy_data;              /* COPY ... FROM STDIN: rows followed */
+};
+
+/* A psql command: "\gexec", "\i other.sql". */
+struct sql_psql_command {
+  const char *text; /* to the end of its line */
+  struct sql_place start, end;
 };
 
 struct sql_comment {
@@ -52,6 +61,7 @@ struct sql_comment {
 
 VEC_TYPE(sql_statements, struct sql_statement);
 VEC_TYPE(sql_comments, struct sql_comment);
+VEC_TYPE(sql_psql_commands, struct sql_psql_command);
 
 struct sql_script {
   const char *name; /* for messages: a path, or "-" */
@@ -59,6 +69,8 @@ struct sql_script {
   size_t len;
   struct sql_statements statements;
   struct sql_comments comments;
+  struct sql_psql_commands psql_commands; /* only by sql_script_read_psql */
+  bool no_transaction;                    /* said outside of the script; whoever reads it sets it */
 };
 
 enum { SQL_SCRIPT_BYTES_MAX = 64 * 1024 * 1024 };
@@ -68,6 +80,11 @@ enum { SQL_SCRIPT_BYTES_MAX = 64 * 1024 * 1024 };
  * a NUL byte, or more than SQL_SCRIPT_BYTES_MAX. */
 int sql_script_read(struct arena *arena, const char *name, const char *bytes, size_t len,
                     struct sql_script **ret_script, struct err *err);
+
+/* The same, but psql commands and the rows of COPY ... FROM STDIN are read through: positions hold,
+ * commands are listed, and those that send what was typed so far (\g, \gexec ...) end a statement. */
+int sql_script_read_psql(struct arena *arena, const char *name, const char *bytes, size_t len,
+                         struct sql_script **ret_script, struct err *err);
 
 /* How a file may be run: in one transaction, or statement by statement. */
 enum sql_shape {

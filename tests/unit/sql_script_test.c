@@ -411,6 +411,54 @@ static void test_deep(void **state)
   }
 }
 
+static struct sql_script *read_psql(const char *sql)
+{
+  CLEANUP(err_clear) struct err err = ERR_INIT;
+  struct sql_script *script = NULL;
+  if (sql_script_read_psql(arena, "f.sql", sql, strlen(sql), &script, &err) < 0)
+    fail_msg("%s", err.message);
+  return script;
+}
+
+static void test_psql_commands(void **state)
+{
+  UNUSED(state);
+  struct sql_script *script = read_psql("\\set ON_ERROR_STOP on\nSELECT 1\n  \\echo 'it''s; \n"
+                                        " , 2 \\gset x_\n\\if 1 \\\\ SELECT 3;\n\\endif\n"
+                                        "SELECT 4 \\; SELECT 5;\n\\i other.sql");
+  assert_int_equal(script->statements.len, 4);
+  const struct sql_statement *first = &script->statements.at[0];
+  assert_int_equal(first->start.line, 2);
+  assert_int_equal(first->end.line, 4);
+  assert_non_null(first->tree); /* the command inside is no part of it */
+  assert_string_equal(script->statements.at[1].text, "SELECT 3");
+  assert_int_equal(script->statements.at[1].start.line, 5);
+  assert_string_equal(script->statements.at[3].text, "SELECT 5");
+  assert_int_equal(script->psql_commands.len, 6);
+  assert_string_equal(script->psql_commands.at[0].text, "\\set ON_ERROR_STOP on");
+  assert_string_equal(script->psql_commands.at[2].text, "\\gset x_");
+  assert_int_equal(script->psql_commands.at[2].start.column, 6);
+  assert_string_equal(script->psql_commands.at[5].text, "\\i other.sql");
+  assert_int_equal(script->psql_commands.at[5].start.line, 8);
+}
+
+static void test_copy_data(void **state)
+{
+  UNUSED(state);
+  struct sql_script *script =
+      read_psql("COPY t (a) FROM stdin;\r\n1\tit's; \\N\r\n$$\r\n\\.\r\n"
+                "SELECT 2;\nCOPY t FROM STDIN WITH (FORMAT csv) \\g\n--\n/*\n"
+                "\\.\nSELECT 3; COPY t FROM '/x'; COPY t FROM STDIN;\nx");
+  assert_int_equal(script->statements.len, 6);
+  assert_true(script->statements.at[0].copy_data);
+  assert_int_equal(script->statements.at[1].start.line, 5);
+  assert_true(script->statements.at[2].copy_data);
+  assert_string_equal(script->statements.at[3].text, "SELECT 3");
+  assert_int_equal(script->statements.at[3].start.line, 10);
+  assert_false(script->statements.at[4].copy_data);
+  assert_true(script->statements.at[5].copy_data);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -419,7 +467,8 @@ int main(void)
       cmocka_unit_test(test_allowed),       cmocka_unit_test(test_transaction),
       cmocka_unit_test(test_bare),          cmocka_unit_test(test_shape),
       cmocka_unit_test(test_shape_refused), cmocka_unit_test(test_not_parsed),
-      cmocka_unit_test(test_deep),
+      cmocka_unit_test(test_deep),          cmocka_unit_test(test_psql_commands),
+      cmocka_unit_test(test_copy_data),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
