@@ -25,6 +25,8 @@ struct lint {
   const struct lint_effects *effects; /* of the statement; never NULL */
   const struct lint_sight *sight;     /* what was seen of it; NULL: not observed */
   struct lint_moment now;
+  enum lint_runner runs;              /* how the script is sent */
+  bool is_back;                       /* it is a down part */
   bool one_transaction;               /* the file runs as one transaction */
   bool in_block;                      /* between BEGIN and COMMIT */
   struct lint_relations rows_changed; /* tables whose rows statements before this one change */

@@ -104,7 +104,7 @@ static struct lint_finding *add_finding(struct lint *lint, const char *id, int l
     return NULL;
   struct lint_finding *finding = vec_add(lint->arena, &lint->report->findings);
   finding->rule = rule;
-  finding->severity = lowered(severity, lower);
+  finding->severity = lint->is_back ? LINT_INFO : lowered(severity, lower);
   finding->depth = LINT_STATIC;
   finding->file = lint->script->name;
   finding->script = lint->now.script;
@@ -260,7 +260,7 @@ static void check_statement(struct lint *lint)
   lint_find_fixes(lint, first);
   lint->effects = NULL;
   lint->sight = NULL;
-  if (lint->tree)
+  if (lint->tree && !lint->is_back)
     lint_facts_learn(lint->facts, lint->now, lint->tree);
 }
 
@@ -273,13 +273,33 @@ static void learn_script(struct lint *lint)
   }
 }
 
-static void check_script(struct lint *lint)
+static bool runs_as_one(const struct lint *lint)
 {
+  const struct sql_statements *all = &lint->script->statements;
   enum sql_shape shape = SQL_SHAPE_TRANSACTION;
   size_t first, last;
-  CLEANUP(err_clear) struct err ignored = ERR_INIT; /* lint_check_script tells what is wrong */
+  CLEANUP(err_clear) struct err ignored = ERR_INIT; /* rules tell what is wrong */
   bool refused = sql_script_shape(lint->script, &shape, &first, &last, &ignored) < 0;
-  lint->one_transaction = refused || shape == SQL_SHAPE_TRANSACTION;
+  switch (lint->runs) {
+  case LINT_RUNS_STATEMENTS:
+    return all->len > 1 && all->at[0].transaction == SQL_BEGIN &&
+           all->at[all->len - 1].transaction == SQL_COMMIT;
+  case LINT_RUNS_TRANSACTION:
+    return refused || shape == SQL_SHAPE_TRANSACTION;
+  default:
+    return true;
+  }
+}
+
+static void set_runner(struct lint *lint)
+{
+  lint->runs = lint_tool_runs(lint->input->tool, lint->script);
+  lint->one_transaction = runs_as_one(lint);
+}
+
+static void check_script(struct lint *lint)
+{
+  set_runner(lint);
   lint->in_block = false;
   for (size_t i = 0; i < lint_family_count; i++)
     if (lint_families[i]->script)
@@ -296,7 +316,8 @@ static void check_script(struct lint *lint)
 
 bool lint_is_known(const struct lint_input *input, size_t script)
 {
-  return script < input->known || (input->history && input->history[script]);
+  return script < input->known ||
+         (input->history && script < input->count && input->history[script]);
 }
 
 static void check_scripts(struct lint *lint)
@@ -314,6 +335,12 @@ static void check_scripts(struct lint *lint)
   for (size_t i = 0; i < lint_family_count; i++)
     if (lint_families[i]->end)
       lint_families[i]->end(lint);
+  lint->is_back = true;
+  for (size_t i = lint->input->count; i < lint->input->count + lint->input->back_count; i++) {
+    lint->script = lint->input->scripts[i];
+    lint->now.script = i;
+    check_script(lint);
+  }
 }
 
 /* ---- the report ---- */
@@ -345,7 +372,7 @@ static void sort_findings(struct lint *lint)
 static void suppress(struct lint *lint)
 {
   size_t first = 0, last = 0, end = lint->report->findings.len;
-  for (size_t i = 0; i < lint->input->count; i++, first = last) {
+  for (size_t i = 0; i < lint->input->count + lint->input->back_count; i++, first = last) {
     while (last < end && lint->report->findings.at[last].script == i)
       last++;
     lint->script = lint->input->scripts[i];

@@ -19,6 +19,7 @@
 #pragma once
 
 #include "catalog/catalog.h"
+#include "lint/runner.h"
 #include "sql/script.h"
 
 enum lint_severity { LINT_OFF, LINT_INFO, LINT_WARNING, LINT_ERROR };
@@ -123,13 +124,6 @@ struct lint_report {
   int errors, warnings, infos, suppressed; /* suppressed ones are not in the other three */
 };
 
-/* How the tool that applies the files sends one. */
-enum lint_runner {
-  LINT_RUNS_TRANSACTION, /* in one transaction, unless a statement in it cannot: belay itself */
-  LINT_RUNS_QUERY,       /* as one multi-statement query, an implicit transaction: Prisma, ... */
-  LINT_RUNS_STATEMENTS,  /* statement by statement, each its own transaction: psql, ... */
-};
-
 /* The session that will apply the files, as far as it is known. */
 struct lint_session {
   const char *role; /* NULL: not known */
@@ -151,10 +145,12 @@ struct lint_input {
   const bool *history; /* NULL, or for each script: it counts as known, wherever it stands */
   const struct catalog *catalog; /* the schema before the first script; NULL: static depth */
   int target_major;              /* of the server they are for; 0: not known. A catalog's wins */
-  enum lint_runner runner;
   struct db_conn *conn; /* to the catalog's database, idle, for questions; NULL: none are asked */
   const struct lint_session *session;         /* NULL: nothing is known of it */
   const struct lint_observation *observation; /* of these scripts (observe.h); NULL: none */
+  const struct lint_tool *tool;               /* that applies the files; NULL: belay itself */
+  size_t back_count; /* so many more scripts are behind those: down parts (lint_tool_part); nothing
+                        in them weighs more than info */
 };
 
 bool lint_is_known(const struct lint_input *input, size_t script);

@@ -418,7 +418,8 @@ static int observe_all(struct observer *o, const struct lint_input *input,
     if (known && input->catalog)
       continue; /* the database has what it made */
     int rc = known ? replay(o, script, err)
-                   : observe_script(o, script, input->runner, &seen->scripts[i], err);
+                   : observe_script(o, script, lint_tool_runs(input->tool, script),
+                                    &seen->scripts[i], err);
     if (rc < 0)
       return -1;
   }

@@ -17,6 +17,7 @@
   X(maintenance)                                                                                   \
   X(transaction)                                                                                   \
   X(version)                                                                                       \
+  X(psql)                                                                                          \
   X(enum)                                                                                          \
   X(matview)                                                                                       \
   X(trigger)                                                                                       \

@@ -27,6 +27,41 @@ static const struct lint_rule rules[] = {
      .safe = "End the block with COMMIT, or leave both out."},
 };
 
+static size_t count_bare(const struct sql_statements *all)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < all->len; i++)
+    count += all->at[i].bare != NULL;
+  return count;
+}
+
+/* A statement that cannot run in a transaction, in a file without BEGIN. */
+static void check_bare(struct lint *lint, const char *bare)
+{
+  const struct lint_tool *tool = lint->input->tool;
+  const struct sql_statements *all = &lint->script->statements;
+  size_t others = all->len - 1;
+  const char *s = others == 1 ? "" : "s";
+  if (lint->runs == LINT_RUNS_STRICTLY && tool->no_transaction)
+    lint_add(lint, "concurrently-in-transaction", (struct lint_at){0},
+             "%s cannot run in the transaction of %s: the file does not say \"%s\"", bare,
+             tool->name, tool->no_transaction);
+  else if (lint->runs == LINT_RUNS_STRICTLY)
+    lint_add(lint, "concurrently-in-transaction", (struct lint_at){0},
+             "%s cannot run in the transaction of %s", bare, tool->name);
+  else if (lint->runs == LINT_RUNS_DETECTED && count_bare(all) < all->len)
+    lint_add(lint, "concurrently-in-transaction", (struct lint_at){0},
+             "%s stands with what runs in a transaction: %s refuses the mixture", bare, tool->name);
+  else if (lint->runs == LINT_RUNS_QUERY && others > 0 && !tool->may_split)
+    lint_add(lint, "concurrently-in-transaction", (struct lint_at){0},
+             "%s shares its file with %zu other statement%s: %s sends them as one query, which is "
+             "a transaction",
+             bare, others, s, tool->name);
+  else if ((lint->runs == LINT_RUNS_TRANSACTION || lint->runs == LINT_RUNS_QUERY) && others > 0)
+    lint_add(lint, "concurrently-not-alone", (struct lint_at){0},
+             "%s shares its file with %zu other statement%s", bare, others, s);
+}
+
 static void check(struct lint *lint)
 {
   const struct sql_statement *st = lint->statement;
@@ -34,15 +69,11 @@ static void check(struct lint *lint)
     lint->in_block = true;
   else if (st->transaction == SQL_COMMIT || st->transaction == SQL_ROLLBACK)
     lint->in_block = false;
-  if (!st->bare)
-    return;
-  if (lint->in_block)
+  if (st->bare && lint->in_block)
     lint_add(lint, "concurrently-in-transaction", (struct lint_at){0},
              "%s cannot run between BEGIN and COMMIT", st->bare);
-  else if (lint->script->statements.len > 1)
-    lint_add(lint, "concurrently-not-alone", (struct lint_at){0},
-             "%s shares its file with %zu other statement%s", st->bare,
-             lint->script->statements.len - 1, lint->script->statements.len == 2 ? "" : "s");
+  else if (st->bare)
+    check_bare(lint, st->bare);
 }
 
 static const char *control_text(enum sql_transaction control)
@@ -104,6 +135,20 @@ static void check_wrapped(struct lint *lint, size_t unclosed)
            "BEGIN or COMMIT with options: belay cannot put the file into its own transaction");
 }
 
+/* The tool's transaction takes no BEGIN and ends with the first COMMIT; savepoints are fine. */
+static void check_strict(struct lint *lint)
+{
+  const struct sql_statements *all = &lint->script->statements;
+  for (size_t i = 0; i < all->len; i++) {
+    enum sql_transaction control = all->at[i].transaction;
+    if (control == SQL_NOT_TRANSACTION || control == SQL_SAVEPOINT)
+      continue;
+    lint_turn_to(lint, i);
+    lint_add(lint, "transaction-nesting", (struct lint_at){0}, "%s inside of the transaction of %s",
+             control_text(control), lint->input->tool->name);
+  }
+}
+
 /* A runner that sends statement by statement leaves transactions to the file. */
 static void check_unwrapped(struct lint *lint)
 {
@@ -134,8 +179,10 @@ static void check_script(struct lint *lint)
     lint_turn_to(lint, unclosed);
     lint_add(lint, "transaction-unclosed", (struct lint_at){0}, "no COMMIT ends this BEGIN");
   }
-  if (lint->input->runner == LINT_RUNS_STATEMENTS)
+  if (lint->runs == LINT_RUNS_STATEMENTS)
     check_unwrapped(lint);
+  else if (lint->runs == LINT_RUNS_STRICTLY || lint->runs == LINT_RUNS_DETECTED)
+    check_strict(lint);
   else if (sql_script_shape(lint->script, &shape, &first, &last, &err) < 0)
     check_wrapped(lint, unclosed);
 }

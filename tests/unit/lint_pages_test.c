@@ -41,7 +41,7 @@ static struct script_vec read_blocks(const char *id, const char *page, const cha
     assert_non_null(close);
     CLEANUP(err_clear) struct err err = ERR_INIT;
     struct sql_script *script = NULL;
-    if (sql_script_read(arena, id, at, (size_t)(close - at), &script, &err) < 0)
+    if (sql_script_read_psql(arena, id, at, (size_t)(close - at), &script, &err) < 0)
       fail_msg("%s: %s", id, err.message);
     vec_push(arena, &scripts, script);
     at = close;
