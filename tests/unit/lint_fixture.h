@@ -31,7 +31,7 @@ struct fixture {
   size_t known;       /* the first so many files are what the database holds */
   int target_major;
   const struct lint_session *session;
-  enum lint_runner runner;
+  const char *tool; /* that applies the files; NULL: belay itself */
   struct lint_report report;
 };
 
@@ -65,7 +65,7 @@ static void lint_files(struct fixture *f, const char *const *files, size_t count
                                    .catalog = f->with_catalog ? &f->catalog : NULL,
                                    .target_major = f->target_major,
                                    .session = f->session,
-                                   .runner = f->runner};
+                                   .tool = f->tool ? lint_tool_find(f->tool) : NULL};
   const struct lint_settings settings = fixture_settings(f);
   if (lint_scripts(arena, &settings, &input, &f->report, &err) < 0)
     fail_msg("%s", err.message);
