@@ -8,8 +8,9 @@
  * parentheses of CREATE RULE); libpg_query then parses each statement alone. A statement that it
  * cannot parse keeps tree == NULL and parse_error; it is still split, classified by its leading
  * keywords and can be run.
- * psql's own lines (\set x 1) and the rows behind COPY ... FROM STDIN are no SQL: a script that is to
- * be run must not hold them (sql_script_read), one that is only looked at may (sql_script_read_psql).
+ * psql's own lines (\set x 1) and the rows behind COPY ... FROM STDIN are no SQL: a script that is
+ * to be run must not hold them (sql_script_read), one that is only looked at may
+ * (sql_script_read_psql).
  * Everything lives in the arena. Lines and columns are 1-based, columns count bytes; offsets are
  * 0-based bytes.
  */
@@ -82,7 +83,8 @@ int sql_script_read(struct arena *arena, const char *name, const char *bytes, si
                     struct sql_script **ret_script, struct err *err);
 
 /* The same, but psql commands and the rows of COPY ... FROM STDIN are read through: positions hold,
- * commands are listed, and those that send what was typed so far (\g, \gexec ...) end a statement. */
+ * commands are listed, and those that send what was typed so far (\g, \gexec ...) end a
+ * statement. */
 int sql_script_read_psql(struct arena *arena, const char *name, const char *bytes, size_t len,
                          struct sql_script **ret_script, struct err *err);
 
