@@ -1,4 +1,5 @@
 #include "lint/facts_private.h"
+#include "lint/runner.h"
 
 #include "sql/quote.h"
 
@@ -213,7 +214,9 @@ static void learn_timezone(struct lint_facts *f, const struct sql_tree *tree)
                                       "etc/utc",   "etc/gmt",       "etc/uct",   "etc/zulu",
                                       "universal", "etc/universal", "greenwich", "0"};
   bool about = !tree->setting || strcasecmp(tree->setting, "timezone") == 0;
-  if (!about || (tree->local && f->input->runner == LINT_RUNS_STATEMENTS && !f->in_block))
+  const struct sql_script *script = f->input->scripts[f->now.script];
+  bool alone = lint_tool_runs(f->input->tool, script) == LINT_RUNS_STATEMENTS && !f->in_block;
+  if (!about || (tree->local && alone))
     return;
   f->utc = false;
   f->utc_is_local = tree->local;

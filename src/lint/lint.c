@@ -188,7 +188,7 @@ static void check_actions(struct lint *lint)
 
 static bool in_transaction(const struct lint *lint)
 {
-  bool query = lint->input->runner == LINT_RUNS_QUERY && lint->script->statements.len > 1;
+  bool query = lint->runs == LINT_RUNS_QUERY && lint->script->statements.len > 1;
   return lint->in_block || query;
 }
 

@@ -24,7 +24,7 @@ static const char *compare(const json_t *matrix, const json_t *c, const char *ma
                                    .count = count,
                                    .known = count - 1,
                                    .target_major = (int)strtol(major, NULL, 10),
-                                   .runner = LINT_RUNS_STATEMENTS};
+                                   .tool = lint_tool_find("psql")};
   struct lint_report report;
   if (lint_scripts(matrix_arena, &settings, &input, &report, &err) < 0)
     fail_msg("%s", err.message);
