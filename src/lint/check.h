@@ -11,6 +11,35 @@
 #include "lint/lint.h"
 #include "lint/observe.h"
 
+/* A lock that the transaction holds since an earlier statement, on a table that is not new. */
+struct lint_held {
+  const struct lint_relation *relation;
+  enum lint_lock_mode mode;
+  size_t statement;
+};
+
+enum lint_timeout {
+  LINT_TIMEOUT_LOCK,
+  LINT_TIMEOUT_STATEMENT,
+  LINT_TIMEOUT_IDLE,
+  LINT_TIMEOUT_COUNT
+};
+
+/* What the script did about timeouts so far: rules_timeout.c. */
+struct lint_timeouts {
+  bool set[LINT_TIMEOUT_COUNT];
+  bool lacks[LINT_TIMEOUT_COUNT]; /* a statement would have needed it, the first: */
+  size_t first[LINT_TIMEOUT_COUNT];
+  bool late;
+};
+
+/* The statement before, if it was an ALTER TABLE. */
+struct lint_last_alter {
+  const struct lint_relation *table; /* NULL: it was something else */
+  const struct sql_tree *tree;
+  bool works; /* it read or wrote all rows */
+};
+
 struct lint {
   struct arena *arena;
   const struct lint_settings *settings;
@@ -31,6 +60,13 @@ struct lint {
   bool in_block;                      /* between BEGIN and COMMIT */
   struct lint_relations rows_changed; /* tables whose rows statements before this one change */
   bool all_rows_changed;              /* any table's */
+  /* what families remember from one statement to the next */
+  VEC(struct lint_held) held; /* rules_window.c */
+  bool held_several;
+  struct lint_last_alter last_alter;
+  struct lint_timeouts timeouts; /* rules_timeout.c */
+  struct map *made, *blocked;    /* rules_history.c */
+  bool names_depend;             /* on search_path: what a name means is not known */
 };
 
 /* Where and how a finding is reported; all may be left out. */
@@ -50,6 +86,8 @@ void lint_add_at(struct lint *lint, const char *rule, struct sql_place start, st
 
 /* Whether the settings want the rule at all: for checks that cost more than a look. */
 bool lint_is_on(const struct lint *lint, const char *rule);
+/* The statement runs in a transaction with others of its file. */
+bool lint_in_transaction(const struct lint *lint);
 /* Makes a statement of the current script the one that is looked at. */
 void lint_turn_to(struct lint *lint, size_t statement);
 

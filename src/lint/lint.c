@@ -156,6 +156,11 @@ void lint_turn_to(struct lint *lint, size_t statement)
   lint->now.statement = statement;
 }
 
+bool lint_in_transaction(const struct lint *lint)
+{
+  return lint->one_transaction || lint->in_block;
+}
+
 enum { CHILD_DEPTH_MAX = 32 };
 
 /* The table, or the first of its children, that holds rows already: a new table can have been
@@ -184,6 +189,15 @@ static void check_actions(struct lint *lint)
       lint_families[f]->action(
           lint, &tree->actions.at[i],
           (struct lint_at){.range = tree->actions.at[i].range, .relation = table});
+}
+
+static void follow_transaction(struct lint *lint)
+{
+  enum sql_transaction control = lint->statement->transaction;
+  if (control == SQL_BEGIN)
+    lint->in_block = true;
+  else if (control == SQL_COMMIT || control == SQL_ROLLBACK)
+    lint->in_block = false;
 }
 
 static bool in_transaction(const struct lint *lint)
@@ -239,6 +253,7 @@ static void list_statement(struct lint *lint)
 static void check_statement(struct lint *lint)
 {
   size_t first = lint->report->findings.len;
+  follow_transaction(lint);
   lint_facts_at(lint->facts, lint->now);
   lint->sight =
       lint_observation_of(lint->input->observation, lint->now.script, lint->now.statement);
@@ -320,12 +335,20 @@ bool lint_is_known(const struct lint_input *input, size_t script)
          (input->history && script < input->count && input->history[script]);
 }
 
+static bool is_applied(const struct lint_input *input, size_t script)
+{
+  enum lint_applied applied = input->files ? input->files[script].applied : LINT_APPLIED_UNKNOWN;
+  return applied == LINT_APPLIED || applied == LINT_EDITED;
+}
+
 static void check_scripts(struct lint *lint)
 {
   for (size_t i = 0; i < lint->input->count; i++) {
     lint->script = lint->input->scripts[i];
     lint->now.script = i;
-    if (lint_is_known(lint->input, i)) {
+    if (is_applied(lint->input, i) && lint->catalog)
+      continue; /* the catalog has it */
+    if (lint_is_known(lint->input, i) || is_applied(lint->input, i)) {
       learn_script(lint);
       continue;
     }

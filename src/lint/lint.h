@@ -77,6 +77,7 @@ struct lint_settings {
   bool questions;       /* with a connection: rows are looked at */
   int64_t question_timeout_ms; /* for one question */
   int question_rows;           /* rows that are counted at most */
+  struct strings forbidden_types, required_columns; /* forbidden-type-or-column-policy */
 };
 
 struct lint_question; /* questions.h */
@@ -137,6 +138,20 @@ struct lint_session {
 struct lint_observation;
 struct db_conn;
 
+/* What the ledger of the database says of a file. */
+enum lint_applied {
+  LINT_APPLIED_UNKNOWN, /* it was not asked */
+  LINT_PENDING,
+  LINT_APPLIED,
+  LINT_EDITED,       /* applied, and the file is another now */
+  LINT_OUT_OF_ORDER, /* pending, and a later one was applied */
+};
+
+struct lint_file {
+  enum lint_applied applied; /* applied and edited ones get no findings about what is in them */
+  bool has_down;             /* there is a file that takes it back */
+};
+
 struct lint_input {
   struct sql_script *const *scripts; /* in the order in which they run */
   size_t count;
@@ -151,6 +166,7 @@ struct lint_input {
   const struct lint_tool *tool;               /* that applies the files; NULL: belay itself */
   size_t back_count; /* so many more scripts are behind those: down parts (lint_tool_part); nothing
                         in them weighs more than info */
+  const struct lint_file *files;              /* for each script; NULL: nothing is known of them */
 };
 
 bool lint_is_known(const struct lint_input *input, size_t script);

@@ -16,12 +16,16 @@
   X(rename)                                                                                        \
   X(maintenance)                                                                                   \
   X(transaction)                                                                                   \
+  X(window)                                                                                        \
+  X(timeout)                                                                                       \
   X(version)                                                                                       \
   X(psql)                                                                                          \
   X(enum)                                                                                          \
   X(matview)                                                                                       \
   X(trigger)                                                                                       \
   X(security)                                                                                      \
+  X(history)                                                                                       \
+  X(design)                                                                                        \
   X(style)                                                                                         \
   X(meta)                                                                                          \
   X(observed)

@@ -77,7 +77,7 @@ static void check_backfill(struct lint *lint, const struct sql_change *change)
 {
   const struct lint_relation *table = lint_facts_relation(lint->facts, change->relation);
   bool many = change->kind != SQL_INSERT || change->from_select;
-  if (!many || lint_is_new(table) || !lint->one_transaction || !table->altered ||
+  if (!many || lint_is_new(table) || !lint_in_transaction(lint) || !table->altered ||
       table->altered_at.script != lint->now.script)
     return;
   lint_add(lint, "ddl-and-backfill-together", (struct lint_at){.relation = table, .eases = true},

@@ -65,14 +65,12 @@ static void check_bare(struct lint *lint, const char *bare)
 static void check(struct lint *lint)
 {
   const struct sql_statement *st = lint->statement;
-  if (st->transaction == SQL_BEGIN)
-    lint->in_block = true;
-  else if (st->transaction == SQL_COMMIT || st->transaction == SQL_ROLLBACK)
-    lint->in_block = false;
-  if (st->bare && lint->in_block)
+  if (!st->bare)
+    return;
+  if (lint->in_block)
     lint_add(lint, "concurrently-in-transaction", (struct lint_at){0},
              "%s cannot run between BEGIN and COMMIT", st->bare);
-  else if (st->bare)
+  else
     check_bare(lint, st->bare);
 }
 

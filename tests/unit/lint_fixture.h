@@ -30,7 +30,8 @@ struct fixture {
   bool with_may_fail; /* also the rules about rows that may be there, else they are off */
   size_t known;       /* the first so many files are what the database holds */
   int target_major;
-  const struct lint_session *session;
+  const struct lint_session *session; /* NULL: one with timeouts */
+  const struct lint_file *files;
   const char *tool; /* that applies the files; NULL: belay itself */
   struct lint_report report;
 };
@@ -59,12 +60,17 @@ static void lint_files(struct fixture *f, const char *const *files, size_t count
       fail_msg("%s", err.message);
   }
   f->catalog.objects = f->objects;
+  static const struct lint_session with_timeouts = {.timeouts_known = true,
+                                                    .lock_timeout_ms = 2000,
+                                                    .statement_timeout_ms = 60000,
+                                                    .idle_timeout_ms = 60000};
   const struct lint_input input = {.scripts = scripts,
                                    .count = count,
                                    .known = f->known,
                                    .catalog = f->with_catalog ? &f->catalog : NULL,
                                    .target_major = f->target_major,
-                                   .session = f->session,
+                                   .session = f->session ? f->session : &with_timeouts,
+                                   .files = f->files,
                                    .tool = f->tool ? lint_tool_find(f->tool) : NULL};
   const struct lint_settings settings = fixture_settings(f);
   if (lint_scripts(arena, &settings, &input, &f->report, &err) < 0)
