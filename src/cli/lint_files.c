@@ -15,7 +15,7 @@ struct collector {
   const struct run_env *env;
   const struct lint_ledger *ledger;
   VEC(struct lint_home *) homes;
-  struct map *seen; /* clean path -> struct lint_file */
+  struct map *seen; /* clean path -> struct lint_source */
   struct lint_files *files;
   bool cutoff_failed; /* what home_at could not do: no harm, but a wrong option */
 };
@@ -156,17 +156,17 @@ static bool is_applied(const struct collector *c, const struct lint_home *home, 
   return false;
 }
 
-static struct lint_file *find_file(struct collector *c, const char *path)
+static struct lint_source *find_file(struct collector *c, const char *path)
 {
   return strcmp(path, "-") == 0 ? NULL : map_get(c->seen, fs_clean(c->cli->arena, path));
 }
 
-static int add_file(struct collector *c, struct lint_file file, const char *bytes, size_t len,
+static int add_file(struct collector *c, struct lint_source file, const char *bytes, size_t len,
                     struct err *err)
 {
   if (sql_script_read(c->cli->arena, file.path, bytes, len, &file.script, err) < 0)
     return err_recode(err, ERR_REFUSED);
-  struct lint_file *added = ARENA_NEW(c->cli->arena, struct lint_file);
+  struct lint_source *added = ARENA_NEW(c->cli->arena, struct lint_source);
   *added = file;
   vec_push(c->cli->arena, c->files, added);
   if (strcmp(file.path, "-") != 0)
@@ -186,7 +186,7 @@ static void add_history(struct collector *c, const struct lint_home *home, const
       break;
     if (find_file(c, m->path) || is_applied(c, home, m->name))
       continue;
-    struct lint_file file = {.path = m->path, .home = home, .name = m->name, .history = true};
+    struct lint_source file = {.path = m->path, .home = home, .name = m->name, .history = true};
     if (add_file(c, file, m->bytes, m->len, &err) < 0)
       log_warning("what an earlier migration makes is not known: %s", err.message);
   }
@@ -198,12 +198,12 @@ static bool is_before_cutoff(const struct lint_home *home, const char *name)
 }
 
 /* One that was asked for. */
-static int add_asked(struct collector *c, struct lint_file file, const char *bytes, size_t len,
+static int add_asked(struct collector *c, struct lint_source file, const char *bytes, size_t len,
                      struct err *err)
 {
   CLEANUP(err_clear) struct err why = ERR_INIT;
   const char *dir, *name;
-  struct lint_file *seen = find_file(c, file.path);
+  struct lint_source *seen = find_file(c, file.path);
   if (seen) {
     seen->history = seen->home && is_before_cutoff(seen->home, seen->name);
     return 0;
@@ -235,7 +235,7 @@ static int add_path(struct collector *c, const char *path, struct err *err)
   size_t len;
   if (fs_read(c->cli->arena, path, &bytes, &len, err) < 0)
     return err_recode(err, ERR_USAGE);
-  return add_asked(c, (struct lint_file){.path = path}, bytes, len, err);
+  return add_asked(c, (struct lint_source){.path = path}, bytes, len, err);
 }
 
 static int add_stdin(struct collector *c, struct err *err)
@@ -249,7 +249,7 @@ static int add_stdin(struct collector *c, struct err *err)
       return err_set(err, ERR_USAGE, "stdin: larger than %d MiB", SQL_SCRIPT_BYTES_MAX >> 20);
   }
   const char *bytes = arena_strndup(c->cli->arena, t.data, t.len);
-  return add_asked(c, (struct lint_file){.path = path, .from_stdin = true}, bytes, t.len, err);
+  return add_asked(c, (struct lint_source){.path = path, .from_stdin = true}, bytes, t.len, err);
 }
 
 /* A migrations directory of a known format, in the order in which the tool applies it. What is
@@ -262,8 +262,8 @@ static int add_dir(struct collector *c, const char *dir, struct err *err)
     return -1;
   for (size_t i = 0; home->format && i < home->migrations.len; i++) {
     const struct migration *m = &home->migrations.at[i];
-    struct lint_file *seen = find_file(c, m->path);
-    struct lint_file file = {.path = m->path, .home = home, .name = m->name};
+    struct lint_source *seen = find_file(c, m->path);
+    struct lint_source file = {.path = m->path, .home = home, .name = m->name};
     file.history = i < home->cutoff;
     if (seen)
       seen->history = file.history;

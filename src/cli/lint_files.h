@@ -19,7 +19,7 @@ struct lint_home {
   bool has_cutoff;
 };
 
-struct lint_file {
+struct lint_source {
   struct sql_script *script;
   const char *path;             /* as it is shown; "-" */
   const struct lint_home *home; /* NULL: it is in none */
@@ -28,7 +28,7 @@ struct lint_file {
   bool applied;                 /* says the ledger of the database */
   bool from_stdin;
 };
-VEC_TYPE(lint_files, struct lint_file *);
+VEC_TYPE(lint_files, struct lint_source *);
 
 /* Applied migrations, of a database at hand: it holds already what they made. */
 struct lint_ledger {

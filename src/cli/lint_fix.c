@@ -14,7 +14,7 @@ struct target {
 VEC_TYPE(targets, struct target);
 
 /* NAME_2 in the layout of its directory. */
-static const char *piece_path(struct arena *arena, const struct lint_file *file, const char *name)
+static const char *piece_path(struct arena *arena, const struct lint_source *file, const char *name)
 {
   const char *leaf = fs_basename(file->path), *dir = fs_dirname(arena, file->path);
   if (strcmp(leaf, "migration.sql") == 0 || strcmp(leaf, "up.sql") == 0)
@@ -23,7 +23,7 @@ static const char *piece_path(struct arena *arena, const struct lint_file *file,
 }
 
 /* The migration that runs next; NULL: none. */
-static const char *next_name(const struct lint_file *file)
+static const char *next_name(const struct lint_source *file)
 {
   const struct migrations *all = &file->home->migrations;
   for (size_t i = 0; i < all->len; i++)
@@ -32,7 +32,7 @@ static const char *next_name(const struct lint_file *file)
   return NULL;
 }
 
-static const char *why_no_files(const struct lint_file *file)
+static const char *why_no_files(const struct lint_source *file)
 {
   if (!file->home)
     return "it lies in no migrations directory, so where the rest belongs is not known";
@@ -43,7 +43,7 @@ static const char *why_no_files(const struct lint_file *file)
 }
 
 /* Where each piece goes; NULL, or why there is no place. */
-static const char *place(struct arena *arena, const struct lint_file *file,
+static const char *place(struct arena *arena, const struct lint_source *file,
                          const struct lint_pieces *pieces, struct targets *ret)
 {
   const char *why = pieces->len > 1 ? why_no_files(file) : NULL;
@@ -63,7 +63,7 @@ static const char *place(struct arena *arena, const struct lint_file *file,
 
 /* What is applied is never changed: NULL, or why the file is left alone. */
 static const char *why_not_changed(const struct cli *cli, const struct lint_run *run,
-                                   const struct lint_file *file)
+                                   const struct lint_source *file)
 {
   if (file->applied)
     return "it is applied already";
@@ -91,7 +91,7 @@ static int write_targets(struct cli *cli, const struct targets *targets, struct 
 static int fix_file(struct cli *cli, struct lint_run *run, size_t index, struct text *diff,
                     struct err *err)
 {
-  const struct lint_file *file = run->files.at[index];
+  const struct lint_source *file = run->files.at[index];
   struct lint_pieces pieces;
   struct targets targets = {0};
   const char *why = why_not_changed(cli, run, file);

@@ -75,8 +75,8 @@ struct lint_settings {
   int large_table_rows; /* with a catalog: findings whose harm grows with the table drop one level
                            below this many rows; 0: never */
   bool questions;       /* with a connection: rows are looked at */
-  int64_t question_timeout_ms; /* for one question */
-  int question_rows;           /* rows that are counted at most */
+  int64_t question_timeout_ms;                      /* for one question */
+  int question_rows;                                /* rows that are counted at most */
   struct strings forbidden_types, required_columns; /* forbidden-type-or-column-policy */
 };
 
@@ -166,7 +166,7 @@ struct lint_input {
   const struct lint_tool *tool;               /* that applies the files; NULL: belay itself */
   size_t back_count; /* so many more scripts are behind those: down parts (lint_tool_part); nothing
                         in them weighs more than info */
-  const struct lint_file *files;              /* for each script; NULL: nothing is known of them */
+  const struct lint_file *files; /* for each script; NULL: nothing is known of them */
 };
 
 bool lint_is_known(const struct lint_input *input, size_t script);

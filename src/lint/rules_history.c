@@ -118,9 +118,9 @@ static void note_statement(struct lint *lint, const struct sql_tree *tree, struc
     return;
   note(lint, tree->name, at, false);
   if (tree->kind == SQL_RENAME)
-    note(lint, (struct sql_name){tree->name.schema, tree->new_name}, at, false);
+    note(lint, (struct sql_name){.schema = tree->name.schema, .name = tree->new_name}, at, false);
   else
-    note(lint, (struct sql_name){tree->new_name, tree->name.name}, at, false);
+    note(lint, (struct sql_name){.schema = tree->new_name, .name = tree->name.name}, at, false);
 }
 
 static void note_all(struct lint *lint)
@@ -234,10 +234,11 @@ static void add_time(struct lint *lint, const struct lint_relation *table)
   double ms = blocked_ms(lint, table);
   if (ms <= 0 || lint_is_new(table))
     return;
-  struct blocked *blocked = map_get(lint->blocked, table->key);
+  const char *key = arena_printf(lint->arena, "%zu", table->number);
+  struct blocked *blocked = map_get(lint->blocked, key);
   if (!blocked) {
     blocked = ARENA_NEW(lint->arena, struct blocked);
-    map_put(lint->blocked, table->key, blocked);
+    map_put(lint->blocked, key, blocked);
   }
   bool first = blocked->ms <= 0;
   blocked->ms += ms;

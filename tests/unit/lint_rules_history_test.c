@@ -90,7 +90,7 @@ static void test_design(void **state)
   struct fixture f = with("prefer-robust");
   check_one(&f, "create table a (x int);\ncreate table b (x int)", "");
   check_one(&f, "vacuum", "");
-  f.runner = LINT_RUNS_STATEMENTS;
+  f.tool = "psql";
   check_one(&f, "create table a (x int);\ncreate table if not exists b (x int)",
             "prefer-robust:w@1");
   check_one(&f, "begin;\ncreate table a (x int);\ncreate table b (x int);\ncommit", "");
