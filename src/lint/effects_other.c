@@ -1,7 +1,7 @@
 #include "lint/effects_private.h"
 
-/* Statements about objects that are no relations: domains, enums, sequences, publications, comments,
- * privileges, code. */
+/* Statements about objects that are no relations: domains, enums, sequences, publications,
+ * comments, privileges, code. */
 
 /* ---- domains ---- */
 

@@ -398,8 +398,8 @@ struct sql_tree {
   struct sql_constraints constraints; /* CREATE TABLE */
   struct sql_name partition_of;       /* CREATE TABLE ... PARTITION OF */
   struct sql_changes changes;
-  struct sql_names reads; /* queries, data changes, CREATE TABLE AS and the like: every relation that
-                             is named */
+  struct sql_names reads; /* queries, data changes, CREATE TABLE AS and the like: every relation
+                             that is named */
   bool locks_rows;        /* SELECT ... FOR UPDATE, SHARE ... */
   struct sql_names
       functions; /* SELECT without FROM: called by its target list; CALL: the procedure */
@@ -436,7 +436,7 @@ struct sql_tree {
   /* CREATE INDEX; storage.access_method is NULL for btree */
   struct sql_keys keys;
   struct strings include;
-  const struct sql_expression *where; /* also of SELECT, UPDATE, DELETE, CREATE TABLE AS; NULL: none */
+  const struct sql_expression *where; /* also of SELECT, UPDATE, DELETE and CREATE TABLE AS */
   bool nulls_not_distinct;
 
   /* CREATE VIEW, MATVIEW, TABLE AS, RULE: reads and */
