@@ -170,6 +170,8 @@ static void put_result(struct jw *w, const struct report_lint *input, size_t ind
   jw_key_string(w, "relation", f->relation);
   jw_key_string(w, "lock", f->rule->lock);
   jw_key_string(w, "safe", f->rule->safe);
+  jw_key_string(w, "fix", f->fix);
+  jw_key_string(w, "noFix", f->no_fix);
   jw_end(w);
   jw_end(w);
 }
