@@ -400,6 +400,7 @@ static void suppress(struct lint *lint)
       last++;
     lint->script = lint->input->scripts[i];
     lint->now.script = i;
+    lint->is_back = i >= lint->input->count;
     if (!lint_is_known(lint->input, i))
       lint_suppress(lint, first, last);
   }
