@@ -149,6 +149,7 @@ struct catalog_object {
   double
       row_estimate; /* reltuples, -1 unknown; bytes: total size. Only for reports and estimates */
   int64_t bytes;
+  int64_t scans; /* INDEX: how often queries used it on this server; only for reports */
 };
 
 struct catalog_unknown {

@@ -54,6 +54,8 @@ static bool take_fixed(struct reader *rd, struct catalog_object *o, const struct
     o->subid = (int32_t)db_int(r, row, column);
   else if (strcmp(name, "bytes") == 0)
     o->bytes = db_int(r, row, column);
+  else if (strcmp(name, "scans") == 0)
+    o->scans = db_int(r, row, column);
   else if (strcmp(name, "row_estimate") == 0)
     o->row_estimate = db_is_null(r, row, column) ? -1 : strtod(db_value(r, row, column), NULL);
   else

@@ -192,8 +192,9 @@ struct lint_domain {
   struct sql_name at;
   struct sql_type base; /* may be another domain */
   bool not_null, has_default;
-  struct lint_constraints constraints; /* also dropped ones */
-  bool created;                        /* by these scripts, at: */
+  const struct sql_expression *default_value; /* NULL: none, or not known */
+  struct lint_constraints constraints;        /* also dropped ones */
+  bool created;                               /* by these scripts, at: */
   struct lint_moment created_at;
 };
 struct lint_domain *lint_facts_domain(struct lint_facts *facts,

@@ -290,7 +290,9 @@ static void add_type(struct lint_facts *f, const struct catalog_object *object)
   const struct sql_domain domain = {.type = *base, .not_null = is(object, "not_null")};
   facts_make_domain(f, at, &domain);
   type = facts_type_at(f, at);
-  type->domain->has_default = catalog_get(object, "default");
+  const char *value = catalog_get(object, "default");
+  type->domain->has_default = value;
+  type->domain->default_value = value ? parse_expression(f, value) : NULL;
 }
 
 static void add_function(struct lint_facts *f, const struct catalog_object *object)

@@ -222,6 +222,7 @@ void facts_make_domain(struct lint_facts *f, struct sql_name name, const struct 
                                  .base = base ? *base : from->type,
                                  .not_null = from->not_null,
                                  .has_default = from->default_value,
+                                 .default_value = from->default_value,
                                  .created = facts_is_news(f),
                                  .created_at = f->now};
   for (size_t i = 0; i < from->constraints.len; i++)
@@ -253,6 +254,7 @@ static void learn_alter_domain(struct lint_facts *f, const struct sql_tree *tree
   case SQL_SET_DEFAULT:
   case SQL_DROP_DEFAULT:
     domain->has_default = action->kind == SQL_SET_DEFAULT;
+    domain->default_value = action->value;
     break;
   case SQL_ADD_CONSTRAINT:
     if (action->constraint)

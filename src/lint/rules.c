@@ -6,9 +6,11 @@
   X(destructive)                                                                                   \
   X(data)                                                                                          \
   X(index)                                                                                         \
+  X(index_design)                                                                                  \
   X(constraint)                                                                                    \
   X(foreign_key)                                                                                   \
   X(not_null)                                                                                      \
+  X(domain)                                                                                        \
   X(column)                                                                                        \
   X(type)                                                                                          \
   X(partition)                                                                                     \

@@ -73,22 +73,6 @@ static const struct lint_rule rules[] = {
      .safe = "Let the application write the value itself before the default changes."},
 };
 
-enum { DOMAIN_DEPTH_MAX = 32 };
-
-/* Whether values of the type must be checked: a domain, or one below it, has a constraint. */
-static bool is_constrained(struct lint *lint, const struct sql_type *type)
-{
-  for (int depth = 0; depth < DOMAIN_DEPTH_MAX && type->array_dimensions == 0; depth++) {
-    const struct lint_domain *domain = lint_facts_domain(lint->facts, type->name);
-    if (!domain)
-      return false;
-    if (domain->not_null || domain->constraints.len > 0)
-      return true;
-    type = &domain->base;
-  }
-  return false;
-}
-
 /* The first function of a default that makes the server write every row: volatile, or not known
  * not to be. */
 static const char *rewriting_function(struct lint *lint, const struct sql_expression *value,
@@ -107,10 +91,25 @@ static const char *rewriting_function(struct lint *lint, const struct sql_expres
   return unknown;
 }
 
-static void check_default(struct lint *lint, const struct sql_column *column, struct lint_at at)
+enum { DOMAIN_DEPTH_MAX = 32 };
+
+/* The default of a column that names none: that of its domain, or of the one below. */
+static const struct sql_expression *domain_default(struct lint *lint, const struct sql_type *type)
+{
+  for (int depth = 0; depth < DOMAIN_DEPTH_MAX && type->array_dimensions == 0; depth++) {
+    const struct lint_domain *domain = lint_facts_domain(lint->facts, type->name);
+    if (!domain || domain->default_value)
+      return domain ? domain->default_value : NULL;
+    type = &domain->base;
+  }
+  return NULL;
+}
+
+static void check_default(struct lint *lint, const struct sql_column *column,
+                          const struct sql_expression *value, struct lint_at at)
 {
   enum lint_volatility volatility;
-  const char *function = rewriting_function(lint, column->default_value, &volatility);
+  const char *function = rewriting_function(lint, value, &volatility);
   if (!function)
     return;
   if (strcmp(function, "nextval") == 0)
@@ -160,7 +159,9 @@ static void check_inline_constraint(struct lint *lint, const struct sql_column *
 static void check_value(struct lint *lint, const struct sql_column *column, struct lint_at at)
 {
   const char *table = at.relation->name;
-  bool has_default = column->default_value && !column->default_value->is_null;
+  const struct sql_expression *value =
+      column->default_value ? column->default_value : domain_default(lint, &column->type);
+  bool has_default = value && !value->is_null;
   if (column->serial)
     lint_add(lint, "add-column-serial", at, "serial column %s is added to %s: every row is written",
              column->name, table);
@@ -172,7 +173,7 @@ static void check_value(struct lint *lint, const struct sql_column *column, stru
              "stored generated column %s is added to %s: every row is written", column->name,
              table);
   else if (has_default)
-    check_default(lint, column, at);
+    check_default(lint, column, value, at);
   else if (column->not_null) {
     at.eases = false;
     at.question = lint_ask_any_row(lint, at.relation);
@@ -196,7 +197,7 @@ static void check_added(struct lint *lint, const struct sql_action *action, stru
   at.eases = true;
   if (!column || exists_already(lint, at.relation, action))
     return;
-  if (is_constrained(lint, &column->type))
+  if (lint_facts_type_is_constrained(lint->facts, &column->type))
     lint_add(lint, "add-column-constrained-domain", at,
              "column %s is added to %s with the domain %s, which has constraints: every row is "
              "written",

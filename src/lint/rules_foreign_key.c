@@ -188,6 +188,12 @@ static bool ends_with(const char *s, const char *end)
   return len > end_len && strcmp(s + len - end_len, end) == 0;
 }
 
+/* Only named by a statement so far. */
+static bool is_unknown(const struct lint_constraint *c)
+{
+  return c->kind == SQL_CHECK && !c->definition && !c->added && !c->dropped;
+}
+
 static void check_drop_constraint(struct lint *lint, const struct sql_action *action,
                                   struct lint_at at)
 {
@@ -197,8 +203,7 @@ static void check_drop_constraint(struct lint *lint, const struct sql_action *ac
     lint_add(lint, "foreign-key-dropped", at, "foreign key %s of %s is dropped", action->name,
              table);
     report_drop(lint, arena_printf(lint->arena, "dropping constraint %s", action->name), c, at);
-  } else if (!c->relation && !c->dropped && !at.relation->complete &&
-             ends_with(action->name, "_fkey")) {
+  } else if (is_unknown(c) && ends_with(action->name, "_fkey")) {
     lint_add(lint, "foreign-key-dropped", at,
              "constraint %s of %s is dropped, a foreign key by its name; the table that it refers "
              "to, not known here, is locked too",

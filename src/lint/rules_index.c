@@ -55,6 +55,12 @@ static const struct lint_rule rules[] = {
      .summary = "an index of a constraint is dropped",
      .hazard = "The server refuses: the constraint needs the index.",
      .safe = "Use ALTER TABLE ... DROP CONSTRAINT, which drops the index along."},
+    {.id = "index-drop-slows-queries",
+     .severity = LINT_WARNING,
+     .summary = "an index that queries use is dropped",
+     .hazard = "Queries that used it read the whole table, or another index, from the commit on.",
+     .safe = "Find the queries first, and drop the index after its replacement is in use.",
+     .needs = LINT_NEEDS_CATALOG},
     {.id = "index-replace-drop-first",
      .severity = LINT_WARNING,
      .summary = "an index is dropped before the one that replaces it is there",
@@ -69,6 +75,12 @@ static const struct lint_rule rules[] = {
      .safe = "Use REINDEX ... CONCURRENTLY in a file of its own."},
 };
 
+/* An index of a partitioned table: it has no entries, those of the partitions have. */
+static bool is_partitioned_index(const struct lint_relation *index)
+{
+  return index->indexed && lint_is_partitioned(index->indexed);
+}
+
 /* ---- CREATE INDEX ---- */
 
 static void check_build(struct lint *lint, const struct lint_relation *table)
@@ -76,7 +88,7 @@ static void check_build(struct lint *lint, const struct lint_relation *table)
   const struct sql_tree *tree = lint->tree;
   const char *name = tree->index_name ? tree->index_name : "an index";
   struct lint_at at = {.relation = table, .eases = true};
-  if (tree->only && (!table->table || lint_is_partitioned(table)))
+  if (tree->only && (table->kind == LINT_UNKNOWN_RELATION || lint_is_partitioned(table)))
     return; /* ON ONLY a partitioned table: nothing is built */
   if (lint_is_partitioned(table) && (!table->complete || table->children.len > 0))
     lint_add(lint, "index-partitioned-fanout", at,
@@ -130,18 +142,26 @@ static void check_drop_one(struct lint *lint, const struct lint_relation *index)
     lint_add(lint, "index-drop-backs-constraint", (struct lint_at){.relation = index},
              "index %s belongs to the constraint %s: it goes with the constraint only", index->name,
              index->constraint->name);
-  else if (lint->tree->concurrently && lint_is_partitioned(index))
+  else if (lint->tree->concurrently && is_partitioned_index(index))
     lint_add(lint, "index-concurrent-on-partitioned", (struct lint_at){.relation = index},
              "index %s is of a partitioned table: it cannot be dropped CONCURRENTLY", index->name);
   else if (lint->tree->concurrently || lint_is_new(index))
     return;
-  else if (lint_is_partitioned(index))
+  else if (is_partitioned_index(index))
     lint_add(lint, "index-drop-not-concurrent", at,
              "index %s of a partitioned table is dropped; CONCURRENTLY is not possible there",
              index->name);
   else
     lint_add(lint, "index-drop-not-concurrent", at, "index %s is dropped without CONCURRENTLY",
              index->name);
+}
+
+static void check_use(struct lint *lint, const struct lint_relation *index)
+{
+  if (index->object && index->object->scans > 0 && !index->dropped)
+    lint_add(lint, "index-drop-slows-queries", (struct lint_at){.relation = index},
+             "index %s was used %" PRId64 " times since the statistics of this server were reset",
+             index->name, index->object->scans);
 }
 
 static void check_reindex(struct lint *lint)
@@ -162,28 +182,43 @@ static void check_reindex(struct lint *lint)
 
 /* ---- an index that replaces one that is gone ---- */
 
-/* Whether an earlier statement of this script dropped an index of that name. */
-static bool is_dropped_here(const struct lint *lint, const char *index)
+/* Whether the new index can do what the old one did: it has its name, or starts with its columns. */
+static bool replaces(const struct sql_tree *tree, const struct lint_relation *old)
 {
-  for (size_t i = 0; i < lint->now.statement; i++) {
-    const struct sql_tree *tree = lint->script->statements.at[i].tree;
-    if (!tree || tree->kind != SQL_DROP || tree->object != SQL_OBJECT_INDEX)
+  bool same_name = tree->index_name && old->at.name && strcmp(tree->index_name, old->at.name) == 0;
+  bool starts_alike = old->index_columns.len > 0 && old->index_columns.len <= tree->keys.len;
+  for (size_t i = 0; starts_alike && i < old->index_columns.len; i++)
+    starts_alike =
+        tree->keys.at[i].column && strcmp(tree->keys.at[i].column, old->index_columns.at[i]) == 0;
+  return same_name || starts_alike;
+}
+
+static bool drops_replaced(struct lint *lint, const struct sql_tree *earlier,
+                           const struct lint_relation *table)
+{
+  for (size_t i = 0; i < earlier->names.len; i++) {
+    const struct lint_relation *old = lint_facts_relation(lint->facts, earlier->names.at[i]);
+    if (!replaces(lint->tree, old) || (old->indexed && old->indexed != table))
       continue;
-    for (size_t k = 0; k < tree->names.len; k++)
-      if (strcmp(tree->names.at[k].name, index) == 0)
-        return true;
+    lint_add(lint, "index-replace-drop-first", (struct lint_at){.relation = table},
+             "index %s was dropped before %s is built: meanwhile %s has neither", old->name,
+             lint->tree->index_name ? lint->tree->index_name : "the one that replaces it",
+             table->name);
+    return true;
   }
   return false;
 }
 
+/* An earlier statement of this script drops what this one builds anew. */
 static void check_replaced(struct lint *lint)
 {
-  const struct sql_tree *tree = lint->tree;
-  const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
-  if (!lint_is_new(table) && tree->index_name && is_dropped_here(lint, tree->index_name))
-    lint_add(lint, "index-replace-drop-first", (struct lint_at){.relation = table},
-             "index %s is dropped before it is built anew: meanwhile %s has none", tree->index_name,
-             table->name);
+  const struct lint_relation *table = lint_facts_relation(lint->facts, lint->tree->name);
+  for (size_t i = 0; !lint_is_new(table) && i < lint->now.statement; i++) {
+    const struct sql_tree *earlier = lint->script->statements.at[i].tree;
+    if (earlier && earlier->kind == SQL_DROP && earlier->object == SQL_OBJECT_INDEX &&
+        drops_replaced(lint, earlier, table))
+      return;
+  }
 }
 
 /* ---- what only a database tells ---- */
@@ -216,7 +251,7 @@ static void check_invalid(struct lint *lint)
   const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
   for (size_t i = 0; i < table->indexes.len; i++) {
     const struct lint_relation *index = table->indexes.at[i];
-    if (!index->created && !index->dropped && !index->index_valid && !lint_is_partitioned(index))
+    if (!index->created && !index->dropped && !index->index_valid && !is_partitioned_index(index))
       lint_add(lint, "index-left-invalid", (struct lint_at){.relation = index},
                "index %s of %s is invalid: its build did not end well", index->name, table->name);
   }
@@ -229,8 +264,10 @@ static void check(struct lint *lint)
     check_create(lint);
     check_replaced(lint);
   } else if (tree->kind == SQL_DROP && tree->object == SQL_OBJECT_INDEX) {
-    for (size_t i = 0; i < tree->names.len; i++)
+    for (size_t i = 0; i < tree->names.len; i++) {
       check_drop_one(lint, lint_facts_relation(lint->facts, tree->names.at[i]));
+      check_use(lint, lint_facts_relation(lint->facts, tree->names.at[i]));
+    }
   } else if (tree->kind == SQL_REINDEX) {
     check_reindex(lint);
   }

@@ -153,6 +153,21 @@ static void check_added(struct lint *lint, const struct sql_column *column, stru
   }
 }
 
+static void check_attach(struct lint *lint, const struct sql_action *action, struct lint_at at)
+{
+  const struct lint_relation *parent = at.relation, *rest = parent->default_partition;
+  const struct lint_relation *partition = lint_facts_relation(lint->facts, action->partition);
+  at.relation = partition;
+  if (!lint_is_new(partition) && !action->partition_default)
+    lint_add(lint, "may-fail-check-fk", at,
+             "it fails if one row of %s does not belong between the bounds", partition->name);
+  at.relation = rest;
+  if (rest && rest != partition && !lint_is_new(rest))
+    lint_add(lint, "may-fail-check-fk", at,
+             "it fails if one row of the default partition %s belongs into %s", rest->name,
+             partition->name);
+}
+
 static void check_action(struct lint *lint, const struct sql_action *action, struct lint_at at)
 {
   switch (action->kind) {
@@ -172,6 +187,9 @@ static void check_action(struct lint *lint, const struct sql_action *action, str
   case SQL_ADD_COLUMN:
     if (action->column)
       check_added(lint, action->column, at);
+    break;
+  case SQL_ATTACH_PARTITION:
+    check_attach(lint, action, at);
     break;
   default:
     break;
@@ -213,22 +231,28 @@ static void check_domain(struct lint *lint)
       at.question = lint_ask_domain(lint, tree->name, c->text, &c->check);
       lint_add(lint, "may-fail-check-fk", at, "it fails if one value of domain %s violates it",
                tree->name.name);
+    } else if (action->kind == SQL_VALIDATE_CONSTRAINT) {
+      lint_add(lint, "may-fail-check-fk", at, "it fails if one value of domain %s violates it",
+               tree->name.name);
     }
   }
 }
 
-/* A domain that no table uses yet has no values. */
-static bool domain_is_new(struct lint *lint)
+/* Whether rows may use the domain: where it is not known, they may. */
+static bool has_users(struct lint *lint, struct sql_name domain)
 {
-  const struct lint_domain *domain = lint_facts_domain(lint->facts, lint->tree->name);
-  return domain && domain->created;
+  struct lint_relations users = lint_facts_domain_users(lint->facts, domain);
+  for (size_t i = 0; i < users.len; i++)
+    if (!lint_is_new(users.at[i]))
+      return true;
+  return !lint_facts_domain(lint->facts, domain);
 }
 
 static void check(struct lint *lint)
 {
   if (lint->tree->kind == SQL_CREATE_INDEX && lint->tree->unique)
     check_unique_index(lint);
-  else if (lint->tree->kind == SQL_ALTER_DOMAIN && !domain_is_new(lint))
+  else if (lint->tree->kind == SQL_ALTER_DOMAIN && has_users(lint, lint->tree->name))
     check_domain(lint);
 }
 

@@ -50,10 +50,10 @@ static const char *unvalidated(const struct lint_relation *table, const char *co
   return NULL;
 }
 
-static void check_set(struct lint *lint, const struct sql_action *action, struct lint_at at)
+static void check_set(struct lint *lint, const char *column, struct lint_at at)
 {
   static const struct sql_tree nothing = {0};
-  const char *column = action->name, *table = at.relation->name;
+  const char *table = at.relation->name;
   const char *waiting = unvalidated(at.relation, column);
   at.eases = true;
   if (lint_facts_column(lint->facts, at.relation, column)->not_null ||
@@ -71,12 +71,15 @@ static void check_set(struct lint *lint, const struct sql_action *action, struct
              column, table, waiting);
   else
     lint_add(lint, "not-null-scan", at,
-             "SET NOT NULL on column %s of %s reads every row while the table is locked", column,
+             "NOT NULL on column %s of %s reads every row while the table is locked", column,
              table);
 }
 
 static void check_add(struct lint *lint, const struct sql_constraint *c, struct lint_at at)
 {
+  bool checks_rows = c->kind == SQL_NOT_NULL && !c->not_valid && !c->not_enforced;
+  if (checks_rows && c->columns.len > 0)
+    check_set(lint, c->columns.at[0], at);
   if (c->kind == SQL_CHECK && c->not_valid && c->check.not_null_column &&
       lint_facts_major(lint->facts) >= 18)
     lint_add(lint, "not-null-native-not-valid", at,
@@ -88,7 +91,7 @@ static void check_add(struct lint *lint, const struct sql_constraint *c, struct 
 static void check_action(struct lint *lint, const struct sql_action *action, struct lint_at at)
 {
   if (action->kind == SQL_SET_NOT_NULL)
-    check_set(lint, action, at);
+    check_set(lint, action->name, at);
   else if (action->kind == SQL_ADD_CONSTRAINT && action->constraint)
     check_add(lint, action->constraint, at);
   else if (action->kind == SQL_DROP_NOT_NULL)

@@ -112,56 +112,56 @@ static bool is_in(const struct strings *names, const char *name)
   return false;
 }
 
-/* Whether a change that leaves the rows builds the index anew: its order changes, or it has an
- * expression or a WHERE, which the server does not compare. */
-static bool is_rebuilt(const struct lint_relation *index, const struct sql_action *action,
-                       const char *old_collation)
-{
-  if (index->dropped || index->kind != LINT_INDEX)
-    return false;
-  if (index->partial || is_in(&index->index_columns, ""))
-    return true;
-  return is_in(&index->index_columns, action->name) && action->collation &&
-         !same(action->collation, old_collation);
-}
-
 static void check_indexes(struct lint *lint, const struct sql_action *action,
-                          const struct lint_column *column, struct lint_at at)
+                          const struct lint_relation *table, struct lint_at at)
 {
+  const struct lint_column *column = lint_facts_column(lint->facts, table, action->name);
   at.eases = true;
-  for (size_t i = 0; i < at.relation->indexes.len; i++) {
-    const struct lint_relation *index = at.relation->indexes.at[i];
-    if (!is_rebuilt(index, action, column->collation))
-      continue;
-    bool certain = is_in(&index->index_columns, action->name);
-    lint_add(lint, "type-change-index-rebuild", at,
-             "index %s of %s is built anew while the table is locked%s", index->name,
-             at.relation->name, certain ? "" : ", if its expression or WHERE names the column");
+  for (size_t i = 0; i < table->indexes.len; i++) {
+    const struct lint_relation *index = table->indexes.at[i];
+    bool of_parent = index->parent; /* told with the parent's */
+    bool empty = lint_is_partitioned(table) && index->children.len == 0;
+    if (!of_parent && !empty && !lint_facts_index_is_kept(lint->facts, index, column, action))
+      lint_add(lint, "type-change-index-rebuild", at,
+               "index %s of %s is built anew while the table is locked", index->name, table->name);
   }
-  if (action->collation && !at.relation->complete && at.relation->indexes.len == 0)
+  if (action->collation && !table->complete && table->indexes.len == 0)
     lint_add(lint, "type-change-index-rebuild", at,
              "the collation of column %s of %s changes: its indexes, not known here, are built "
              "anew while the table is locked",
-             action->name, at.relation->name);
+             action->name, table->name);
+}
+
+static void report_key(struct lint *lint, const struct lint_constraint *key,
+                       const struct lint_relation *other, struct lint_at at)
+{
+  lint_add(lint, "type-change-rechecks", at,
+           "foreign key %s of %s is made anew: %s is locked too, and every row is looked up if the "
+           "comparison changes",
+           key->name, key->relation->name, other->name);
 }
 
 static void check_constraints(struct lint *lint, const struct sql_action *action, bool rewrites,
                               struct lint_at at)
 {
-  for (size_t i = 0; i < at.relation->constraints.len; i++) {
-    const struct lint_constraint *c = at.relation->constraints.at[i];
+  const struct lint_relation *table = at.relation;
+  at.eases = true;
+  for (size_t i = 0; i < table->constraints.len; i++) {
+    const struct lint_constraint *c = table->constraints.at[i];
     if (c->dropped || !c->valid || !is_in(&c->columns, action->name))
       continue;
-    at.eases = true;
     if (c->kind == SQL_CHECK && !rewrites)
       lint_add(lint, "type-change-rechecks", at,
                "constraint %s of %s is checked again: every row is read while the table is locked",
-               c->name, at.relation->name);
+               c->name, table->name);
     else if (c->kind == SQL_FOREIGN_KEY && c->referenced)
-      lint_add(lint, "type-change-rechecks", at,
-               "foreign key %s of %s is made anew: %s is locked too, and every row is looked up if "
-               "the comparison changes",
-               c->name, at.relation->name, c->referenced->name);
+      report_key(lint, c, c->referenced, at);
+  }
+  for (size_t i = 0; i < table->referencing.len; i++) {
+    const struct lint_constraint *c = table->referencing.at[i];
+    bool uses = c->referenced_columns.len == 0 || is_in(&c->referenced_columns, action->name);
+    if (!c->dropped && uses && c->relation != table)
+      report_key(lint, c, c->relation, at);
   }
 }
 
@@ -235,16 +235,49 @@ static bool narrows(const struct sql_type *from, const struct sql_type *to)
 
 /* ---- a change of type ---- */
 
-static void check_readers(struct lint *lint, const struct sql_action *action, struct lint_at at)
+static void report_blocked(struct lint *lint, const char *what, const char *name,
+                           const char *column, struct lint_at at)
+{
+  lint_add(lint, "type-change-blocked-by-view", at,
+           "the server refuses to change the type of column %s of %s: %s %s uses it", column,
+           at.relation->name, what, name);
+}
+
+static void check_views(struct lint *lint, const struct sql_action *action, struct lint_at at)
 {
   for (size_t i = 0; i < at.relation->readers.len; i++) {
     const struct lint_relation *view = at.relation->readers.at[i];
-    if (!view->dropped)
-      lint_add(lint, "type-change-blocked-by-view", at,
-               "%s reads %s: the server refuses to change the type of column %s if it is among "
-               "what is read",
-               view->name, at.relation->name, action->name);
+    const struct strings *columns = &view->read_columns;
+    bool certain = is_in(columns, action->name) && view->reads.len == 1;
+    if (view->dropped || !(is_in(columns, action->name) || is_in(columns, "*")))
+      continue;
+    if (certain) {
+      report_blocked(lint, "the view", view->name, action->name, at);
+      continue;
+    }
+    at.lower = 1;
+    lint_add(lint, "type-change-blocked-by-view", at,
+             "%s reads %s: the server refuses to change the type of column %s if it is among what "
+             "is read",
+             view->name, at.relation->name, action->name);
+    at.lower = 0;
   }
+}
+
+/* What the server knows to use the column and does not make anew. */
+static void check_users(struct lint *lint, const struct sql_action *action, struct lint_at at)
+{
+  const struct lint_relation *table = at.relation;
+  check_views(lint, action, at);
+  for (size_t i = 0; i < table->columns.len; i++)
+    if (!table->columns.at[i]->dropped &&
+        is_in(&table->columns.at[i]->generated_from, action->name))
+      report_blocked(lint, "the generated column", table->columns.at[i]->name, action->name, at);
+  for (size_t i = 0; i < table->triggers.len; i++)
+    if (!table->triggers.at[i]->dropped && is_in(&table->triggers.at[i]->columns, action->name))
+      report_blocked(lint, "the trigger", table->triggers.at[i]->name, action->name, at);
+  if (is_in(&table->policy_columns, action->name))
+    report_blocked(lint, "a policy of", table->name, action->name, at);
 }
 
 static bool is_same_type(const struct sql_type *from, const struct sql_type *to)
@@ -261,13 +294,13 @@ static void check_type(struct lint *lint, const struct sql_action *action, struc
   if (!free)
     report_rewrite(lint, action, from, at);
   else
-    check_indexes(lint, action, column, at);
+    check_indexes(lint, action, at.relation, at);
   check_constraints(lint, action, !free, at);
   if (from && !is_same_type(from, to) && narrows(from, to))
     lint_add(lint, "type-change-narrows", at,
              "column %s of %s changes from %s to %s: what does not fit fails or is cut",
              action->name, at.relation->name, from->text, to->text);
-  check_readers(lint, action, at);
+  check_users(lint, action, at);
 }
 
 /* ---- json ---- */
@@ -339,12 +372,10 @@ static void check_sequence(struct lint *lint, size_t statement, const struct sql
   const struct lint_relation *table = lint_facts_relation(lint->facts, tree->name);
   if (lint_facts_column(lint->facts, table, action->name)->generated == SQL_GENERATED_IDENTITY)
     return; /* its sequence is changed along */
-  struct lint_relations all = lint_facts_relations(lint->facts);
-  for (size_t i = 0; i < all.len; i++) {
-    const struct lint_relation *sequence = all.at[i];
-    if (sequence->owned_by != table || sequence->dropped ||
-        !same(sequence->owned_by_column, action->name) || !sequence->sequence_type ||
-        strcmp(sequence->sequence_type, "bigint") == 0)
+  for (size_t i = 0; i < table->sequences.len; i++) {
+    const struct lint_relation *sequence = table->sequences.at[i];
+    if (sequence->dropped || !same(sequence->owned_by_column, action->name) ||
+        !sequence->sequence_type || strcmp(sequence->sequence_type, "bigint") == 0)
       continue;
     lint_turn_to(lint, statement);
     lint_add(lint, "type-change-leaves-sequence",

@@ -251,6 +251,27 @@ static void test_indexes_and_partitions(void **state)
   assert_string_equal(f.report.findings.at[2].detail, "public.parent is partitioned");
 }
 
+static void test_used_and_invalid_indexes(void **state)
+{
+  UNUSED(state);
+  static const char *const about[] = {"index-drop-slows", "index-left", NULL};
+  struct fixture f = new_fixture();
+  struct catalog_object *t = add_table(&f, "public", "t", 5);
+  struct catalog_object *used = add(&f, CATALOG_INDEX, "public", "used", t);
+  set(used, "definition", "CREATE INDEX used ON public.t USING btree (a)");
+  set(used, "valid", "t");
+  used->scans = 12;
+  struct catalog_object *broken = add(&f, CATALOG_INDEX, "public", "broken", t);
+  set(broken, "definition", "CREATE INDEX broken ON public.t USING btree (b)");
+  set(broken, "valid", "f");
+  lint_one(&f, "drop index concurrently broken;\ndrop index concurrently used");
+  assert_string_equal(lint_text_about(&f, about), "index-drop-slows-queries:w@2");
+  lint_one(&f, "alter table t add c int;\nreindex index concurrently broken");
+  assert_string_equal(lint_text_about(&f, about), "index-left-invalid:w@1");
+  lint_one(&f, "drop index concurrently broken;\nalter table t add c int");
+  assert_string_equal(lint_text_about(&f, about), "");
+}
+
 static void test_others(void **state)
 {
   UNUSED(state);
@@ -277,6 +298,7 @@ int main(void)
       cmocka_unit_test(test_not_null),
       cmocka_unit_test(test_functions),
       cmocka_unit_test(test_indexes_and_partitions),
+      cmocka_unit_test(test_used_and_invalid_indexes),
       cmocka_unit_test(test_others),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -22,6 +22,37 @@ static const struct lint_case cases[] = {
     {NULL, "reindex (concurrently) table t;\nreindex index concurrently i;", ""},
     {NULL, "reindex table t", "reindex-not-concurrent:w@1"},
     {NULL, "create table t (a int);\nreindex table t", ""},
+    /* of constraints */
+    {"create table t (a int primary key, b int unique);",
+     "drop index t_pkey;\ndrop index concurrently t_b_key;",
+     "index-drop-backs-constraint:e@1 index-drop-backs-constraint:e@2"},
+    {"create table t (a int primary key, b int unique);",
+     "alter table t drop constraint t_b_key;\ncreate unique index concurrently t_b_key on t (b)",
+     ""},
+    /* one replaces another */
+    {"create table t (a int, b int);\ncreate index i on t (a);",
+     "drop index concurrently i;\ncreate index concurrently j on t (a, b);",
+     "index-replace-drop-first:w@2"},
+    {"create table t (a int, b int);\ncreate index i on t (a);",
+     "drop index concurrently i;\ncreate index concurrently j on t (b);", ""},
+    {"create table t (a int, b int);\ncreate index i on t (a);",
+     "create index concurrently j on t (a, b);\ndrop index concurrently i;", "index-redundant:i@1"},
+    /* what is not needed */
+    {"create table t (a int primary key, b int);", "create index concurrently i on t (a)",
+     "index-redundant:i@1"},
+    {"create table t (a int primary key, b int);", "create index concurrently i on t (a, b)", ""},
+    {"create table t (a int, b int);\ncreate index j on t (a) where b > 0;",
+     "create index concurrently i on t (a)", ""},
+    {"create table t (a text);\ncreate index j on t (lower(a));",
+     "create index concurrently i on t (a);\ncreate index concurrently k on t (lower(a))", ""},
+    {"create table t (a text);\ncreate index j on t (a);",
+     "create index concurrently i on t using gin (a);\ncreate index concurrently k on t (a collate "
+     "\"C\");\ncreate index concurrently l on t (a text_pattern_ops)",
+     ""},
+    {"create table t (a int);\ncreate index j on t (a);",
+     "create unique index concurrently i on t (a);", "index-redundant:i@1"},
+    {"create table t (a int);\ncreate index j on t (a);", "create index if not exists j on t (a);",
+     ""},
 };
 
 static void test_cases(void **state)
