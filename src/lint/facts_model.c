@@ -202,9 +202,9 @@ struct lint_constraint *facts_find_constraint(const struct lint_relation *relati
 void facts_read_check(struct lint_facts *f, const struct sql_expression *check,
                       struct lint_constraint *ret)
 {
-  struct sql_expression *own = ARENA_NEW(f->arena, struct sql_expression);
-  *own = *check; /* the caller's may be gone soon */
-  ret->check = own;
+  struct sql_expression *kept = ARENA_NEW(f->arena, struct sql_expression);
+  *kept = *check; /* the caller's may not last */
+  ret->check = kept;
   ret->not_null_column = check->not_null_column;
   for (size_t i = 0; i < check->conditions.len; i++)
     if (check->conditions.at[i].op && strcmp(check->conditions.at[i].op, "is not null") == 0)
