@@ -140,7 +140,7 @@ struct lint_constraint {
   const struct sql_expression *check; /* CHECK; NULL: not known */
   struct lint_relation *index;        /* of UNIQUE, PRIMARY KEY, EXCLUDE */
   struct lint_relation *referenced;   /* FOREIGN KEY: the other table */
-  struct strings referenced_columns;  /* none: its primary key, or not known */
+  struct strings referenced_columns;  /* none: its primary key, which is not known */
   char on_delete, on_update;          /* FOREIGN KEY: as sql_constraint */
   const char *not_null_column;        /* CHECK (column IS NOT NULL), NOT NULL of 18 */
   struct strings proves_not_null;     /* CHECK: columns of which it says so, perhaps among others */

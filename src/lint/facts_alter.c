@@ -178,8 +178,7 @@ static void alter_parents(struct lint_facts *f, struct lint_relation *table,
     facts_inherit(f, table, other);
     break;
   default:
-    facts_unlink(&table->parents, other);
-    facts_unlink(&other->children, table);
+    facts_disinherit(table, other);
   }
 }
 

@@ -121,6 +121,20 @@ static void add_composite(struct lint_facts *f, const struct catalog_object *obj
 
 /* ---- columns ---- */
 
+/* C of pg_catalog."C" */
+static const char *last_name(struct lint_facts *f, const char *identity)
+{
+  size_t len = identity ? strlen(identity) : 0;
+  if (len > 1 && identity[len - 1] == '"') {
+    size_t start = len - 1;
+    while (start > 0 && identity[start - 1] != '"')
+      start--;
+    return arena_strndup(f->arena, identity + start, len - 1 - start);
+  }
+  const char *dot = identity ? strrchr(identity, '.') : NULL;
+  return dot ? dot + 1 : identity;
+}
+
 /* NOT NULL of 18 is a constraint, perhaps one that is not valid yet. */
 static void add_not_null(struct lint_facts *f, struct lint_relation *table,
                          const struct catalog_object *object)
@@ -147,7 +161,7 @@ static void add_column(struct lint_facts *f, const struct catalog_object *object
     return;
   struct lint_column *column = facts_column_new(f, table, object->name);
   column->type = facts_type_read(f, catalog_get(object, "type"));
-  column->collation = catalog_get(object, "collation");
+  column->collation = last_name(f, catalog_get(object, "collation"));
   column->not_null = is(object, "not_null");
   column->has_default = catalog_get(object, "default") && !generated;
   if (column->has_default && strncmp(catalog_get(object, "default"), "nextval(", 8) == 0) {

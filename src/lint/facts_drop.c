@@ -236,6 +236,13 @@ void facts_lose(struct lint_facts *f, const struct lint_lost *lost)
     take_out(f, lost->relations.at[i]);
 }
 
+void facts_replace(struct lint_facts *f, struct lint_relation *relation)
+{
+  struct lint_lost lost = {0};
+  lose_relation(f, &lost, relation, false);
+  facts_lose(f, &lost);
+}
+
 static void drop_child(struct lint_facts *f, const struct sql_tree *tree)
 {
   struct lint_relation *table = lint_facts_relation(f, tree->name);

@@ -12,11 +12,12 @@ static struct lint_relation *make(struct lint_facts *f, const struct sql_tree *t
   const struct sql_name at = {
       .schema = tree->temporary ? "pg_temp" : facts_creation_schema(f, tree->name.schema),
       .name = tree->name.name};
-  const struct facts_slot *slot = facts_slot_at(f, &f->relations, at);
-  const struct lint_relation *old = slot->item;
+  struct lint_relation *old = facts_slot_at(f, &f->relations, at)->item;
   bool there = facts_is_there(old) || (old && old->altered && !old->dropped);
   if (tree->if_not_exists && there)
     return NULL;
+  if (facts_is_there(old))
+    facts_replace(f, old);
   struct lint_relation *relation = facts_relation_new(f, at, kind, tree->name.schema || f->reading);
   relation->persistence = tree->temporary ? 't' : tree->unlogged ? 'u' : 'p';
   f->has_temporary = f->has_temporary || tree->temporary;
@@ -50,7 +51,7 @@ static void learn_of_type(struct lint_facts *f, struct lint_relation *table,
   table->of_type = type;
   for (size_t i = 0; i < type->columns.len; i++)
     if (!type->columns.at[i]->dropped)
-      facts_copy_column(f, table, type->columns.at[i])->inherited = true;
+      facts_copy_column(f, table, type->columns.at[i]);
   table->complete = table->complete && type->complete;
 }
 

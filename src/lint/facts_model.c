@@ -144,8 +144,10 @@ void facts_add_column(struct lint_facts *f, struct lint_relation *relation,
   facts_default_sequence(f, known, column->default_value);
   if (column->serial || column->generated == SQL_GENERATED_IDENTITY)
     facts_make_sequence(f, relation, column->name, serial_type(column));
-  for (size_t i = 0; i < column->constraints.len; i++)
-    facts_add_constraint(f, relation, &column->constraints.at[i], column->name, creating);
+  for (int keys = 1; keys >= 0; keys--) /* the primary key first */
+    for (size_t i = 0; i < column->constraints.len; i++)
+      if ((column->constraints.at[i].kind == SQL_PRIMARY_KEY) == (keys == 1))
+        facts_add_constraint(f, relation, &column->constraints.at[i], column->name, creating);
   if (!creating)
     add_children(f, relation, column);
 }
@@ -275,6 +277,14 @@ static void add_key(struct lint_facts *f, struct lint_relation *table,
     make_not_null(table, &constraint->columns);
 }
 
+static struct strings primary_key(struct lint_facts *f, const struct lint_relation *table)
+{
+  for (size_t i = 0; i < table->indexes.len; i++)
+    if (table->indexes.at[i]->primary)
+      return facts_strings_copy(f, &table->indexes.at[i]->index_columns);
+  return (struct strings){0};
+}
+
 static void fill(struct lint_facts *f, struct lint_relation *table,
                  const struct sql_constraint *from, struct lint_constraint *constraint)
 {
@@ -285,7 +295,9 @@ static void fill(struct lint_facts *f, struct lint_relation *table,
     constraint->referenced = lint_facts_relation(f, from->referenced);
     constraint->on_delete = from->on_delete;
     constraint->on_update = from->on_update;
-    constraint->referenced_columns = facts_strings_copy(f, &from->referenced_columns);
+    constraint->referenced_columns = from->referenced_columns.len > 0
+                                         ? facts_strings_copy(f, &from->referenced_columns)
+                                         : primary_key(f, constraint->referenced);
     vec_push(f->arena, &constraint->referenced->referencing, constraint);
   } else if (from->kind == SQL_NOT_NULL && constraint->columns.len > 0) {
     constraint->not_null_column = constraint->columns.at[0];
@@ -295,14 +307,32 @@ static void fill(struct lint_facts *f, struct lint_relation *table,
   }
 }
 
+/* UNIQUE without a name over the columns of a key that the same CREATE TABLE has is left out. */
+static bool is_repeated(const struct lint_relation *table, const struct sql_constraint *from,
+                        const struct strings *columns)
+{
+  if (from->kind != SQL_UNIQUE || from->name)
+    return false;
+  for (size_t i = 0; i < table->indexes.len; i++) {
+    const struct lint_relation *index = table->indexes.at[i];
+    if (index->constraint && index->unique && !index->parent && index->index_include.len == 0 &&
+        from->include.len == 0 && facts_strings_equal(&index->index_columns, columns))
+      return true;
+  }
+  return false;
+}
+
 struct lint_constraint *facts_add_constraint(struct lint_facts *f, struct lint_relation *table,
                                              const struct sql_constraint *from, const char *column,
                                              bool creating)
 {
+  struct strings columns = columns_of(f, from, column);
+  if (creating && is_repeated(table, from, &columns))
+    return NULL;
   struct lint_constraint *constraint = ARENA_NEW(f->arena, struct lint_constraint);
   *constraint = (struct lint_constraint){.kind = from->kind,
                                          .relation = table,
-                                         .columns = columns_of(f, from, column),
+                                         .columns = columns,
                                          .added = facts_is_news(f),
                                          .added_at = f->now,
                                          .enforced = !from->not_enforced,

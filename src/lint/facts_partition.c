@@ -195,6 +195,14 @@ void facts_become_partition(struct lint_facts *f, struct lint_relation *table,
   inherit_constraints(f, table, parent);
 }
 
+static void become_local(struct lint_relation *table)
+{
+  for (size_t i = 0; i < table->columns.len; i++)
+    table->columns.at[i]->inherited = false;
+  for (size_t i = 0; i < table->constraints.len; i++)
+    table->constraints.at[i]->inherited = false;
+}
+
 void facts_leave_parent(struct lint_relation *table)
 {
   struct lint_relation *parent = table->parent;
@@ -211,10 +219,15 @@ void facts_leave_parent(struct lint_relation *table)
       facts_unlink(&index->parent->children, index);
     index->parent = NULL;
   }
-  for (size_t i = 0; i < table->columns.len; i++)
-    table->columns.at[i]->inherited = false;
-  for (size_t i = 0; i < table->constraints.len; i++)
-    table->constraints.at[i]->inherited = false;
+  become_local(table);
+}
+
+void facts_disinherit(struct lint_relation *table, struct lint_relation *parent)
+{
+  facts_unlink(&table->parents, parent);
+  facts_unlink(&parent->children, table);
+  if (table->parents.len == 0)
+    become_local(table);
 }
 
 /* ---- LIKE ---- */

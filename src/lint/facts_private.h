@@ -125,7 +125,7 @@ void facts_default_sequence(struct lint_facts *f, struct lint_column *column,
                             const struct sql_expression *value);
 void facts_own_sequence(struct lint_facts *f, struct lint_relation *sequence,
                         struct lint_relation *table, const char *column);
-/* column: of whose definition it is a part; NULL: none. */
+/* column: of whose definition it is a part; NULL: none. NULL if it repeats another. */
 struct lint_constraint *facts_add_constraint(struct lint_facts *f, struct lint_relation *table,
                                              const struct sql_constraint *constraint,
                                              const char *column, bool creating);
@@ -170,7 +170,8 @@ void facts_leave_parent(struct lint_relation *table);
 void facts_inherit(struct lint_facts *f, struct lint_relation *table, struct lint_relation *parent);
 void facts_copy_like(struct lint_facts *f, struct lint_relation *table,
                      const struct sql_like *like);
-/* What a constraint of the parent is to its child; NULL: nothing. */
+void facts_disinherit(struct lint_relation *table, struct lint_relation *parent);
+/* What a constraint of the parent is to its child. */
 void facts_pass_on_constraint(struct lint_facts *f, struct lint_relation *child,
                               const struct lint_constraint *constraint);
 
@@ -179,6 +180,8 @@ void facts_cluster_on(struct lint_relation *table, const char *index); /* NULL: 
 void facts_learn_alter(struct lint_facts *f, const struct sql_tree *tree);
 void facts_learn_rename(struct lint_facts *f, const struct sql_tree *tree);
 void facts_learn_drop(struct lint_facts *f, const struct sql_tree *tree);
+/* What had the name before gives way. */
+void facts_replace(struct lint_facts *f, struct lint_relation *relation);
 void facts_lose(struct lint_facts *f, const struct lint_lost *lost);
 void facts_read_catalog(struct lint_facts *f);
 /* Digests one statement; NULL: the parser does not know it. */

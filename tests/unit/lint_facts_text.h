@@ -120,6 +120,14 @@ static void put_parts(struct facts_text *t, const struct lint_relation *relation
   put_sorted(t, &others, "");
 }
 
+/* Types of a view's columns are known from the catalog only. */
+static const char *column_text(struct arena *arena, const struct lint_relation *relation,
+                               const struct lint_column *column)
+{
+  return relation->kind == LINT_VIEW || relation->kind == LINT_MATVIEW ? column->name
+                                                                       : column_line(arena, column);
+}
+
 static const char *relation_text(struct arena *arena, const struct lint_relation *relation)
 {
   static const char *const kinds[] = {"unknown",       "table",    "partitioned table",
@@ -131,7 +139,7 @@ static const char *relation_text(struct arena *arena, const struct lint_relation
               at_text(arena, relation));
   for (size_t i = 0; i < relation->columns.len; i++)
     if (!relation->columns.at[i]->dropped)
-      vec_push(arena, &columns, column_line(arena, relation->columns.at[i]));
+      vec_push(arena, &columns, column_text(arena, relation, relation->columns.at[i]));
   text_puts(&t.out, columns.len > 0 ? " (" : "");
   put_sorted(&t, &columns, ", ");
   text_puts(&t.out, columns.len > 0 ? ")" : "");
