@@ -116,17 +116,13 @@ void facts_cluster_on(struct lint_relation *table, const char *index)
     table->indexes.at[i]->clustered = index && strcmp(table->indexes.at[i]->at.name, index) == 0;
 }
 
-/* Owned sequences go along since 15. */
 static void set_persistence(struct lint_relation *table, char persistence)
 {
-  enum { UNLOGGED_SEQUENCES_SINCE = 15 };
-  int major = lint_facts_major(table->facts);
   table->persistence = persistence;
   for (size_t i = 0; i < table->indexes.len; i++)
     table->indexes.at[i]->persistence = persistence;
   for (size_t i = 0; i < table->sequences.len; i++)
-    if (major == 0 || major >= UNLOGGED_SEQUENCES_SINCE)
-      table->sequences.at[i]->persistence = persistence;
+    table->sequences.at[i]->persistence = facts_sequence_persistence(table);
 }
 
 static void set_properties(struct lint_relation *table, const struct sql_action *action)

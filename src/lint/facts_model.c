@@ -175,6 +175,14 @@ void facts_own_sequence(struct lint_facts *f, struct lint_relation *sequence,
     vec_push(f->arena, &table->sequences, sequence);
 }
 
+char facts_sequence_persistence(const struct lint_relation *table)
+{
+  enum { UNLOGGED_SEQUENCES_SINCE = 15 };
+  int major = lint_facts_major(table->facts);
+  bool always_logged = major > 0 && major < UNLOGGED_SEQUENCES_SINCE;
+  return table->persistence == 'u' && always_logged ? 'p' : table->persistence;
+}
+
 void facts_make_sequence(struct lint_facts *f, struct lint_relation *table, const char *column,
                          const char *type)
 {
@@ -184,7 +192,7 @@ void facts_make_sequence(struct lint_facts *f, struct lint_relation *table, cons
   struct lint_relation *sequence = facts_relation_new(
       f, (struct sql_name){.schema = table->at.schema, .name = name}, LINT_SEQUENCE, qualified);
   sequence->sequence_type = type;
-  sequence->persistence = table->persistence;
+  sequence->persistence = facts_sequence_persistence(table);
   facts_own_sequence(f, sequence, table, column);
   lint_facts_column(f, table, column)->sequence = sequence;
 }

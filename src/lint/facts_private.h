@@ -118,6 +118,8 @@ void facts_add_column(struct lint_facts *f, struct lint_relation *relation,
 /* The column as a child gets it: of a partition, of INHERITS, of LIKE. */
 struct lint_column *facts_copy_column(struct lint_facts *f, struct lint_relation *to,
                                       const struct lint_column *column);
+/* Of those its columns own. */
+char facts_sequence_persistence(const struct lint_relation *table);
 void facts_make_sequence(struct lint_facts *f, struct lint_relation *table, const char *column,
                          const char *type);
 /* The sequence that a default takes numbers from. */
