@@ -21,8 +21,8 @@ in_json '[.findings[] | select(.rule == "index-create-not-concurrent") | .relati
 # without the database both tables are in use
 expect 0 "$BELAY" lint --json --since 20260103
 in_json '[.findings[] | select(.rule == "index-create-not-concurrent")] | length >= 1'
-# one file: the pending one before it makes its table
+# one file: what the pending one before it makes is known, and counts as in use, because it may run earlier
 expect 0 "$BELAY" lint --json "${against[@]}" prisma/migrations/20260104000000_index/migration.sql
-in_json '.summary.files == 1 and ([.findings[] | select(.rule == "index-create-not-concurrent")] == [])'
+in_json '.summary.files == 1 and ([.findings[] | select(.rule == "index-create-not-concurrent") | .relation] | length) == 1'
 expect 0 "$BELAY" lint --json "${against[@]}" prisma/migrations/20260102000000_drop/migration.sql
 says 'is applied already in this database'
