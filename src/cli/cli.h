@@ -11,7 +11,7 @@
 
 struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
-  const char *format, *fail_on, *against, *stdin_path, *output, *plan, *into, *level, *before,
+  const char *format, *fail_on, *against, *stdin_path, *runner, *target, *output, *plan, *into, *level, *before,
       *on_conflict, *keep_within, *confirm, *scope, *since;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;

@@ -4,6 +4,8 @@
 #include "report/lint.h"
 #include "run/observe.h"
 
+enum { TARGET_LEAST = 13, TARGET_MOST = 18 };
+
 /* What the ledger of the project's migrations says, if the database has it. */
 static int read_ledger(struct cli *cli, const struct run_env *env, struct db_conn *conn,
                        const char *schema, struct lint_ledger **ret, struct err *err)
@@ -53,11 +55,92 @@ static int observe(struct cli *cli, const struct run_env *env, struct lint_run *
   return cli->options.observe ? run_observe(cli->arena, &request, &run->input, err) : 0;
 }
 
+/* ---- how the files are sent, and to what ---- */
+
+static const struct lint_tool *tool_of_files(const struct lint_run *run)
+{
+  for (size_t i = 0; i < run->files.len; i++) {
+    const struct lint_home *home = run->files.at[i]->home;
+    const struct lint_tool *tool = lint_tool_guess(run->files.at[i]->script);
+    if (!tool && home && home->format)
+      tool = lint_tool_find(home->format->name);
+    if (tool)
+      return tool;
+  }
+  return NULL;
+}
+
+static int find_tool(struct cli *cli, const struct lint_run *run, const struct lint_tool **ret,
+                     struct err *err)
+{
+  const char *named = cli->options.runner;
+  *ret = named ? lint_tool_find(named) : tool_of_files(run);
+  if (named && !*ret)
+    return err_set(err, ERR_USAGE, "--runner is one of %s, not \"%s\"", lint_tool_names(cli->arena),
+                   named);
+  return 0;
+}
+
+static int find_target(struct cli *cli, int *ret_major, struct err *err)
+{
+  const char *named = cli->options.target;
+  char *end = NULL;
+  long major = named ? strtol(named, &end, 10) : 0;
+  if (named && (*end || major < TARGET_LEAST || major > TARGET_MOST))
+    return err_set(err, ERR_USAGE, "--target is a major of PostgreSQL, %d to %d, not \"%s\"",
+                   TARGET_LEAST, TARGET_MOST, named);
+  *ret_major = (int)major;
+  return 0;
+}
+
+/* What our parser does not understand is shown to the server's, which runs nothing. */
+static int ask_server(struct cli *cli, struct lint_run *run, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  for (size_t i = 0; cli->options.against && i < run->files.len; i++) {
+    struct sql_statements *all = &run->files.at[i]->script->statements;
+    for (size_t k = 0; k < all->len; k++) {
+      CLEANUP(err_clear) struct err found = ERR_INIT;
+      int character = 0;
+      if (all->at[k].tree || all->at[k].transaction != SQL_NOT_TRANSACTION)
+        continue;
+      if (!conn && db_open(&run->target, "belay lint", &conn, err) < 0)
+        return -1;
+      int rc = db_check_syntax(conn, all->at[k].text, &character, &found);
+      if (rc < 0 && found.code != ERR_SQL) {
+        err_move(err, &found);
+        return -1;
+      }
+      bool wrong = rc < 0 && err_sqlstate_is(&found, "42601");
+      sql_statement_refuse(cli->arena, &all->at[k],
+                           wrong ? found.message
+                                 : "the server takes it, but belay does not know what it does",
+                           wrong ? character : 1);
+    }
+  }
+  return 0;
+}
+
+/* Down parts become scripts of their own, behind all others. */
+static size_t part_scripts(struct cli *cli, const struct lint_tool *tool,
+                           struct sql_script **scripts, size_t count)
+{
+  size_t backs = 0;
+  for (size_t i = 0; i < count; i++) {
+    struct sql_script *back = lint_tool_part(cli->arena, tool, scripts[i]);
+    if (back)
+      scripts[count + backs++] = back;
+  }
+  return backs;
+}
+
 static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run *run,
                     struct err *err)
 {
   size_t count = run->files.len;
-  struct sql_script **scripts = arena_alloc(cli->arena, (count + 1) * sizeof(*scripts));
+  struct sql_script **scripts = arena_alloc(cli->arena, (2 * count + 1) * sizeof(*scripts));
+  const struct lint_tool *tool;
+  int target_major;
   bool *history = arena_alloc(cli->arena, count + 1);
   for (size_t i = 0; i < count; i++) {
     scripts[i] = run->files.at[i]->script;
@@ -65,11 +148,17 @@ static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run 
     if (!history[i])
       vec_push(cli->arena, &run->judged, scripts[i]);
   }
+  if (find_tool(cli, run, &tool, err) < 0 || find_target(cli, &target_major, err) < 0 ||
+      ask_server(cli, run, err) < 0)
+    return -1;
   run->input = (struct lint_input){.scripts = scripts,
                                    .count = count,
                                    .history = history,
                                    .catalog = run->catalog,
-                                   .conn = run->conn};
+                                   .conn = run->conn,
+                                   .target_major = target_major,
+                                   .tool = tool,
+                                   .back_count = part_scripts(cli, tool, scripts, count)};
   if (observe(cli, env, run, err) < 0)
     return -1;
   return lint_scripts(cli->arena, &run->settings, &run->input, &run->report, err);

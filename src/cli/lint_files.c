@@ -164,7 +164,7 @@ static struct lint_source *find_file(struct collector *c, const char *path)
 static int add_file(struct collector *c, struct lint_source file, const char *bytes, size_t len,
                     struct err *err)
 {
-  if (sql_script_read(c->cli->arena, file.path, bytes, len, &file.script, err) < 0)
+  if (sql_script_read_psql(c->cli->arena, file.path, bytes, len, &file.script, err) < 0)
     return err_recode(err, ERR_REFUSED);
   struct lint_source *added = ARENA_NEW(c->cli->arena, struct lint_source);
   *added = file;

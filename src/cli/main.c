@@ -14,8 +14,8 @@ const struct cli_command cli_commands[] = {
     {"status", "status", "what state is the database in, what is pending, what to type next", "dir",
      0, 0, false, cmd_status, NULL},
     {"lint", "lint [FILE|DIR|-]...", "find dangerous operations in migrations",
-     "format fail-on against observe shadow since fix diff stdin-path dir", 0, 100000, false,
-     cmd_lint,
+     "format fail-on against observe shadow since fix diff stdin-path dir runner target", 0, 100000,
+     false, cmd_lint,
      "Without arguments the project's migrations directory is read. Of a single migration those "
      "before it are read, too,\n"
      "so that its tables are known. A pattern that matches no file is no error. With --against "

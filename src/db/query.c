@@ -121,9 +121,12 @@ int db_run_statement(struct db_conn *conn, struct arena *arena, const char *sql,
   return rc;
 }
 
-int db_check_syntax(struct db_conn *conn, const char *sql, struct err *err)
+int db_check_syntax(struct db_conn *conn, const char *sql, int *ret_character, struct err *err)
 {
   PGresult *result = PQprepare(conn->pq, "", sql, 0, NULL);
+  const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+  if (ret_character)
+    *ret_character = position ? (int)strtol(position, NULL, 10) : 0;
   int rc = is_fine(result) ? 0 : db_result_error(conn, result, err);
   PQclear(result);
   return rc;

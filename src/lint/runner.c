@@ -58,6 +58,15 @@ static bool begins(const struct sql_comment *comment, const char *mark)
   return mark && strncasecmp(comment->text, mark, strlen(mark)) == 0;
 }
 
+const struct lint_tool *lint_tool_guess(const struct sql_script *script)
+{
+  for (size_t i = 0; i < script->comments.len; i++)
+    for (size_t t = 0; t < COUNT_OF(tools); t++)
+      if (begins(&script->comments.at[i], tools[t].up))
+        return &tools[t];
+  return NULL;
+}
+
 struct sql_script *lint_tool_part(struct arena *arena, const struct lint_tool *tool,
                                   struct sql_script *script)
 {

@@ -29,6 +29,8 @@ struct lint_tool {
 };
 
 const struct lint_tool *lint_tool_find(const char *name); /* NULL: not known */
+/* By the marks in the script ("-- migrate:up"); NULL: it has none. */
+const struct lint_tool *lint_tool_guess(const struct sql_script *script);
 /* "belay, prisma, ...", for messages. */
 const char *lint_tool_names(struct arena *arena);
 /* Takes the down part out of the script and returns it; NULL: there is none. */

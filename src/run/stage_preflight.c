@@ -137,7 +137,7 @@ static int check_syntax(struct run *run, struct err *err)
       CLEANUP(err_clear) struct err found = ERR_INIT;
       if (interrupt_check(err) < 0)
         return -1;
-      if (db_check_syntax(run->conn, s->text, &found) == 0)
+      if (db_check_syntax(run->conn, s->text, NULL, &found) == 0)
         continue;
       if (found.code != ERR_SQL || strcmp(found.sqlstate, "57014") == 0) {
         err_move(err, &found);

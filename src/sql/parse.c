@@ -317,6 +317,14 @@ static size_t byte_offset(const char *text, int character)
   return (size_t)(at - text);
 }
 
+void sql_statement_refuse(struct arena *arena, struct sql_statement *statement, const char *message,
+                          int character)
+{
+  statement->parse_error = arena_strdup(arena, message);
+  if (character > 0)
+    statement->parse_error_at = byte_offset(statement->text, character);
+}
+
 static PgQuery__ParseResult *unpack(const char *text, char **ret_error, int *ret_character)
 {
   PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(text);

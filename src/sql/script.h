@@ -88,6 +88,11 @@ int sql_script_read(struct arena *arena, const char *name, const char *bytes, si
 int sql_script_read_psql(struct arena *arena, const char *name, const char *bytes, size_t len,
                          struct sql_script **ret_script, struct err *err);
 
+/* What a better judge says of a statement that was not parsed: message, and the character (from 1;
+ * 0: not known) at which it gave up. */
+void sql_statement_refuse(struct arena *arena, struct sql_statement *statement, const char *message,
+                          int character);
+
 /* How a file may be run: in one transaction, or statement by statement. */
 enum sql_shape {
   SQL_SHAPE_TRANSACTION, /* one transaction around all statements */

@@ -83,8 +83,10 @@ static void syntax_is_checked_without_running(void **state)
   struct db_conn *conn = open_conn();
   CLEANUP(err_clear)
   struct err err = ERR_INIT;
-  assert_int_equal(db_check_syntax(conn, "DROP DATABASE test", &err), 0);
-  assert_int_equal(db_check_syntax(conn, "DROP DATABSE test", &err), -1);
+  assert_int_equal(db_check_syntax(conn, "DROP DATABASE test", NULL, &err), 0);
+  int character = 0;
+  assert_int_equal(db_check_syntax(conn, "DROP DATABSE test", &character, &err), -1);
+  assert_int_equal(character, 6);
 }
 
 static int collect(void *context, const char *bytes, size_t len, struct err *err)
