@@ -11,8 +11,8 @@
 
 struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
-  const char *format, *fail_on, *against, *stdin_path, *runner, *target, *output, *plan, *into, *level, *before,
-      *on_conflict, *keep_within, *confirm, *scope, *since;
+  const char *format, *fail_on, *against, *stdin_path, *runner, *target, *output, *plan, *into,
+      *level, *before, *on_conflict, *keep_within, *confirm, *scope, *since;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged, swap;
