@@ -2,6 +2,7 @@
 #include "base/term.h"
 #include "cli/lint_files.h"
 #include "report/lint.h"
+#include "run/lint_context.h"
 #include "run/observe.h"
 
 enum { TARGET_LEAST = 13, TARGET_MOST = 18 };
@@ -41,6 +42,18 @@ static int read_database(struct cli *cli, struct run_env *env, struct lint_run *
       read_ledger(cli, env, run->conn, run->target.schema, &run->ledger, err) < 0)
     return -1;
   return catalog_read(cli->arena, run->conn, &options, &run->catalog, err);
+}
+
+/* Who will apply the files: belay, where there is a belay.yaml; else a session of the database. The
+ * role of --against says nothing: it is not the one that deploys. */
+static int add_context(const struct run_env *env, struct lint_run *run, struct err *err)
+{
+  if (env->config.path)
+    run_lint_policy_timeouts(&env->policy, &run->session);
+  else if (run->conn && run_lint_timeouts(run->conn, &run->session, err) < 0)
+    return -1;
+  run->input.session = &run->session;
+  return run_lint_files(env, run->conn, run->target.schema, &run->input, err);
 }
 
 static int observe(struct cli *cli, const struct run_env *env, struct lint_run *run,
@@ -159,7 +172,7 @@ static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run 
                                    .target_major = target_major,
                                    .tool = tool,
                                    .back_count = part_scripts(cli, tool, scripts, count)};
-  if (observe(cli, env, run, err) < 0)
+  if (add_context(env, run, err) < 0 || observe(cli, env, run, err) < 0)
     return -1;
   return lint_scripts(cli->arena, &run->settings, &run->input, &run->report, err);
 }

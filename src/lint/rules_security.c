@@ -216,6 +216,27 @@ static bool is_c_function(const struct sql_tree *tree)
   return language && (strcmp(language, "c") == 0 || strcmp(language, "internal") == 0);
 }
 
+/* As far as is known: what is not might have some. */
+static bool has_foreign_keys(const struct lint *lint, const struct lint_relation *table)
+{
+  for (size_t i = 0; i < table->constraints.len; i++)
+    if (table->constraints.at[i]->kind == SQL_FOREIGN_KEY && !table->constraints.at[i]->dropped)
+      return true;
+  return lint_facts_referencing(lint->facts, table).len > 0 ||
+         (!table->complete && !lint_is_new(table));
+}
+
+/* IF NOT EXISTS of one that is there does nothing. */
+static bool is_installed(const struct lint *lint)
+{
+  const struct sql_tree *tree = lint->tree;
+  for (size_t i = 0; lint->catalog && tree->if_not_exists && i < lint->catalog->object_count; i++)
+    if (lint->catalog->objects[i]->kind == CATALOG_EXTENSION &&
+        strcmp(lint->catalog->objects[i]->name, tree->name.name) == 0)
+      return true;
+  return false;
+}
+
 /* DISABLE TRIGGER ALL, not USER. */
 static bool disables_all(const struct lint *lint)
 {
@@ -225,7 +246,7 @@ static bool disables_all(const struct lint *lint)
     const char *end = lint->statement->text + action->range.end;
     if (action->kind == SQL_DISABLE_TRIGGER && !action->name && action->range.end > 3 &&
         strncasecmp(end - 3, "all", 3) == 0)
-      return !lint_is_new(lint_facts_relation(lint->facts, lint->tree->name));
+      return has_foreign_keys(lint, lint_facts_relation(lint->facts, lint->tree->name));
   }
   return false;
 }
@@ -249,7 +270,8 @@ static const char *superuser_statement(const struct lint *lint)
   for (size_t i = 0; i < COUNT_OF(statements); i++)
     if (strcmp(tree->node, statements[i].node) == 0)
       return statements[i].what;
-  if (strcmp(tree->node, "CreateExtensionStmt") == 0 && !is_trusted(tree->name.name))
+  if (strcmp(tree->node, "CreateExtensionStmt") == 0 && !is_trusted(tree->name.name) &&
+      !is_installed(lint))
     return "CREATE EXTENSION of one that is not trusted";
   if (is_c_function(tree))
     return "a function in C";
@@ -286,8 +308,8 @@ static void check_superuser(struct lint *lint)
   if (known && session->superuser)
     return;
   if (what && known)
-    lint_add(lint, "needs-superuser", (struct lint_at){0}, "%s needs a superuser, and %s is none",
-             what, session->role);
+    lint_add(lint, "needs-superuser", (struct lint_at){.lower = 1}, /* it can have been granted */
+             "%s needs a superuser, and %s is none", what, session->role);
   else if (what)
     lint_add(lint, "needs-superuser", (struct lint_at){.lower = 2}, "%s needs a superuser", what);
   if (!known || !needs_owner(tree))

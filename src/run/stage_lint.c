@@ -1,6 +1,18 @@
 #include "run/pipeline.h"
 
 #include "report/lint.h"
+#include "run/lint_context.h"
+
+/* The role is the one that applies; a wrapped command has timeouts of its own. */
+static int read_session(struct run *run, struct lint_session *session, struct err *err)
+{
+  if (run_lint_role(run->arena, run->conn, session, err) < 0)
+    return -1;
+  if (run->request->command)
+    return run_lint_timeouts(run->conn, session, err);
+  run_lint_policy_timeouts(&run->env->policy, session);
+  return 0;
+}
 
 int run_stage_lint(struct run *run, const char **summary, struct err *err)
 {
@@ -11,9 +23,15 @@ int run_stage_lint(struct run *run, const char **summary, struct err *err)
   run->result->script_count = run->files.len;
   struct lint_report *report = &run->result->lint;
   const struct lint_settings *settings = &run->env->policy.lint;
+  struct lint_session session = {0};
   const struct lint_input input = {
-      .scripts = scripts, .count = run->files.len, .catalog = run->catalog, .conn = run->conn};
-  if (lint_scripts(run->arena, settings, &input, report, err) < 0)
+      .scripts = scripts,
+      .count = run->files.len,
+      .catalog = run->catalog,
+      .conn = run->conn,
+      .session = &session};
+  if (read_session(run, &session, err) < 0 ||
+      lint_scripts(run->arena, settings, &input, report, err) < 0)
     return -1;
   if (run->journal) {
     CLEANUP(text_clear) struct text json = TEXT_INIT;

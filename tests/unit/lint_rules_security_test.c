@@ -81,7 +81,7 @@ static void test_known_role(void **state)
   const struct lint_session root = {.role = "root", .superuser = true};
   const struct lint_session deploy = {.role = "deploy"};
   check(&root, "alter system set work_mem = '1MB'", "");
-  check(&deploy, "alter system set work_mem = '1MB'", "needs-superuser:e@1");
+  check(&deploy, "alter system set work_mem = '1MB'", "needs-superuser:w@1");
 }
 
 int main(void)

@@ -1,0 +1,18 @@
+/* run/lint_context.h: what lint may know besides files and catalog: the session that will apply the
+ * files, and what the ledger and the directory say of them. All into the arena. */
+#pragma once
+
+#include "lint/lint.h"
+#include "run/env.h"
+
+/* The role of the connection and what it may act as. */
+int run_lint_role(struct arena *arena, struct db_conn *conn, struct lint_session *session,
+                  struct err *err);
+/* The timeouts that sessions of this role begin with. */
+int run_lint_timeouts(struct db_conn *conn, struct lint_session *session, struct err *err);
+/* The timeouts that belay sets when it applies files under the policy. */
+void run_lint_policy_timeouts(const struct policy *policy, struct lint_session *session);
+
+/* input->files, for its scripts. conn NULL: only what lies beside them. schema: of the ledger. */
+int run_lint_files(const struct run_env *env, struct db_conn *conn, const char *schema,
+                   struct lint_input *input, struct err *err);
