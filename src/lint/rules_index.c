@@ -158,10 +158,10 @@ static void check_drop_one(struct lint *lint, const struct lint_relation *index)
 
 static void check_use(struct lint *lint, const struct lint_relation *index)
 {
-  if (index->object && index->object->scans > 0 && !index->dropped)
+  int64_t scans = index->object ? index->object->scans : 0;
+  if (scans > 0 && !index->dropped)
     lint_add(lint, "index-drop-slows-queries", (struct lint_at){.relation = index},
-             "index %s was used %" PRId64 " times since the statistics of this server were reset",
-             index->name, index->object->scans);
+             "index %s was used %" PRId64 " times since this server counts", index->name, scans);
 }
 
 static void check_reindex(struct lint *lint)
@@ -182,7 +182,7 @@ static void check_reindex(struct lint *lint)
 
 /* ---- an index that replaces one that is gone ---- */
 
-/* Whether the new index can do what the old one did: it has its name, or starts with its columns. */
+/* Whether the new index does what the old one did: it has its name, or starts with its columns. */
 static bool replaces(const struct sql_tree *tree, const struct lint_relation *old)
 {
   bool same_name = tree->index_name && old->at.name && strcmp(tree->index_name, old->at.name) == 0;
