@@ -24,12 +24,11 @@ int run_stage_lint(struct run *run, const char **summary, struct err *err)
   struct lint_report *report = &run->result->lint;
   const struct lint_settings *settings = &run->env->policy.lint;
   struct lint_session session = {0};
-  const struct lint_input input = {
-      .scripts = scripts,
-      .count = run->files.len,
-      .catalog = run->catalog,
-      .conn = run->conn,
-      .session = &session};
+  const struct lint_input input = {.scripts = scripts,
+                                   .count = run->files.len,
+                                   .catalog = run->catalog,
+                                   .conn = run->conn,
+                                   .session = &session};
   if (read_session(run, &session, err) < 0 ||
       lint_scripts(run->arena, settings, &input, report, err) < 0)
     return -1;
