@@ -47,6 +47,11 @@ static const struct lint_rule rules[] = {
      .summary = "INSERT does not name its columns",
      .hazard = "After a change of the table values go into the wrong columns, or it fails.",
      .safe = "Name the columns."},
+    {.id = "insert-explicit-serial",
+     .severity = LINT_WARNING,
+     .summary = "numbers are inserted into a column that a sequence fills",
+     .hazard = "The sequence hands out the same numbers later: duplicate keys.",
+     .safe = "Leave the column out, or setval() the sequence in the same file."},
     {.id = "duplicate-assignment",
      .severity = LINT_ERROR,
      .summary = "a column is set twice",
@@ -141,6 +146,31 @@ static void check_columns(struct lint *lint, const struct sql_change *change)
       if (strcmp(change->columns.at[i], change->columns.at[k]) == 0)
         lint_add(lint, "duplicate-assignment", (struct lint_at){.relation = table},
                  "column %s of %s is set twice", change->columns.at[i], table->name);
+}
+
+static bool moves_sequence(const struct sql_statement *statement)
+{
+  const struct sql_tree *tree = statement->tree;
+  if (!tree)
+    return false;
+  for (size_t i = 0; i < tree->actions.len; i++)
+    if (tree->actions.at[i].kind == SQL_SET_IDENTITY)
+      return true;
+  return tree->kind == SQL_ALTER_SEQUENCE || strcasestr(statement->text, "setval");
+}
+
+static void check_numbers(struct lint *lint, const struct sql_change *change)
+{
+  const struct lint_relation *table = lint_facts_relation(lint->facts, change->relation);
+  for (size_t i = lint->now.statement; i < lint->script->statements.len; i++)
+    if (moves_sequence(&lint->script->statements.at[i]))
+      return;
+  for (size_t i = 0; change->kind == SQL_INSERT && i < change->columns.len; i++) {
+    const char *name = change->columns.at[i];
+    if (lint_facts_column(lint->facts, table, name)->sequence)
+      lint_add(lint, "insert-explicit-serial", (struct lint_at){.relation = table},
+               "%s of %s gets numbers that its sequence will hand out again", name, table->name);
+  }
 }
 
 /* ---- copies ---- */
@@ -265,6 +295,7 @@ static void check(struct lint *lint)
     check_backfill(lint, &changes->at[i]);
     check_rows(lint, &changes->at[i]);
     check_columns(lint, &changes->at[i]);
+    check_numbers(lint, &changes->at[i]);
     check_copy(lint, &changes->at[i]);
   }
 }

@@ -72,6 +72,7 @@ static void test_sizes(void **state)
                                    "alter table small add c int not null"),
                       "index-create-not-concurrent:w@1 index-create-not-concurrent:i@2 "
                       "index-create-not-concurrent:w@3 drop-column:e@4 "
+                      "drop-column-takes-objects:w@4 "
                       "add-column-volatile-default:w@5 add-column-required:e@6");
   const struct lint_finding *finding = f.report.findings.at;
   assert_int_equal(finding[0].depth, LINT_CATALOG);
@@ -114,7 +115,7 @@ static void test_names(void **state)
                                    "truncate only_here"),
                       "truncate:e@2");
   assert_string_equal(lint_one(&f, "create table if not exists twice (a int);\ntruncate twice;"),
-                      "truncate:e@2");
+                      "if-not-exists-noop:w@1 truncate:e@2");
 }
 
 static void test_types(void **state)
