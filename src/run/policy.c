@@ -107,6 +107,8 @@ static const struct table_key policy_keys[] = {
      AT(lint.question_rows),
      .min = 1,
      .max = 1000000},
+    {.path = "lint.forbidden_types", .type = TABLE_STRINGS, AT(lint.forbidden_types)},
+    {.path = "lint.required_columns", .type = TABLE_STRINGS, AT(lint.required_columns)},
     {.path = "lint.since", .type = TABLE_STRING, AT(lint_since)},
     {.path = "lint.rules", .type = TABLE_ENTRIES, AT(lint.rules), .entry = take_rule},
     {.path = "lint.paths",
