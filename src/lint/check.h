@@ -25,6 +25,13 @@ enum lint_timeout {
   LINT_TIMEOUT_COUNT
 };
 
+/* How long the files block a table, by its size. */
+struct lint_blocked {
+  const struct lint_relation *table;
+  double ms;
+  bool told;
+};
+
 /* What the script did about timeouts so far: rules_timeout.c. */
 struct lint_timeouts {
   bool set[LINT_TIMEOUT_COUNT];
@@ -64,9 +71,10 @@ struct lint {
   VEC(struct lint_held) held; /* rules_window.c */
   bool held_several;
   struct lint_last_alter last_alter;
-  struct lint_timeouts timeouts; /* rules_timeout.c */
-  struct map *made, *blocked;    /* rules_history.c */
-  bool names_depend;             /* on search_path: what a name means is not known */
+  struct lint_timeouts timeouts;    /* rules_timeout.c */
+  VEC(struct lint_blocked) blocked; /* rules_history.c */
+  struct map *made;                 /* name -> where it is made */
+  bool names_depend;                /* on search_path: what a name means is not known */
 };
 
 /* Where and how a finding is reported; all may be left out. */

@@ -215,8 +215,8 @@ static void learn_timezone(struct lint_facts *f, const struct sql_tree *tree)
                                       "etc/utc",   "etc/gmt",       "etc/uct",   "etc/zulu",
                                       "universal", "etc/universal", "greenwich", "0"};
   bool about = !tree->setting || strcasecmp(tree->setting, "timezone") == 0;
-  const struct sql_script *script = f->input->scripts[f->now.script];
-  bool alone = lint_tool_runs(f->input->tool, script) == LINT_RUNS_STATEMENTS && !f->in_block;
+  const struct lint_tool *tool = f->input->tool;
+  bool alone = tool && tool->runs == LINT_RUNS_STATEMENTS && !f->in_block;
   if (!about || (tree->local && alone))
     return;
   f->utc = false;

@@ -212,12 +212,6 @@ enum {
   LARGE_ROWS = 1000000,
 };
 
-struct blocked {
-  const struct lint_relation *table;
-  double ms;
-  bool told;
-};
-
 static double blocked_ms(const struct lint *lint, const struct lint_relation *table)
 {
   if (table->bytes <= 0 || lint_effects_lock(lint->effects, table) < LINT_SHARE)
@@ -229,17 +223,22 @@ static double blocked_ms(const struct lint *lint, const struct lint_relation *ta
   return 0;
 }
 
+static struct lint_blocked *find_blocked(struct lint *lint, const struct lint_relation *table)
+{
+  for (size_t i = 0; i < lint->blocked.len; i++)
+    if (lint->blocked.at[i].table == table)
+      return &lint->blocked.at[i];
+  struct lint_blocked *blocked = vec_add(lint->arena, &lint->blocked);
+  blocked->table = table;
+  return blocked;
+}
+
 static void add_time(struct lint *lint, const struct lint_relation *table)
 {
   double ms = blocked_ms(lint, table);
   if (ms <= 0 || lint_is_new(table))
     return;
-  const char *key = arena_printf(lint->arena, "%zu", table->number);
-  struct blocked *blocked = map_get(lint->blocked, key);
-  if (!blocked) {
-    blocked = ARENA_NEW(lint->arena, struct blocked);
-    map_put(lint->blocked, key, blocked);
-  }
+  struct lint_blocked *blocked = find_blocked(lint, table);
   bool first = blocked->ms <= 0;
   blocked->ms += ms;
   const struct lint_session *session = lint->input->session;
@@ -268,7 +267,8 @@ static void check_large(struct lint *lint, const struct lint_lock *lock)
 static void check_work(struct lint *lint)
 {
   const struct lint_effects *effects = lint->effects;
-  for (size_t i = 0; i < effects->rewrites.len; i++)
+  bool anew = lint->tree->kind != SQL_TRUNCATE && lint->tree->kind != SQL_REINDEX;
+  for (size_t i = 0; anew && i < effects->rewrites.len; i++)
     check_rewrite(lint, effects->rewrites.at[i]);
   for (size_t i = 0; i < effects->locks.len; i++) {
     add_time(lint, effects->locks.at[i].relation);
@@ -322,8 +322,6 @@ static void check(struct lint *lint)
 {
   if (!lint->made)
     note_all(lint);
-  if (!lint->blocked)
-    lint->blocked = map_new(lint->arena);
   if (!lint->names_depend)
     check_uses(lint);
   check_work(lint);

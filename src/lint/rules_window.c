@@ -58,6 +58,8 @@ static const struct lint_relation *root_of(const struct lint_relation *relation)
 static const struct lint_relation *long_work(struct lint *lint)
 {
   const struct lint_effects *effects = lint->effects;
+  if (lint->tree && lint->tree->kind == SQL_TRUNCATE)
+    return NULL; /* new files, but nothing is read or written */
   for (size_t i = 0; i < effects->rewrites.len; i++)
     if (!lint_is_new(effects->rewrites.at[i]))
       return effects->rewrites.at[i];
@@ -73,11 +75,14 @@ static const struct lint_relation *long_work(struct lint *lint)
   return NULL;
 }
 
-/* ddl-and-backfill-together says it already. */
+/* ddl-and-backfill-together and constraint-validate-same-transaction say it already. */
 static bool is_told_elsewhere(const struct lint *lint, const struct lint_relation *table)
 {
-  return lint->tree && lint->tree->changes.len > 0 && table->altered &&
-         table->altered_at.script == lint->now.script;
+  const struct sql_tree *tree = lint->tree;
+  bool altered = table->altered && table->altered_at.script == lint->now.script;
+  return tree && altered &&
+         (tree->changes.len > 0 ||
+          (tree->actions.len > 0 && tree->actions.at[0].kind == SQL_VALIDATE_CONSTRAINT));
 }
 
 static void check_long(struct lint *lint)

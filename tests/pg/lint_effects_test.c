@@ -55,7 +55,7 @@ static const char *compare(const struct world *world, const char *session, const
   const char *sql = arena_printf(matrix_arena, "%s;\nBEGIN;\n%s;\nCOMMIT;", session, statement);
   struct sql_script *script = matrix_script("statement.sql", sql);
   const struct lint_input input = {
-      .scripts = &script, .count = 1, .catalog = world->catalog, .runner = LINT_RUNS_STATEMENTS};
+      .scripts = &script, .count = 1, .catalog = world->catalog, .tool = lint_tool_find("psql")};
   struct lint_report report;
   if (lint_scripts(matrix_arena, &settings, &input, &report, &err) < 0)
     fail_msg("%s", err.message);

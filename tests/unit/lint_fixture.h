@@ -28,6 +28,7 @@ struct fixture {
   struct catalog_object *objects[FIXTURE_OBJECTS_MAX];
   bool with_catalog;
   bool with_may_fail; /* also the rules about rows that may be there, else they are off */
+  bool with_window;   /* also those about what a transaction holds meanwhile, else they are off */
   size_t known;       /* the first so many files are what the database holds */
   int target_major;
   const struct lint_session *session; /* NULL: one with timeouts */
@@ -40,11 +41,17 @@ static struct lint_settings fixture_settings(const struct fixture *f)
 {
   static const char *const may_fail[] = {"may-fail-unique", "may-fail-not-null",
                                          "may-fail-check-fk", "may-fail-cast"};
+  static const char *const window[] = {"statement-while-access-exclusive",
+                                       "multi-table-lock-transaction", "alter-table-combine",
+                                       "large-table-change"};
   struct lint_settings settings = f->settings;
   settings.rules = (struct lint_settings_vec){0};
   for (size_t i = 0; !f->with_may_fail && i < COUNT_OF(may_fail); i++)
     vec_push(arena, &settings.rules,
              ((struct lint_setting){.rule = may_fail[i], .severity = LINT_OFF}));
+  for (size_t i = 0; !f->with_window && i < COUNT_OF(window); i++)
+    vec_push(arena, &settings.rules,
+             ((struct lint_setting){.rule = window[i], .severity = LINT_OFF}));
   for (size_t i = 0; i < f->settings.rules.len; i++)
     vec_push(arena, &settings.rules, f->settings.rules.at[i]);
   return settings;

@@ -125,7 +125,9 @@ static void test_history(void **state)
   struct sql_script *scripts[3];
   for (size_t i = 0; i < 3; i++)
     assert_int_equal(sql_script_read(arena, "x", files[i], strlen(files[i]), &scripts[i], &err), 0);
-  const struct lint_input input = {.scripts = scripts, .count = 3, .history = history};
+  const struct lint_session session = {.timeouts_known = true, .lock_timeout_ms = 2000};
+  const struct lint_input input = {
+      .scripts = scripts, .count = 3, .history = history, .session = &session};
   assert_int_equal(lint_scripts(arena, &f.settings, &input, &f.report, &err), 0);
   assert_string_equal(lint_text(&f), "drop-table:e@1 suppression-unused:w@1 drop-table:e@2");
   assert_int_equal(f.report.files, 2);
