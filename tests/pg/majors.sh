@@ -3,12 +3,14 @@
 # new one (all of 13 to 18, and 13 and 14 to 15 and 18, if nothing is named). Prints what became of each on stdout (passed,
 # failed, or skipped and why) and of what passed a line a database: how many entries of pg_dump and how many tables and sequences
 # were compared, and which extensions of the fixtures that server lacks. Exit code 1 if one failed, 77 if all were skipped.
+# Beside each single major the linter's observer replays lock-matrix.json, if its test is built (OBSERVE=PROGRAM names it).
 #   FIXTURES="a.sql b.sql"   only these        BELAY=PROGRAM   default build/asan/belay
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/harness/setup.sh
 . "$top/tests/harness/setup.sh"
 export BELAY=${BELAY:-$top/build/asan/belay}
+observe=${OBSERVE:-$top/build/asan/tests/pg_lint_observe_test}
 unset PGBIN PGHOST PGPORT PGUSER PGDATABASE DATABASE_URL
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -21,7 +23,10 @@ on() { PG_MAJOR=$1 PGBIN=$(server_bin "$1") "$top/tests/harness/with-postgres" "
 compare() {
   case $1 in
   *-*) across "${1%-*}" "${1#*-}" ;;
-  *) on "$1" bash "$top/tests/pg/backup_equal_test.sh" "${fixtures[@]}" ;;
+  *)
+    on "$1" bash "$top/tests/pg/backup_equal_test.sh" "${fixtures[@]}" || return
+    [ ! -x "$observe" ] || on "$1" "$observe"
+    ;;
   esac
 }
 across() { # across OLD NEW
