@@ -44,7 +44,7 @@ wrong 'not "99999999999999999999"' backup -j 99999999999999999999
 wrong '--json takes no value' list --json=yes
 wrong '--fail-on is error, warning, info or never, not "fatal"' lint --fail-on fatal ../good.sql
 wrong '--fail-on .* not "off"' lint --fail-on off ../good.sql
-wrong '--format is tty, json or github, not "xml"' lint --format xml ../good.sql
+wrong '--format is tty, json, sarif, github, gitlab, junit or markdown, not "xml"' lint --format xml ../good.sql
 wrong '--level is hash, expand or restore, not "deep"' verify latest --level deep
 wrong '--on-conflict is keep, restore or abort, not "kep"' rollback --on-conflict kep
 wrong 'backups or runs, not "bakups"' list bakups

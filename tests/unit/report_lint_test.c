@@ -22,9 +22,15 @@ static void lint(struct fixture *f, const char *name, const char *sql)
   struct lint_settings settings = {.fail_on = LINT_ERROR};
   f->arena = arena_new();
   f->out = TEXT_INIT;
+  static const struct lint_session session = {
+      .timeouts_known = true, .lock_timeout_ms = 2000, .statement_timeout_ms = 60000};
+  const struct lint_input input = {.scripts = f->scripts, .count = 1, .session = &session};
+  static const struct lint_setting off[] = {{"multi-table-lock-transaction", LINT_OFF},
+                                            {"statement-while-access-exclusive", LINT_OFF}};
+  for (size_t i = 0; i < COUNT_OF(off); i++)
+    vec_push(f->arena, &settings.rules, off[i]);
   if (sql_script_read(f->arena, name, sql, strlen(sql), &f->scripts[0], &err) < 0 ||
-      lint_scripts(f->arena, &settings, &(struct lint_input){.scripts = f->scripts, .count = 1},
-                   &f->report, &err) < 0)
+      lint_scripts(f->arena, &settings, &input, &f->report, &err) < 0)
     fail_msg("%s", err.message);
   f->input = (struct report_lint){.report = &f->report, .scripts = f->scripts, .script_count = 1};
 }
