@@ -30,7 +30,7 @@ int main(void)
   char *script = NULL, *verdict = NULL;
   if (strcmp(belay_version(), BELAY_VERSION_STRING) != 0)
     return 1;
-  if (belay_lint("m.sql", sql, strlen(sql), show, &count, &error) != 0 || count != 1)
+  if (belay_lint("m.sql", sql, strlen(sql), show, &count, &error) != 0 || count != 2)
     return 2;
   if (belay_lint("m.sql", "'", 1, show, &count, &error) != -1 || belay_error_code(error) != BELAY_ERROR_REFUSED)
     return 3;

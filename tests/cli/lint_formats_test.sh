@@ -8,6 +8,7 @@ schema=$(sarif_schema)
 export PYTHONWARNINGS=ignore
 mkdir "$scratch/work"
 cd "$scratch/work"
+echo "# belay applies the files, with timeouts" >belay.yaml
 unset DATABASE_URL BELAY_DATABASE_URL "${!PG@}"
 in_json() { jq -e "$1" <"$scratch/out" >/dev/null || fail "not so in the JSON: $1"; }
 

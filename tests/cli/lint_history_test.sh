@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../harness/lib.sh"
 mkdir -p "$scratch/work"
 cd "$scratch/work"
+echo "# belay applies the files, with timeouts" >belay.yaml
 unset DATABASE_URL BELAY_DATABASE_URL "${!PG@}"
 in_json() { jq -e "$1" <"$scratch/out" >/dev/null || fail "not so in the JSON: $1"; }
 add() { mkdir -p "prisma/migrations/$1" && printf '%s\n' "$2" >"prisma/migrations/$1/migration.sql"; }

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../harness/lib.sh"
 mkdir "$scratch/work"
 cd "$scratch/work"
+echo "# belay applies the files, with timeouts" >belay.yaml
 unset DATABASE_URL BELAY_DATABASE_URL "${!PG@}"
 printf 'CREATE TABLE a (id int PRIMARY KEY);\n' >good.sql
 printf 'SELECT 1;\nDROP TABLE orders;\n' >error.sql
@@ -60,7 +61,8 @@ piped '' 0 -
 piped "SELECT 1;\nSELECT 'open" 3 -
 says '^error: -:2:8'
 piped 'SELECT 1;\n\\d orders\n' 3 -
-says '^error: -:2:1'
+says '^-:2:1: error psql-only'
+piped 'SELECT 1;\n\\d orders\n' 0 - --runner psql
 piped 'ALTER TABLE orders FROBNICATE;' 3 - --fail-on warning
 says 'not-analysed'
 says '1 statement, 1 not analysed'
@@ -88,7 +90,7 @@ printf 'migrations: {dir: plain, format: plain}\n' >belay.yaml
 # shellcheck disable=SC2016 # it is the inner shell that expands
 expect 3 bash -c 'cd prisma && "$BELAY" lint'
 says '003_drop\.sql:2:1'
-rm belay.yaml
+echo "# belay applies the files, with timeouts" >belay.yaml
 
 # --fail-on: rows are files, columns error warning info never
 while read -r file error warning info never; do
