@@ -54,21 +54,30 @@ static const struct lint_relation *root_of(const struct lint_relation *relation)
 
 /* ---- long statements ---- */
 
+static const struct lint_relation *first_in_use(const struct lint_relations *relations)
+{
+  for (size_t i = 0; i < relations->len; i++) {
+    const struct lint_relation *relation = relations->at[i];
+    const struct lint_relation *table = relation->indexed ? relation->indexed : relation;
+    if (!lint_is_new(table))
+      return table;
+  }
+  return NULL;
+}
+
 /* The table that it reads or writes as a whole, or of which it writes rows; NULL: it is short. */
 static const struct lint_relation *long_work(struct lint *lint)
 {
   const struct lint_effects *effects = lint->effects;
   if (lint->tree && lint->tree->kind == SQL_TRUNCATE)
     return NULL; /* new files, but nothing is read or written */
-  for (size_t i = 0; i < effects->rewrites.len; i++)
-    if (!lint_is_new(effects->rewrites.at[i]))
-      return effects->rewrites.at[i];
-  for (size_t i = 0; i < effects->scans.len; i++)
-    if (!lint_is_new(effects->scans.at[i]))
-      return effects->scans.at[i];
+  const struct lint_relation *table = first_in_use(&effects->rewrites);
+  table = table ? table : first_in_use(&effects->scans);
+  if (table)
+    return table;
   for (size_t i = 0; lint->tree && i < lint->tree->changes.len; i++) {
     const struct sql_change *change = &lint->tree->changes.at[i];
-    const struct lint_relation *table = lint_facts_relation(lint->facts, change->relation);
+    table = lint_facts_relation(lint->facts, change->relation);
     if (!lint_is_new(table) && (change->kind != SQL_INSERT || change->from_select))
       return table;
   }
