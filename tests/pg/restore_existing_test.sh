@@ -67,7 +67,8 @@ expect 2 "$BELAY" restore "$backup" --into b --data-only --skip-extension pgcryp
 says 'makes no extensions'
 
 # ---- large objects: a lock each only for what needs one, and never more than there is room for ----
-room=$(sql "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int")
+room=$(sql "SELECT current_setting('max_locks_per_transaction')::int *
+  (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)")
 sql 'CREATE DATABASE many' postgres
 sql "CREATE TABLE t AS SELECT 1 AS a; SELECT count(lo_from_bytea(oid, '\x01')) FROM generate_series(100001, 100000 + 2 * $room) oid" \
   many >/dev/null
