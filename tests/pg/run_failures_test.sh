@@ -42,12 +42,17 @@ says_not 'secretword'
 only 20260101000000_add 'ALTER TABLE t ADD COLUMN w int;'
 sql "CREATE ROLE stranger LOGIN; GRANT CREATE, USAGE ON SCHEMA public TO stranger; GRANT SELECT ON t TO stranger"
 before=$(content; structure)
-expect 4 "$BELAY" run -d "postgresql://stranger@/test?host=$PGHOST&port=$PGPORT"
+stranger="postgresql://stranger@/test?host=$PGHOST&port=$PGPORT"
+expect 3 "$BELAY" run -d "$stranger"
+says 'needs-superuser: public\.t belongs to belay'
+unchanged stranger
+mkdir policies
+printf 'extends: staging\nlint: {rules: {needs-superuser: off}}\n' >policies/unasked.yaml
+expect 4 "$BELAY" run -e unasked -d "$stranger"
 says 'not its owner'
 unchanged stranger
 
 # a transaction that has been open for too long
-mkdir policies
 printf 'extends: staging\npreflight:\n  max_transaction_age: 1s\n' >policies/strict.yaml
 psql -X -q -c "BEGIN; SELECT count(*) FROM t; SELECT pg_sleep(6); COMMIT" >/dev/null &
 sleeper=$!
