@@ -159,6 +159,8 @@ static void add_column(struct effecting *e, struct lint_relation *table,
     effect_fail(e, "column must be added to child tables too");
   if (table->parent && lint_is_partitioned(table->parent))
     effect_fail(e, "cannot add column to a partition");
+  if (table->of_type)
+    effect_fail(e, "cannot add column to typed table");
   for (size_t i = 0; i < family.len; i++) {
     if (rewrites)
       effect_rewrite_table(e, family.at[i]);
@@ -208,6 +210,15 @@ static bool column_is_needed(const struct lint_relation *table, const char *colu
   return effect_names(&table->policy_columns, column);
 }
 
+/* Those that the column owns. */
+static void drop_sequences(struct effecting *e, struct lint_relation *table, const char *column)
+{
+  for (size_t i = 0; i < table->sequences.len; i++)
+    if (table->sequences.at[i]->owned_by_column &&
+        strcmp(table->sequences.at[i]->owned_by_column, column) == 0)
+      effect_drop_relation(e, table->sequences.at[i], true);
+}
+
 static void drop_from(struct effecting *e, struct lint_relation *table,
                       const struct sql_action *action)
 {
@@ -224,11 +235,9 @@ static void drop_from(struct effecting *e, struct lint_relation *table,
   for (size_t i = 0; i < table->readers.len; i++)
     if (effect_view_uses(table->readers.at[i], action->name))
       effect_drop_relation(e, table->readers.at[i], true);
-  for (size_t i = 0; i < table->sequences.len; i++)
-    if (table->sequences.at[i]->owned_by_column &&
-        strcmp(table->sequences.at[i]->owned_by_column, action->name) == 0)
-      effect_drop_relation(e, table->sequences.at[i], true);
+  drop_sequences(e, table, action->name);
   drop_column_keys(e, table, action);
+  effect_note_rules(e, table, action->name);
   if (!table->complete)
     effect_unknown(e, "what depends on column %s of %s is not known", action->name, table->name);
 }
@@ -277,6 +286,12 @@ static void set_expression(struct effecting *e, struct lint_relation *table, con
 }
 
 /* ---- the others ---- */
+
+static void drop_identity(struct effecting *e, struct lint_relation *table, const char *name)
+{
+  if (lint_facts_column(e->facts, table, name)->generated == SQL_GENERATED_IDENTITY)
+    drop_sequences(e, table, name);
+}
 
 static struct lint_relation *find_index(struct effecting *e, struct lint_relation *table,
                                         const char *name)
@@ -387,8 +402,18 @@ static void replica_identity(struct effecting *e, struct lint_relation *table,
     return;
   struct lint_relation *index = find_index(e, table, action->name);
   effect_lock(e, index, LINT_SHARE);
-  if (index && index->indexed && !index->unique)
+  if (!index || !index->indexed)
+    return;
+  if (!index->unique)
     effect_fail(e, "cannot use non-unique index \"%s\" as replica identity", action->name);
+  if (index->partial)
+    effect_fail(e, "cannot use partial index \"%s\" as replica identity", action->name);
+  for (size_t i = 0; table->complete && i < index->index_columns.len; i++)
+    if (index->index_columns.at[i][0] && !is_not_null(table, index->index_columns.at[i]))
+      effect_fail(e,
+                  "index \"%s\" cannot be used as replica identity because column \"%s\" is "
+                  "nullable",
+                  action->name, index->index_columns.at[i]);
 }
 
 static void apply_table(struct effecting *e, struct lint_relation *table,
@@ -453,6 +478,9 @@ static void apply(struct effecting *e, struct lint_relation *table, const struct
     break;
   case SQL_SET_EXPRESSION:
     set_expression(e, table, action->name);
+    break;
+  case SQL_DROP_IDENTITY:
+    drop_identity(e, table, action->name);
     break;
   default:
     apply_table(e, table, action);

@@ -66,6 +66,12 @@ static void use_index(struct effecting *e, struct lint_relation *table,
     effect_fail(e, "index \"%s\" does not exist", name.name);
     return;
   }
+  if (index->indexed && !index->unique)
+    effect_fail(e, "\"%s\" is not a unique index", name.name);
+  if (index->indexed && index->partial)
+    effect_fail(e, "\"%s\" is a partial index", name.name);
+  if (index->indexed && index->expression_columns.len > 0 && !index->partial)
+    effect_fail(e, "index \"%s\" contains expressions", name.name);
   bool renames = constraint->name && strcmp(constraint->name, name.name) != 0;
   effect_lock(e, index, renames ? LINT_SHARE_UPDATE_EXCLUSIVE : LINT_ACCESS_SHARE);
   if (constraint->kind != SQL_PRIMARY_KEY)

@@ -122,6 +122,12 @@ static void note_triggers(struct effecting *e, const struct lint_relation *table
       effect_unknown(e, "what trigger %s does", table->triggers.at[i]->name);
 }
 
+static void note_rules(struct effecting *e, const struct lint_relation *table)
+{
+  if (table->kind != LINT_VIEW && table->rules.len > 0)
+    effect_unknown(e, "what rule %s does", table->rules.at[0]);
+}
+
 static bool is_insert(const struct sql_change *change)
 {
   return change->kind == SQL_INSERT || change->kind == SQL_COPY;
@@ -175,6 +181,7 @@ static void apply(struct effecting *e, struct lint_relation *table, const struct
     effect_unknown(e, "%s is not known: it may have indexes, keys, triggers or partitions",
                    table->name);
   note_triggers(e, table);
+  note_rules(e, table);
   if (is_insert(change))
     insert(e, table, change);
   else

@@ -163,8 +163,17 @@ static bool same_name(struct sql_name type, struct sql_name name)
 static void drop_type(struct effecting *e, struct sql_name name)
 {
   struct lint_relations all = lint_facts_relations(e->facts);
+  struct lint_relation *composite = lint_facts_relation(e->facts, name);
+  if (composite->kind == LINT_COMPOSITE)
+    effect_lock(e, composite, LINT_ACCESS_EXCLUSIVE);
   for (size_t i = 0; i < all.len; i++) {
     struct lint_relation *table = all.at[i];
+    if (!table->dropped && table->of_type == composite) {
+      if (!e->tree->cascade)
+        effect_fail(e, "cannot drop type %s because other objects depend on it", name.name);
+      effect_drop_relation(e, table, true);
+      continue;
+    }
     for (size_t k = 0; k < table->columns.len && !table->dropped; k++) {
       const struct lint_column *column = table->columns.at[k];
       if (column->dropped || !column->type || !same_name(column->type->name, name))

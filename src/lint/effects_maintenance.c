@@ -25,11 +25,23 @@ static void add_tables(struct effecting *e, struct lint_relation *table, bool on
       vec_push(e->arena, list, family.at[i]);
 }
 
+/* Also those to the partitioned tables that it is a part of. */
+static struct lint_constraints keys_to_tree(struct effecting *e, const struct lint_relation *table)
+{
+  struct lint_constraints all = {0};
+  for (; table; table = table->parent) {
+    struct lint_constraints keys = effect_keys_to(e, table, NULL);
+    for (size_t i = 0; i < keys.len; i++)
+      vec_push(e->arena, &all, keys.at[i]);
+  }
+  return all;
+}
+
 /* Grows the list by who refers to its tables; without CASCADE they must be in it. */
 static void follow_keys(struct effecting *e, struct lint_relations *list)
 {
   for (size_t i = 0; i < list->len; i++) {
-    struct lint_constraints keys = effect_keys_to(e, list->at[i], NULL);
+    struct lint_constraints keys = keys_to_tree(e, list->at[i]);
     for (size_t k = 0; k < keys.len; k++) {
       if (is_listed(list, keys.at[k]->relation))
         continue;

@@ -60,6 +60,8 @@ void effect_drop_relation(struct effecting *e, struct lint_relation *relation, b
 void effect_drop_index(struct effecting *e, struct lint_relation *index);
 /* Views and materialized views that read a relation, and theirs. */
 void effect_drop_readers(struct effecting *e, const struct lint_relation *relation);
+/* Rules that may use the column: what becomes of them, and of the statement, is not known. */
+void effect_note_rules(struct effecting *e, const struct lint_relation *table, const char *column);
 bool effect_names(const struct strings *names, const char *name);
 bool effect_index_uses(const struct lint_relation *index, const char *column);
 bool effect_view_uses(const struct lint_relation *view, const char *column);

@@ -208,9 +208,33 @@ void effect_drop_readers(struct effecting *e, const struct lint_relation *relati
       effect_drop_relation(e, relation->readers.at[i], true);
 }
 
+/* Rules of other tables that use the relation. */
+static bool rules_need(struct effecting *e, const struct lint_relation *relation)
+{
+  for (size_t i = 0; i < relation->rule_uses.len; i++) {
+    const struct lint_rule_use *use = relation->rule_uses.at[i];
+    if (use->table != relation && lint_rule_is_there(use) && !goes(e, use->table))
+      return true;
+  }
+  return false;
+}
+
+static void drop_rules(struct effecting *e, const struct lint_relation *relation)
+{
+  for (size_t i = 0; i < relation->rule_uses.len; i++) {
+    const struct lint_rule_use *use = relation->rule_uses.at[i];
+    if (use->table == relation || !lint_rule_is_there(use) || goes(e, use->table))
+      continue;
+    effect_lock(e, use->table, LINT_ACCESS_EXCLUSIVE);
+    effect_drop_object(e, "rule", arena_printf(e->arena, "%s on %s", use->rule, use->table->name));
+  }
+}
+
 /* What needs the relation and stays. */
 static bool is_needed(struct effecting *e, const struct lint_relation *relation)
 {
+  if (rules_need(e, relation))
+    return true;
   for (size_t i = 0; i < relation->readers.len; i++)
     if (!goes(e, relation->readers.at[i]))
       return true;
@@ -284,6 +308,15 @@ void effect_drop_relation(struct effecting *e, struct lint_relation *relation, b
   for (size_t i = 0; i < relation->children.len; i++)
     effect_drop_relation(e, relation->children.at[i], true);
   effect_drop_readers(e, relation);
+  drop_rules(e, relation);
+}
+
+void effect_note_rules(struct effecting *e, const struct lint_relation *table, const char *column)
+{
+  for (size_t i = 0; i < table->rule_uses.len; i++)
+    if (lint_rule_is_there(table->rule_uses.at[i]))
+      effect_unknown(e, "rule %s may use column %s of %s", table->rule_uses.at[i]->rule, column,
+                     table->name);
 }
 
 void effect_drop_index(struct effecting *e, struct lint_relation *index)

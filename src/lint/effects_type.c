@@ -187,6 +187,7 @@ void effects_alter_type(struct effecting *e, struct lint_relation *table,
       if (c.table->sequences.at[k]->owned_by_column &&
           strcmp(c.table->sequences.at[k]->owned_by_column, action->name) == 0)
         effect_depend(e, c.table->sequences.at[k]);
+    effect_note_rules(e, c.table, action->name);
     if (!c.table->complete)
       effect_unknown(e, "what uses column %s of %s is not known", action->name, c.table->name);
   }

@@ -58,6 +58,11 @@ bool lint_facts_is_new(const struct lint_facts *f, bool created, struct lint_mom
   return created && (f->catalog || at.script == f->now.script);
 }
 
+bool lint_rule_is_there(const struct lint_rule_use *use)
+{
+  return !use->table->dropped && facts_strings_hold(&use->table->rules, use->rule);
+}
+
 bool lint_is_new(const struct lint_relation *relation)
 {
   return lint_facts_is_new(relation->facts, relation->created, relation->created_at);

@@ -41,6 +41,8 @@ enum lint_relation_kind {
 struct lint_column;
 struct lint_constraint;
 struct lint_trigger;
+struct lint_rule_use;
+VEC_TYPE(lint_rule_uses, struct lint_rule_use *);
 VEC_TYPE(lint_columns, struct lint_column *);
 VEC_TYPE(lint_constraints, struct lint_constraint *);
 VEC_TYPE(lint_triggers, struct lint_trigger *);
@@ -81,6 +83,7 @@ struct lint_relation {
   struct lint_relations indexes;       /* those that are there */
   struct lint_triggers triggers;   /* without those that enforce foreign keys; also dropped ones */
   struct lint_relations readers;   /* views and matviews whose query names it */
+  struct lint_rule_uses rule_uses; /* by rules of tables; lint_rule_is_there says which still are */
   struct lint_relations sequences; /* owned by its columns */
 
   /* of a view or matview */
@@ -156,6 +159,14 @@ struct lint_trigger {
   bool constraint, dropped;
   bool row;               /* FOR EACH ROW: partitions have it too */
   struct strings columns; /* UPDATE OF, and used by WHEN */
+};
+
+/* A rule (CREATE RULE) whose condition or actions name the relation, or that is its own. */
+struct lint_rule_use {
+  const char *rule;
+  struct lint_relation *table; /* whose rule it is */
+  struct strings columns; /* that it mentions, of whichever relation; "*" for all. Those that an
+                                  INSERT of it fills without naming them are not among them */
 };
 
 struct lint_enum {
@@ -240,5 +251,6 @@ void lint_facts_lost(struct lint_facts *facts, const struct sql_tree *tree, stru
 /* What these scripts made at a moment is new to the statement looked at: the same script made it,
  * or an earlier one while a catalog says that the database does not have it yet. */
 bool lint_facts_is_new(const struct lint_facts *facts, bool created, struct lint_moment at);
+bool lint_rule_is_there(const struct lint_rule_use *use);
 bool lint_is_new(const struct lint_relation *relation);
 bool lint_is_partitioned(const struct lint_relation *relation); /* as far as known */

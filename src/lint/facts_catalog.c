@@ -327,7 +327,7 @@ static void add_child(struct lint_facts *f, const struct catalog_object *object)
     const struct sql_tree *tree = definition ? facts_parse(f, definition) : NULL;
     facts_add_policy(f, table, object->name, tree ? tree->policy : NULL);
   } else if (object->kind == CATALOG_RULE) {
-    facts_strings_add(f, &table->rules, object->name);
+    facts_add_rule(f, table, object->name, definition ? facts_parse(f, definition) : NULL);
   } else {
     const struct sql_tree *tree = definition ? facts_parse(f, definition) : NULL;
     facts_trigger_new(f, table, object->name, tree ? tree->trigger : NULL);

@@ -132,12 +132,19 @@ static void lose_schema(struct lint_facts *f, struct lint_lost *lost, const char
       lose_relation(f, lost, f->all.at[i], true);
 }
 
+static bool same_place(struct sql_name a, struct sql_name b)
+{
+  return strcmp(a.name, b.name) == 0 && a.schema && b.schema && strcmp(a.schema, b.schema) == 0;
+}
+
 static void lose_type(struct lint_facts *f, struct lint_lost *lost, struct sql_name name)
 {
   const struct sql_type type = {.name = name};
   const struct facts_type *dropped = facts_type_find(f, &type);
   for (size_t i = 0; dropped && i < f->all.len; i++) {
     struct lint_relation *relation = f->all.at[i];
+    if (relation->of_type && same_place(relation->of_type->at, dropped->at))
+      lose_relation(f, lost, relation, true);
     for (size_t j = 0; !relation->dropped && j < relation->columns.len; j++) {
       const struct lint_column *column = relation->columns.at[j];
       if (column->type && !column->dropped && column->type->name.schema &&
@@ -197,6 +204,15 @@ void lint_facts_lost(struct lint_facts *f, const struct sql_tree *tree, struct l
 
 /* ---- taking it out of the model ---- */
 
+static void forget_name(struct strings *names, const char *name)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < names->len; i++)
+    if (strcmp(names->at[i], name) != 0)
+      names->at[kept++] = names->at[i];
+  names->len = kept;
+}
+
 static void take_out(struct lint_facts *f, struct lint_relation *relation)
 {
   relation->dropped = true;
@@ -214,6 +230,8 @@ static void take_out(struct lint_facts *f, struct lint_relation *relation)
     facts_unlink(&relation->parents.at[i]->children, relation);
   for (size_t i = 0; i < relation->reads.len; i++)
     facts_unlink(&relation->reads.at[i]->readers, relation);
+  for (size_t i = 0; i < relation->rule_uses.len; i++)
+    forget_name(&relation->rule_uses.at[i]->table->rules, relation->rule_uses.at[i]->rule);
   for (size_t i = 0; i < relation->constraints.len; i++) {
     struct lint_constraint *constraint = relation->constraints.at[i];
     if (!constraint->dropped)
@@ -249,12 +267,8 @@ static void drop_child(struct lint_facts *f, const struct sql_tree *tree)
   struct strings *names = tree->object == SQL_OBJECT_POLICY ? &table->policy_names
                           : tree->object == SQL_OBJECT_RULE ? &table->rules
                                                             : NULL;
-  size_t kept = 0;
-  for (size_t i = 0; names && i < names->len; i++)
-    if (strcmp(names->at[i], tree->member) != 0)
-      names->at[kept++] = names->at[i];
   if (names)
-    names->len = kept;
+    forget_name(names, tree->member);
   table->policies = (int)table->policy_names.len;
   for (size_t i = 0; tree->object == SQL_OBJECT_TRIGGER && i < table->triggers.len; i++)
     if (strcmp(table->triggers.at[i]->name, tree->member) == 0)

@@ -201,7 +201,7 @@ static void learn_other(struct lint_facts *f, const struct sql_tree *tree)
     break;
   case SQL_OBJECT_RULE:
     relation = lint_facts_relation(f, tree->name);
-    facts_strings_add(f, &relation->rules, tree->member);
+    facts_add_rule(f, relation, tree->member, tree);
     break;
   default:
     break;

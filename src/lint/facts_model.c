@@ -384,6 +384,25 @@ struct lint_trigger *facts_trigger_new(struct lint_facts *f, struct lint_relatio
   return trigger;
 }
 
+void facts_add_rule(struct lint_facts *f, struct lint_relation *table, const char *name,
+                    const struct sql_tree *tree)
+{
+  static const char every[] = "*";
+  struct lint_rule_use *use = ARENA_NEW(f->arena, struct lint_rule_use);
+  *use = (struct lint_rule_use){.rule = arena_strdup(f->arena, name), .table = table};
+  facts_strings_add(f, &table->rules, use->rule);
+  if (tree)
+    use->columns = facts_strings_copy(f, &tree->read_columns);
+  else
+    vec_push(f->arena, &use->columns, every);
+  vec_push(f->arena, &table->rule_uses, use);
+  for (size_t i = 0; tree && i < tree->reads.len; i++) {
+    struct lint_relation *other = lint_facts_relation(f, tree->reads.at[i]);
+    if (other != table)
+      vec_push(f->arena, &other->rule_uses, use);
+  }
+}
+
 void facts_add_policy(struct lint_facts *f, struct lint_relation *table, const char *name,
                       const struct sql_policy *policy)
 {

@@ -137,6 +137,9 @@ void facts_read_check(struct lint_facts *f, const struct sql_expression *check,
 void facts_read_view(struct lint_facts *f, struct lint_relation *view, const struct sql_tree *tree);
 struct lint_trigger *facts_trigger_new(struct lint_facts *f, struct lint_relation *table,
                                        const char *name, const struct sql_trigger *from);
+/* tree: CREATE RULE; NULL: what it does is not known. */
+void facts_add_rule(struct lint_facts *f, struct lint_relation *table, const char *name,
+                    const struct sql_tree *tree);
 void facts_add_policy(struct lint_facts *f, struct lint_relation *table, const char *name,
                       const struct sql_policy *policy);
 void facts_unlink(struct lint_relations *relations, const struct lint_relation *relation);

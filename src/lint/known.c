@@ -127,8 +127,17 @@ static bool is_same_time(const struct sql_type *from, const struct sql_type *to)
   return changes && (to->modifier_count == 0 || to->modifiers[0] >= TIME_PRECISION_MAX);
 }
 
+/* interval(3), interval year to month: with no limit every stored value stays as it is. */
+static bool interval_widens(const struct sql_type *from, const struct sql_type *to)
+{
+  return is(from, "interval") && is(to, "interval") && !from->array_dimensions &&
+         !to->array_dimensions && !to->odd_modifiers && to->modifier_count == 0;
+}
+
 bool lint_known_type_widens(const struct sql_type *from, const struct sql_type *to, bool utc)
 {
+  if (interval_widens(from, to))
+    return true;
   if (from->odd_modifiers || to->odd_modifiers)
     return false;
   if (from->array_dimensions > 0 || to->array_dimensions > 0)

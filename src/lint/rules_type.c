@@ -264,11 +264,27 @@ static void check_views(struct lint *lint, const struct sql_action *action, stru
   }
 }
 
+/* Of the columns that a rule writes the server asks, too, and they may be named nowhere. */
+static void check_rules(struct lint *lint, const struct sql_action *action, struct lint_at at)
+{
+  for (size_t i = 0; i < at.relation->rule_uses.len; i++) {
+    const struct lint_rule_use *use = at.relation->rule_uses.at[i];
+    if (!lint_rule_is_there(use))
+      continue;
+    lint_add(
+        lint, "type-change-blocked-by-view", at,
+        "the server refuses to change the type of column %s of %s if the rule %s of %s uses it",
+        action->name, at.relation->name, use->rule, use->table->name);
+    return;
+  }
+}
+
 /* What the server knows to use the column and does not make anew. */
 static void check_users(struct lint *lint, const struct sql_action *action, struct lint_at at)
 {
   const struct lint_relation *table = at.relation;
   check_views(lint, action, at);
+  check_rules(lint, action, at);
   for (size_t i = 0; i < table->columns.len; i++)
     if (!table->columns.at[i]->dropped &&
         is_in(&table->columns.at[i]->generated_from, action->name))

@@ -114,6 +114,8 @@ static void test_more(void **state)
       {"CREATE TABLE pp_as PARTITION OF pp FOR VALUES IN ('as')", newest},
       {"DROP TABLE refpp", old},
       {"TRUNCATE part1", old},
+      {"truncate pt91 cascade", old},
+      {"truncate pt91, ref9", old},
       {"REINDEX TABLE part", "13 says that it does nothing to a partitioned table"},
       {"ALTER TABLE fkc ADD COLUMN u int NOT NULL", by_rows},
       {"ALTER TABLE child ADD COLUMN x int UNIQUE DEFAULT 1", by_rows},

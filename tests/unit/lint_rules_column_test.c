@@ -59,6 +59,15 @@ static const struct lint_case cases[] = {
      "type-change-blocked-by-view:e@1 type-change-rewrite:e@1"},
     {"create table t (a varchar(5), b int);\ncreate view v as select a from t;",
      "drop view v;\nalter table t alter a type varchar(10);", ""},
+    {"create table t (a varchar(5));\ncreate table o (a int);\n"
+     "create rule r as on insert to o do also insert into t values (new.a);",
+     "alter table t alter a type varchar(10)", "type-change-blocked-by-view:e@1"},
+    {"create table t (a varchar(5));\ncreate table o (a int);\n"
+     "create rule r as on insert to o do also insert into t values (new.a);",
+     "drop rule r on o;\nalter table t alter a type varchar(10)", ""},
+    {"create table t (a interval(3));", "alter table t alter a type interval", ""},
+    {"create table t (a interval);", "alter table t alter a type interval(3)",
+     "type-change-rewrite:e@1"},
     {"create table t (a int, b int generated always as (a * 2) stored);",
      "alter table t alter a type bigint",
      "type-change-rewrite:e@1 type-change-blocked-by-view:e@1"},
