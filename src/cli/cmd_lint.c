@@ -7,28 +7,6 @@
 
 enum { TARGET_LEAST = 13, TARGET_MOST = 18 };
 
-/* What the ledger of the project's migrations says, if the database has it. */
-static int read_ledger(struct cli *cli, const struct run_env *env, struct db_conn *conn,
-                       const char *schema, struct lint_ledger **ret, struct err *err)
-{
-  struct ledger_rows rows = {0};
-  bool exists = false;
-  if (!env->format || !env->format->ledger_table)
-    return 0;
-  if (env->format->ledger_exists(conn, schema, &exists, err) < 0)
-    return -1;
-  if (!exists)
-    return 0;
-  if (env->format->ledger_read(cli->arena, conn, schema, &rows, err) < 0)
-    return -1;
-  *ret = ARENA_NEW(cli->arena, struct lint_ledger);
-  (*ret)->dir = env->migrations_dir;
-  for (size_t i = 0; i < rows.len; i++)
-    if (rows.at[i].finished_at && !rows.at[i].rolled_back_at)
-      vec_push(cli->arena, &(*ret)->applied, rows.at[i].name);
-  return 0;
-}
-
 static int read_database(struct cli *cli, struct run_env *env, struct lint_run *run,
                          struct err *err)
 {
@@ -39,7 +17,7 @@ static int read_database(struct cli *cli, struct run_env *env, struct lint_run *
   env->target = run->target; /* the catalog leaves out the ledger in its schema */
   struct catalog_options options = run_catalog_options(env);
   if (db_open(&run->target, "belay lint", &run->conn, err) < 0 ||
-      read_ledger(cli, env, run->conn, run->target.schema, &run->ledger, err) < 0)
+      run_lint_ledger(env, run->conn, run->target.schema, &run->ledger, err) < 0)
     return -1;
   return catalog_read(cli->arena, run->conn, &options, &run->catalog, err);
 }
@@ -53,7 +31,8 @@ static int add_context(const struct run_env *env, struct lint_run *run, struct e
   else if (run->conn && run_lint_timeouts(run->conn, &run->session, err) < 0)
     return -1;
   run->input.session = &run->session;
-  return run_lint_files(env, run->conn, run->target.schema, &run->input, err);
+  run_lint_files(env->arena, run->ledger, &run->input);
+  return 0;
 }
 
 static int observe(struct cli *cli, const struct run_env *env, struct lint_run *run,

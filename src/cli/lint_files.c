@@ -1,6 +1,7 @@
 #include "cli/lint_files.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -13,7 +14,7 @@ enum { STDIN_PIECE = 65536, DATE_DIGITS = 8, NAMES_MAX = 256 };
 struct collector {
   struct cli *cli;
   const struct run_env *env;
-  const struct lint_ledger *ledger;
+  const struct migration_statuses *ledger;
   VEC(struct lint_home *) homes;
   struct map *seen; /* clean path -> struct lint_source */
   struct lint_files *files;
@@ -146,14 +147,24 @@ static bool split_path(struct arena *arena, const char *path, const char **ret_d
 
 /* ---- files ---- */
 
+static int by_name(const void *name, const void *status)
+{
+  return strcmp(name, ((const struct migration_status *)status)->name);
+}
+
+static enum migration_state state_of(const struct collector *c, const struct lint_home *home,
+                                     const char *name)
+{
+  const struct migration_status *status = NULL;
+  if (c->ledger && c->ledger->len && same_path(c->cli->arena, c->env->migrations_dir, home->dir))
+    status = bsearch(name, c->ledger->at, c->ledger->len, sizeof(*c->ledger->at), by_name);
+  return status ? status->state : MIGRATION_PENDING;
+}
+
 static bool is_applied(const struct collector *c, const struct lint_home *home, const char *name)
 {
-  if (!c->ledger || !same_path(c->cli->arena, c->ledger->dir, home->dir))
-    return false;
-  for (size_t i = 0; i < c->ledger->applied.len; i++)
-    if (strcmp(c->ledger->applied.at[i], name) == 0)
-      return true;
-  return false;
+  enum migration_state state = state_of(c, home, name);
+  return state == MIGRATION_APPLIED || state == MIGRATION_EDITED;
 }
 
 static struct lint_source *find_file(struct collector *c, const char *path)
@@ -253,7 +264,7 @@ static int add_stdin(struct collector *c, struct err *err)
 }
 
 /* A migrations directory of a known format, in the order in which the tool applies it. What is
- * applied already is left out: the database knows it. */
+ * applied already is left out, the database knows it; but not what was edited since. */
 static int add_dir(struct collector *c, const char *dir, struct err *err)
 {
   struct lint_home *home = home_at(c, dir, err);
@@ -269,7 +280,7 @@ static int add_dir(struct collector *c, const char *dir, struct err *err)
       seen->history = file.history;
     else if (file.history && c->cli->options.against)
       continue; /* the database knows it already */
-    else if (is_applied(c, home, m->name))
+    else if (state_of(c, home, m->name) == MIGRATION_APPLIED)
       applied++;
     else if (add_file(c, file, m->bytes, m->len, err) < 0)
       return -1;
@@ -305,8 +316,9 @@ static int add_argument(struct collector *c, const char *arg, struct err *err)
   return add_path(c, arg, err);
 }
 
-int lint_files_collect(struct cli *cli, const struct run_env *env, const struct lint_ledger *ledger,
-                       struct lint_files *ret, struct err *err)
+int lint_files_collect(struct cli *cli, const struct run_env *env,
+                       const struct migration_statuses *ledger, struct lint_files *ret,
+                       struct err *err)
 {
   struct collector c = {
       .cli = cli, .env = env, .ledger = ledger, .seen = map_new(cli->arena), .files = ret};

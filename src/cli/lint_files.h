@@ -30,16 +30,11 @@ struct lint_source {
 };
 VEC_TYPE(lint_files, struct lint_source *);
 
-/* Applied migrations, of a database at hand: it holds already what they made. */
-struct lint_ledger {
-  const char *dir; /* the migrations directory that it is about */
-  struct strings applied;
-};
-
 /* ERR_USAGE for files that cannot be read, ERR_REFUSED for what cannot be taken apart. A pattern
- * that matches no file is no error. */
-int lint_files_collect(struct cli *cli, const struct run_env *env, const struct lint_ledger *ledger,
-                       struct lint_files *ret, struct err *err);
+ * that matches no file is no error. ledger: of the database at hand, which holds what is applied; NULL: none is known. */
+int lint_files_collect(struct cli *cli, const struct run_env *env,
+                       const struct migration_statuses *ledger, struct lint_files *ret,
+                       struct err *err);
 
 VEC_TYPE(lint_script_vec, struct sql_script *);
 
@@ -47,13 +42,13 @@ VEC_TYPE(lint_script_vec, struct sql_script *);
 struct lint_run {
   struct lint_settings settings;
   struct lint_files files;
-  struct lint_ledger *ledger;    /* NULL: none is known */
-  struct db_target target;       /* of --against */
-  struct db_conn *conn;          /* NULL: no database; the caller closes it */
-  struct catalog *catalog;       /* NULL: no database */
-  struct lint_session session;   /* that will apply the files, as far as known */
-  struct lint_input input;       /* the scripts of all files */
-  struct lint_script_vec judged; /* those that get findings */
+  struct migration_statuses *ledger; /* NULL: none is known */
+  struct db_target target;           /* of --against */
+  struct db_conn *conn;              /* NULL: no database; the caller closes it */
+  struct catalog *catalog;           /* NULL: no database */
+  struct lint_session session;       /* that will apply the files, as far as known */
+  struct lint_input input;           /* the scripts of all files */
+  struct lint_script_vec judged;     /* those that get findings */
   struct lint_report report;
   struct strings written; /* files that --fix wrote */
 };

@@ -166,7 +166,7 @@ struct lint_input {
   const struct lint_tool *tool;               /* that applies the files; NULL: belay itself */
   size_t back_count; /* so many more scripts are behind those: down parts (lint_tool_part); nothing
                         in them weighs more than info */
-  const struct lint_file *files; /* for each script; NULL: nothing is known of them */
+  const struct lint_file *files; /* for each script, also down parts; NULL: nothing is known */
 };
 
 bool lint_is_known(const struct lint_input *input, size_t script);

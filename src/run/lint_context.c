@@ -78,8 +78,8 @@ static enum lint_applied applied_of(enum migration_state state)
   }
 }
 
-static int read_ledger(const struct run_env *env, struct db_conn *conn, const char *schema,
-                       struct migration_statuses *ret, struct err *err)
+int run_lint_ledger(const struct run_env *env, struct db_conn *conn, const char *schema,
+                    struct migration_statuses **ret, struct err *err)
 {
   bool exists = false;
   struct migrations migrations = {0};
@@ -93,7 +93,8 @@ static int read_ledger(const struct run_env *env, struct db_conn *conn, const ch
   if (env->format->read_dir(env->arena, env->migrations_dir, &migrations, err) < 0 ||
       env->format->ledger_read(env->arena, conn, schema, &rows, err) < 0)
     return err_wrap(err, "reading the ledger %s", env->format->ledger_table);
-  migration_compare(env->arena, &migrations, &rows, ret);
+  *ret = ARENA_NEW(env->arena, struct migration_statuses);
+  migration_compare(env->arena, &migrations, &rows, *ret);
   return 0;
 }
 
@@ -116,29 +117,25 @@ static bool has_down(struct arena *arena, const char *path)
 static struct map *by_path(struct arena *arena, const struct migration_statuses *statuses)
 {
   struct map *map = map_new(arena);
-  for (size_t i = 0; i < statuses->len; i++)
+  for (size_t i = 0; statuses && i < statuses->len; i++)
     if (statuses->at[i].migration)
       map_put(map, real_path(arena, statuses->at[i].migration->path), &statuses->at[i]);
   return map;
 }
 
-int run_lint_files(const struct run_env *env, struct db_conn *conn, const char *schema,
-                   struct lint_input *input, struct err *err)
+void run_lint_files(struct arena *arena, const struct migration_statuses *ledger,
+                    struct lint_input *input)
 {
-  struct arena *arena = env->arena;
-  struct migration_statuses statuses = {0};
-  if (conn && read_ledger(env, conn, schema, &statuses, err) < 0)
-    return -1;
-  struct map *known = by_path(arena, &statuses);
-  struct lint_file *files = arena_alloc(arena, (input->count + 1) * sizeof(*files));
-  for (size_t i = 0; i < input->count; i++) {
+  struct map *known = by_path(arena, ledger);
+  size_t count = input->count + input->back_count;
+  struct lint_file *files = arena_alloc(arena, (count + 1) * sizeof(*files));
+  for (size_t i = 0; i < count; i++) {
     const char *path = input->scripts[i]->name;
-    files[i] = (struct lint_file){.has_down = has_down(arena, path)};
+    files[i] = (struct lint_file){.has_down = i >= input->count || has_down(arena, path)};
     const struct migration_status *status =
-        statuses.len > 0 ? map_get(known, real_path(arena, path)) : NULL;
+        ledger && i < input->count ? map_get(known, real_path(arena, path)) : NULL;
     if (status)
       files[i].applied = applied_of(status->state);
   }
   input->files = files;
-  return 0;
 }

@@ -13,6 +13,9 @@ int run_lint_timeouts(struct db_conn *conn, struct lint_session *session, struct
 /* The timeouts that belay sets when it applies files under the policy. */
 void run_lint_policy_timeouts(const struct policy *policy, struct lint_session *session);
 
-/* input->files, for its scripts. conn NULL: only what lies beside them. schema: of the ledger. */
-int run_lint_files(const struct run_env *env, struct db_conn *conn, const char *schema,
-                   struct lint_input *input, struct err *err);
+/* What the ledger in that schema says of the project's migrations; untouched if there is none. */
+int run_lint_ledger(const struct run_env *env, struct db_conn *conn, const char *schema,
+                    struct migration_statuses **ret, struct err *err);
+/* input->files, for its scripts. ledger NULL: only what lies beside them. */
+void run_lint_files(struct arena *arena, const struct migration_statuses *ledger,
+                    struct lint_input *input);

@@ -26,3 +26,13 @@ expect 0 "$BELAY" lint --json "${against[@]}" prisma/migrations/20260104000000_i
 in_json '.summary.files == 1 and ([.findings[] | select(.rule == "index-create-not-concurrent") | .relation] | length) == 1'
 expect 0 "$BELAY" lint --json "${against[@]}" prisma/migrations/20260102000000_drop/migration.sql
 says 'is applied already in this database'
+
+# what was edited after it was applied, and what came too late, is told of the directory and of the file
+echo '-- edited' >>prisma/migrations/20260102000000_drop/migration.sql
+migration 20260101120000_late 'CREATE TABLE late (id int PRIMARY KEY);'
+expect 0 "$BELAY" lint --json "${against[@]}" --fail-on never
+in_json '[.findings[] | select(.rule == "migration-edited-after-apply") | .file | test("_drop/")] == [true]'
+in_json '[.findings[] | select(.rule == "migration-out-of-order") | .file | test("_late/")] == [true]'
+in_json '[.findings[] | select(.rule == "drop-table")] == []'
+expect 0 "$BELAY" lint --json "${against[@]}" --fail-on never prisma/migrations/20260102000000_drop/migration.sql
+in_json '[.findings[].rule] | index("migration-edited-after-apply") != null'
