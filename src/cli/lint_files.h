@@ -31,7 +31,8 @@ struct lint_source {
 VEC_TYPE(lint_files, struct lint_source *);
 
 /* ERR_USAGE for files that cannot be read, ERR_REFUSED for what cannot be taken apart. A pattern
- * that matches no file is no error. ledger: of the database at hand, which holds what is applied; NULL: none is known. */
+ * that matches no file is no error. ledger: of the database at hand, which holds what is applied;
+ * NULL: none is known. */
 int lint_files_collect(struct cli *cli, const struct run_env *env,
                        const struct migration_statuses *ledger, struct lint_files *ret,
                        struct err *err);

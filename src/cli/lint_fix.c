@@ -112,11 +112,23 @@ static int fix_file(struct cli *cli, struct lint_run *run, size_t index, struct 
   return write_targets(cli, &targets, run, err);
 }
 
+/* What stays as it is in a file that gets findings: a diff without them would look like the whole. */
+static void tell_unfixed(const struct lint_run *run)
+{
+  for (size_t i = 0; i < run->report.findings.len; i++) {
+    const struct lint_finding *f = &run->report.findings.at[i];
+    if (f->no_fix && !f->suppressed)
+      log_info("%s:%d:%d: %s is not fixed: %s", f->file, f->start.line, f->start.column,
+               f->rule->id, f->no_fix);
+  }
+}
+
 int lint_fix_files(struct cli *cli, struct lint_run *run, struct text *diff, struct err *err)
 {
   for (size_t i = 0; i < run->files.len; i++)
     if (!run->files.at[i]->history && lint_fix_any(&run->report, i) &&
         fix_file(cli, run, i, diff, err) < 0)
       return -1;
+  tell_unfixed(run);
   return 0;
 }

@@ -20,6 +20,48 @@ struct matrix_accepted {
   const char *why;
 };
 
+/* Of lock-more.json, with a catalog or without. */
+#define BY_ROWS "the rows decide"
+#define BY_PLAN "the plan decides"
+#define OPAQUE "what is hidden is said to be unknown"
+#define UNCHECKED "a failure that is not looked for"
+static const struct matrix_accepted matrix_more[] = {
+    {"ALTER TABLE child ADD COLUMN x int UNIQUE DEFAULT 1", BY_ROWS},
+    {"ALTER TABLE child ADD UNIQUE (i), ADD UNIQUE (s)", BY_ROWS},
+    {"INSERT INTO part VALUES (1,1)", BY_ROWS},
+    {"INSERT INTO pp VALUES (9000,'eu',1)", BY_ROWS},
+    {"DELETE FROM parent WHERE v=99999", BY_ROWS},
+    {"UPDATE parent SET id=id+100000 WHERE id=99999", BY_ROWS},
+    {"SELECT currval('sq')", BY_ROWS},
+    {"UPDATE part SET id=1 WHERE d=3", BY_PLAN},
+    {"SELECT * FROM part WHERE d=5", BY_PLAN},
+    {"SELECT max(id) FROM child", BY_PLAN},
+    {"SELECT setval('ser_id_seq', (SELECT max(id) FROM ser))", BY_PLAN},
+    {"SELECT c.id FROM child c JOIN parent p ON p.id=c.parent_id WHERE c.id=3", BY_PLAN},
+    {"DO $$begin delete from nopk; end$$", OPAQUE},
+    {"DO $$begin delete from trg; end$$", OPAQUE},
+    {"CREATE FUNCTION f1() RETURNS int LANGUAGE sql AS 'select count(*)::int from child'", OPAQUE},
+    {"EXPLAIN DELETE FROM nopk", "EXPLAIN is taken for a query"},
+    {"EXPLAIN DELETE FROM trg", "EXPLAIN is taken for a query"},
+    {"CREATE RULE rr AS ON INSERT TO nopk DO ALSO INSERT INTO pk VALUES (1)",
+     "what a rule's action changes is taken for read"},
+    {"ALTER TABLE part ATTACH PARTITION attc FOR VALUES FROM (200) TO (300)",
+     "a CHECK with OR is no proof for the default partition"},
+    {"CREATE TABLE hp2 PARTITION OF hp FOR VALUES WITH (modulus 2, remainder 1)", UNCHECKED},
+    {"CREATE TABLE n1 PARTITION OF part FOR VALUES FROM (50) TO (150)", UNCHECKED},
+    {"CREATE MATERIALIZED VIEW m1 AS SELECT * FROM child JOIN parent ON parent.id=child.id",
+     UNCHECKED},
+    {"CREATE VIEW n1 AS SELECT * FROM child, part, vw", UNCHECKED},
+    {"CREATE OR REPLACE VIEW vw AS SELECT id FROM child", UNCHECKED},
+    {"CREATE STATISTICS st ON a,b FROM part", UNCHECKED},
+    {"CREATE TABLE n1 (id int REFERENCES n1)", UNCHECKED},
+    {"ALTER DOMAIN dom2 RENAME TO dom3", UNCHECKED},
+    {"ALTER TABLE nopk OF comp", UNCHECKED},
+    {"ALTER TABLE child ALTER COLUMN i TYPE text", UNCHECKED},
+    {"ALTER TABLE child SET WITH OIDS", UNCHECKED},
+    {"ALTER TABLE child ALTER COLUMN t SET STORAGE DEFAULT", OPAQUE},
+};
+
 static struct arena *matrix_arena;
 
 static json_t *matrix_load(const char *name)
