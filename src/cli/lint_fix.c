@@ -112,7 +112,7 @@ static int fix_file(struct cli *cli, struct lint_run *run, size_t index, struct 
   return write_targets(cli, &targets, run, err);
 }
 
-/* What stays as it is in a file that gets findings: a diff without them would look like the whole. */
+/* What stays as it is in a file with findings: a diff without them would look like the whole. */
 static void tell_unfixed(const struct lint_run *run)
 {
   for (size_t i = 0; i < run->report.findings.len; i++) {
