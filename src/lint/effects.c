@@ -159,12 +159,6 @@ static void dispatch(struct effecting *e)
   case SQL_COPY:
     effects_data(e);
     break;
-  case SQL_OTHER:
-    if (strcmp(e->tree->node, "ExplainStmt") == 0)
-      effects_data(e);
-    else
-      effects_other(e);
-    break;
   case SQL_TRUNCATE:
   case SQL_VACUUM:
   case SQL_CLUSTER:
@@ -183,6 +177,14 @@ static void dispatch(struct effecting *e)
   default:
     effects_other(e);
   }
+}
+
+void effect_inside(struct effecting *e, const struct sql_tree *tree)
+{
+  const struct sql_tree *whole = e->tree;
+  e->tree = tree;
+  dispatch(e);
+  e->tree = whole;
 }
 
 void lint_effects_of(const struct lint_effects_input *input, struct lint_effects *ret)

@@ -453,6 +453,10 @@ static void apply_table(struct effecting *e, struct lint_relation *table,
   case SQL_DETACH_PARTITION:
     effects_alter_partition(e, table, action);
     break;
+  case SQL_ADD_OF:
+    effect_lock(e, effect_find(e, action->of_type, false), LINT_ACCESS_SHARE);
+    effects_check_of_type(e, table, action);
+    break;
   case SQL_ACTION_OTHER:
     effect_unknown(e, "a subcommand that is not known");
     break;

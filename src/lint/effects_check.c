@@ -138,6 +138,40 @@ void effects_alter_check(struct effecting *e, struct lint_relation *table,
 
 /* ---- composite types ---- */
 
+static bool same_type(const struct sql_type *a, const struct sql_type *b)
+{
+  return !a || !b || strcmp(a->text, b->text) == 0;
+}
+
+/* OF: the columns of the table are those of the type, in its order. */
+void effects_check_of_type(struct effecting *e, const struct lint_relation *table,
+                           const struct sql_action *action)
+{
+  const struct lint_relation *type = lint_facts_relation(e->facts, action->of_type);
+  size_t at = 0;
+  if (type->kind != LINT_COMPOSITE || !type->complete || !table->complete)
+    return;
+  for (size_t i = 0; i < table->columns.len; i++) {
+    const struct lint_column *column = table->columns.at[i];
+    if (column->dropped)
+      continue;
+    while (at < type->columns.len && type->columns.at[at]->dropped)
+      at++;
+    const struct lint_column *wanted = at < type->columns.len ? type->columns.at[at++] : NULL;
+    if (!wanted)
+      effect_fail(e, "table has extra column \"%s\"", column->name);
+    else if (strcmp(wanted->name, column->name) != 0)
+      effect_fail(e, "table has column \"%s\" where type requires \"%s\"", column->name,
+                  wanted->name);
+    else if (!same_type(wanted->type, column->type))
+      effect_fail(e, "table \"%s\" has different type for column \"%s\"", table->at.name,
+                  column->name);
+  }
+  for (; at < type->columns.len; at++)
+    if (!type->columns.at[at]->dropped)
+      effect_fail(e, "table is missing column \"%s\"", type->columns.at[at]->name);
+}
+
 /* Typed tables change with the type, by CASCADE only; a stored value of the type cannot. */
 void effects_alter_composite(struct effecting *e, struct lint_relation *type)
 {

@@ -4,12 +4,23 @@
 
 /* ---- tables ---- */
 
-static void refer(struct effecting *e, const struct sql_constraints *constraints)
+/* What the statement makes comes before what the search path leads to. */
+static bool is_element(const struct sql_trees *elements, struct sql_name name)
+{
+  for (size_t i = 0; i < elements->len; i++)
+    if (!name.schema && elements->at[i]->name.name && name.name &&
+        strcmp(elements->at[i]->name.name, name.name) == 0)
+      return true;
+  return false;
+}
+
+/* made: what the statement itself makes, and a key may refer to. */
+static void refer(struct effecting *e, const struct sql_trees *made,
+                  const struct sql_constraints *constraints)
 {
   for (size_t i = 0; i < constraints->len; i++) {
     const struct sql_constraint *c = &constraints->at[i];
-    bool itself = c->kind == SQL_FOREIGN_KEY && strcmp(c->referenced.name, e->tree->name.name) == 0;
-    if (c->kind == SQL_FOREIGN_KEY && !itself)
+    if (c->kind == SQL_FOREIGN_KEY && !is_element(made, c->referenced))
       effect_reference(e, effect_find(e, c->referenced, false), &c->referenced_columns);
   }
 }
@@ -30,9 +41,10 @@ static void create_table(struct effecting *e)
   const struct sql_tree *tree = e->tree;
   if (exists(e, tree->if_not_exists))
     return;
+  const struct sql_trees itself = {.at = (const struct sql_tree *[]){tree}, .len = 1};
   for (size_t i = 0; i < tree->columns.len; i++)
-    refer(e, &tree->columns.at[i].constraints);
-  refer(e, &tree->constraints);
+    refer(e, &itself, &tree->columns.at[i].constraints);
+  refer(e, &itself, &tree->constraints);
   for (size_t i = 0; i < tree->likes.len; i++)
     effect_lock(e, effect_find(e, tree->likes.at[i].table, false), LINT_ACCESS_SHARE);
   for (size_t i = 0; i < tree->inherits.len; i++)
@@ -51,9 +63,13 @@ static void create_table(struct effecting *e)
 
 static void create_as(struct effecting *e)
 {
-  if (exists(e, e->tree->if_not_exists))
-    return;
-  if (e->tree->with_data) {
+  const struct sql_tree *prepared = lint_facts_prepared(e->facts, e->tree->member);
+  bool runs = e->tree->with_data && !exists(e, e->tree->if_not_exists);
+  if (e->tree->member && !prepared)
+    effect_unknown(e, "what %s does", e->tree->member);
+  if (runs && prepared) {
+    effect_inside(e, prepared);
+  } else if (runs) {
     effects_data(e);
     return;
   }
@@ -91,8 +107,11 @@ static void create_rule(struct effecting *e)
 {
   for (size_t i = 0; i < e->tree->reads.len; i++)
     effect_lock(e, effect_find(e, e->tree->reads.at[i], false), LINT_ACCESS_SHARE);
-  for (size_t i = 0; i < e->tree->changes.len; i++)
-    effect_lock(e, effect_find(e, e->tree->changes.at[i].relation, false), LINT_ROW_EXCLUSIVE);
+  for (size_t i = 0; i < e->tree->elements.len; i++) {
+    const struct sql_changes *changes = &e->tree->elements.at[i]->changes;
+    for (size_t k = 0; k < changes->len; k++)
+      effect_lock(e, effect_find(e, changes->at[k].relation, false), LINT_ROW_EXCLUSIVE);
+  }
   effect_lock(e, effect_find(e, e->tree->name, false), LINT_ACCESS_EXCLUSIVE);
 }
 
@@ -127,6 +146,8 @@ static void create_other(struct effecting *e)
     break;
   case SQL_OBJECT_POLICY:
     effect_lock(e, effect_find(e, e->tree->name, false), LINT_ACCESS_EXCLUSIVE);
+    for (size_t i = 0; i < e->tree->reads.len; i++)
+      effect_lock(e, effect_find(e, e->tree->reads.at[i], false), LINT_ACCESS_SHARE);
     break;
   case SQL_OBJECT_RULE:
     create_rule(e);
@@ -153,6 +174,22 @@ static void create_other(struct effecting *e)
   }
 }
 
+/* ---- schemas ---- */
+
+static void create_schema(struct effecting *e)
+{
+  const struct sql_trees *elements = &e->tree->elements;
+  for (size_t i = 0; i < elements->len; i++) {
+    const struct sql_tree *element = elements->at[i];
+    for (size_t k = 0; k < element->reads.len; k++)
+      if (!is_element(elements, element->reads.at[k]))
+        effect_lock(e, effect_find(e, element->reads.at[k], false), LINT_ACCESS_SHARE);
+    for (size_t k = 0; k < element->columns.len; k++)
+      refer(e, elements, &element->columns.at[k].constraints);
+    refer(e, elements, &element->constraints);
+  }
+}
+
 void effects_create(struct effecting *e)
 {
   switch (e->tree->kind) {
@@ -167,6 +204,7 @@ void effects_create(struct effecting *e)
     create_view(e);
     break;
   case SQL_CREATE_SCHEMA:
+    create_schema(e);
     break;
   default:
     create_other(e);

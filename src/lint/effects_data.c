@@ -47,8 +47,7 @@ static bool reads_whole(struct effecting *e, const struct lint_relation *table)
 
 static void scan(struct effecting *e, struct lint_relation *table)
 {
-  bool plans_only = e->tree->kind == SQL_OTHER && e->tree->changes.len == 0; /* EXPLAIN */
-  if (effect_has_storage(table) && !plans_only && reads_whole(e, table))
+  if (effect_has_storage(table) && !e->plans && reads_whole(e, table))
     effect_scan(e, table);
 }
 
@@ -118,14 +117,36 @@ static void look_up_referencing(struct effecting *e, struct lint_relation *table
 static void note_triggers(struct effecting *e, const struct lint_relation *table)
 {
   for (size_t i = 0; i < table->triggers.len; i++)
-    if (!table->triggers.at[i]->dropped)
+    if (!table->triggers.at[i]->dropped && !e->plans)
       effect_unknown(e, "what trigger %s does", table->triggers.at[i]->name);
 }
 
-static void note_rules(struct effecting *e, const struct lint_relation *table)
+enum { RULES_DEEP_MAX = 8, VIEWS_DEEP_MAX = 64 };
+
+/* Rules of the table for the change; true: the change itself is not made. COPY fires none. */
+static bool fire_rules(struct effecting *e, const struct lint_relation *table,
+                       const struct sql_change *change)
 {
-  if (table->kind != LINT_VIEW && table->rules.len > 0)
-    effect_unknown(e, "what rule %s does", table->rules.at[0]);
+  bool instead = false;
+  for (size_t i = 0; i < table->rule_uses.len; i++) {
+    const struct lint_rule_use *use = table->rule_uses.at[i];
+    const struct sql_rule *rule = use->from ? use->from->rule : NULL;
+    if (use->table != table || !lint_rule_is_there(use) || (rule && rule->event != change->kind))
+      continue;
+    if (!rule || e->deep >= RULES_DEEP_MAX) {
+      effect_unknown(e, "what rule %s does", use->rule);
+      continue;
+    }
+    instead = instead || (rule->instead && !rule->conditional);
+    e->deep++;
+    for (size_t k = 0; k < use->from->elements.len; k++) {
+      effect_inside(e, use->from->elements.at[k]);
+      effect_unknown(e, "how much rule %s reads and changes depends on the rows and the plan",
+                     use->rule);
+    }
+    e->deep--;
+  }
+  return instead;
 }
 
 static bool is_insert(const struct sql_change *change)
@@ -138,9 +159,11 @@ static void insert(struct effecting *e, struct lint_relation *table,
 {
   if (lint_is_partitioned(table))
     effect_unknown(e, "the rows decide which partitions of %s are locked", table->name);
-  look_up_referenced(e, table, change);
   if (change->updates)
     effect_lock_indexes(e, table, LINT_ROW_EXCLUSIVE);
+  if (e->plans)
+    return;
+  look_up_referenced(e, table, change);
   for (size_t i = 0; i < table->columns.len; i++)
     if (!table->columns.at[i]->dropped && change->columns.len > 0 &&
         !effect_names(&change->columns, table->columns.at[i]->name))
@@ -161,17 +184,19 @@ static void update(struct effecting *e, struct lint_relation *table,
     scan(e, family.at[i]);
     note_triggers(e, family.at[i]);
   }
+  if (e->plans)
+    return;
   if (change->kind == SQL_UPDATE)
     look_up_referenced(e, table, change);
   look_up_referencing(e, table, change);
 }
 
-enum { VIEWS_DEEP_MAX = 64 };
-
 static void apply(struct effecting *e, struct lint_relation *table, const struct sql_change *change,
                   int deep)
 {
   effect_lock(e, table, LINT_ROW_EXCLUSIVE);
+  if (fire_rules(e, table, change) && (is_insert(change) || table->kind == LINT_VIEW))
+    return;
   if (table->kind == LINT_VIEW && deep < VIEWS_DEEP_MAX) {
     for (size_t i = 0; i < table->reads.len; i++)
       apply(e, table->reads.at[i], change, deep + 1);
@@ -181,21 +206,21 @@ static void apply(struct effecting *e, struct lint_relation *table, const struct
     effect_unknown(e, "%s is not known: it may have indexes, keys, triggers or partitions",
                    table->name);
   note_triggers(e, table);
-  note_rules(e, table);
   if (is_insert(change))
     insert(e, table, change);
   else
     update(e, table, change);
 }
 
-static bool is_changed(const struct sql_tree *tree, struct sql_name name)
+/* And not read besides. */
+static bool is_only_changed(const struct sql_tree *tree, struct sql_name name)
 {
   for (size_t i = 0; i < tree->changes.len; i++) {
     struct sql_name at = tree->changes.at[i].relation;
     bool same_schema =
         at.schema && name.schema ? strcmp(at.schema, name.schema) == 0 : at.schema == name.schema;
     if (same_schema && strcmp(at.name, name.name) == 0)
-      return true;
+      return !tree->changes.at[i].from_itself;
   }
   return false;
 }
@@ -204,7 +229,7 @@ static bool is_changed(const struct sql_tree *tree, struct sql_name name)
 
 static void call_functions(struct effecting *e)
 {
-  for (size_t i = 0; i < e->tree->functions.len; i++) {
+  for (size_t i = 0; !e->plans && i < e->tree->functions.len; i++) {
     struct sql_name function = e->tree->functions.at[i];
     if (strcmp(function.name, "nextval") == 0 || strcmp(function.name, "setval") == 0) {
       effect_lock_sequences(e, LINT_ROW_EXCLUSIVE);
@@ -242,7 +267,7 @@ void effects_data(struct effecting *e)
   }
   enum lint_lock_mode mode = tree->locks_rows ? LINT_ROW_SHARE : LINT_ACCESS_SHARE;
   for (size_t i = 0; i < tree->reads.len; i++) {
-    if (is_changed(tree, tree->reads.at[i]))
+    if (is_only_changed(tree, tree->reads.at[i]))
       continue;
     struct lint_relation *relation = effect_find(e, tree->reads.at[i], false);
     if (!relation)

@@ -30,6 +30,10 @@ static const char *object_word(enum sql_object object)
     return "publication";
   case SQL_OBJECT_STATISTICS:
     return "statistics";
+  case SQL_OBJECT_SERVER:
+    return "server";
+  case SQL_OBJECT_WRAPPER:
+    return "foreign-data wrapper";
   default:
     return "object";
   }
@@ -143,6 +147,17 @@ static void drop_of_table(struct effecting *e)
                   table->at.name);
     return;
   }
+  const struct strings *names =
+      tree->object == SQL_OBJECT_POLICY ? &table->policy_names : &table->rules;
+  if (!is_trigger && table->complete && tree->member && !effect_names(names, tree->member)) {
+    if (!tree->if_exists)
+      effect_fail(e,
+                  tree->object == SQL_OBJECT_POLICY
+                      ? "policy \"%s\" for table \"%s\" does not exist"
+                      : "rule \"%s\" for relation \"%s\" does not exist",
+                  tree->member, table->at.name);
+    return;
+  }
   effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
   struct lint_relations family = {0};
   if (trigger && lint_is_partitioned(table))
@@ -230,6 +245,27 @@ static void drop_schema(struct effecting *e, const char *schema)
     effect_unknown(e, "what schema %s holds may be more than is known", schema);
 }
 
+/* ---- servers and foreign data wrappers ---- */
+
+static void drop_foreign(struct effecting *e, const char *name)
+{
+  struct lint_relations all = lint_facts_relations(e->facts);
+  bool server = e->tree->object == SQL_OBJECT_SERVER;
+  for (size_t i = 0; i < all.len; i++) {
+    const char *of = server ? all.at[i]->server : lint_facts_wrapper(e->facts, all.at[i]->server);
+    if (all.at[i]->dropped || !of || strcmp(of, name) != 0)
+      continue;
+    if (!e->tree->cascade)
+      effect_fail(e, "cannot drop %s %s because other objects depend on it",
+                  object_word(e->tree->object), name);
+    vec_push(e->arena, &e->doomed, all.at[i]);
+  }
+  for (size_t i = 0; i < e->doomed.len; i++)
+    effect_drop_relation(e, e->doomed.at[i], true);
+  if (!e->input->catalog)
+    effect_unknown(e, "what uses %s may be more than is known", name);
+}
+
 /* ---- all ---- */
 
 static void drop_named(struct effecting *e, struct sql_name name)
@@ -244,6 +280,10 @@ static void drop_named(struct effecting *e, struct sql_name name)
     break;
   case SQL_OBJECT_SCHEMA:
     drop_schema(e, name.name);
+    break;
+  case SQL_OBJECT_SERVER:
+  case SQL_OBJECT_WRAPPER:
+    drop_foreign(e, name.name);
     break;
   case SQL_OBJECT_PUBLICATION:
     break;

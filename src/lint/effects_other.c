@@ -128,21 +128,63 @@ static void grant(struct effecting *e)
   }
 }
 
+/* EXPLAIN and DECLARE plan their statement, EXPLAIN ANALYZE runs it. */
+static void plan(struct effecting *e)
+{
+  bool before = e->plans;
+  e->plans = before || !e->tree->analyze;
+  for (size_t i = 0; i < e->tree->elements.len; i++)
+    effect_inside(e, e->tree->elements.at[i]);
+  e->plans = before;
+}
+
+static void execute(struct effecting *e)
+{
+  const struct sql_tree *prepared = lint_facts_prepared(e->facts, e->tree->name.name);
+  if (prepared)
+    effect_inside(e, prepared);
+  else
+    effect_unknown(e, "what %s does", e->tree->name.name ? e->tree->name.name : "it");
+}
+
 static void by_node(struct effecting *e)
 {
-  static const char *const harmless[] = {
-      "NotifyStmt",     "ListenStmt",       "UnlistenStmt",       "DiscardStmt",
-      "CheckPointStmt", "VariableShowStmt", "ConstraintsSetStmt", "DeallocateStmt",
-      "PrepareStmt",    "CreateRoleStmt",   "AlterRoleStmt",      "AlterRoleSetStmt",
-      "DropRoleStmt",   "GrantRoleStmt",    "AlterDatabaseStmt",  "AlterDatabaseSetStmt",
-      "CreatedbStmt",   "AlterSystemStmt",  "ExplainStmt",        "AlterDefaultPrivilegesStmt",
-      "LoadStmt",       "SecLabelStmt",     "AlterOwnerStmt",     "AlterFunctionStmt",
-      "FetchStmt",      "ClosePortalStmt",  "AlterOperatorStmt",  "AlterTSDictionaryStmt"};
+  static const char *const harmless[] = {"NotifyStmt",
+                                         "ListenStmt",
+                                         "UnlistenStmt",
+                                         "DiscardStmt",
+                                         "CheckPointStmt",
+                                         "VariableShowStmt",
+                                         "ConstraintsSetStmt",
+                                         "DeallocateStmt",
+                                         "CreateRoleStmt",
+                                         "AlterRoleStmt",
+                                         "AlterRoleSetStmt",
+                                         "DropRoleStmt",
+                                         "GrantRoleStmt",
+                                         "AlterDatabaseStmt",
+                                         "AlterDatabaseSetStmt",
+                                         "CreatedbStmt",
+                                         "AlterSystemStmt",
+                                         "AlterDefaultPrivilegesStmt",
+                                         "LoadStmt",
+                                         "SecLabelStmt",
+                                         "AlterOwnerStmt",
+                                         "AlterFunctionStmt",
+                                         "FetchStmt",
+                                         "ClosePortalStmt",
+                                         "AlterOperatorStmt",
+                                         "AlterTSDictionaryStmt"};
   for (size_t i = 0; i < COUNT_OF(harmless); i++)
     if (strcmp(e->tree->node, harmless[i]) == 0)
       return;
   if (strcmp(e->tree->node, "AlterPublicationStmt") == 0)
     alter_publication(e);
+  else if (strcmp(e->tree->node, "ExplainStmt") == 0 ||
+           strcmp(e->tree->node, "DeclareCursorStmt") == 0)
+    plan(e);
+  else if (strcmp(e->tree->node, "PrepareStmt") == 0 && e->tree->elements.len == 1)
+    effect_analyze(e, e->tree->elements.at[0]);
   else if (strcmp(e->tree->node, "AlterPolicyStmt") == 0)
     named_table(e, LINT_ACCESS_EXCLUSIVE);
   else
@@ -167,8 +209,10 @@ void effects_other(struct effecting *e)
   case SQL_DO:
     effect_unknown(e, "what the DO block does");
     break;
-  case SQL_CALL:
   case SQL_EXECUTE:
+    execute(e);
+    break;
+  case SQL_CALL:
     effect_unknown(e, "what %s does", e->tree->name.name ? e->tree->name.name : "it");
     break;
   case SQL_ALTER_EXTENSION:

@@ -139,7 +139,8 @@ void effects_new_partition(struct effecting *e, struct lint_relation *parent,
                     ? "table \"%s\" is not partitioned"
                     : "\"%s\" is not partitioned",
                 parent->at.name);
-  for (size_t i = 0; i < parent->indexes.len; i++)
+  bool foreign = e->tree->object == SQL_OBJECT_FOREIGN_TABLE; /* has no indexes */
+  for (size_t i = 0; i < parent->indexes.len && !foreign; i++)
     effect_lock(e, parent->indexes.at[i], LINT_SHARE_UPDATE_EXCLUSIVE);
   struct lint_relation *rest = parent->default_partition;
   if (rest && !rest->dropped) {

@@ -17,6 +17,8 @@ struct effecting {
   struct lint_effects *ret;
   struct lint_relations gone;   /* dropped by the statement, also to be made again */
   struct lint_relations doomed; /* that a DROP names: they may need each other */
+  bool plans;                   /* the tree is planned and does not run: EXPLAIN, a cursor */
+  int deep;                     /* rules that are being fired */
 };
 
 /* ---- effects.c: gathering ---- */
@@ -30,6 +32,9 @@ bool effect_is_gone(const struct effecting *e, const struct lint_relation *relat
 /* The first wins. */
 void effect_fail(struct effecting *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void effect_unknown(struct effecting *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* A statement inside of the one that is looked at. */
+void effect_inside(struct effecting *e, const struct sql_tree *tree);
 
 /* ---- effects_relation.c: relations and what hangs on them ---- */
 /* What a name leads to; NULL, and the statement fails, if a catalog says that it is nothing.
@@ -62,6 +67,8 @@ void effect_drop_index(struct effecting *e, struct lint_relation *index);
 void effect_drop_readers(struct effecting *e, const struct lint_relation *relation);
 /* Rules that may use the column: what becomes of them, and of the statement, is not known. */
 void effect_note_rules(struct effecting *e, const struct lint_relation *table, const char *column);
+/* What analyzing a query locks: named relations, and what views among them read. */
+void effect_analyze(struct effecting *e, const struct sql_tree *query);
 bool effect_names(const struct strings *names, const char *name);
 bool effect_index_uses(const struct lint_relation *index, const char *column);
 bool effect_view_uses(const struct lint_relation *view, const char *column);
@@ -87,6 +94,8 @@ void effects_alter(struct effecting *e); /* ALTER TABLE and its like */
 /* effects_check.c: what is refused. */
 void effects_alter_check(struct effecting *e, struct lint_relation *table,
                          const struct sql_action *action);
+void effects_check_of_type(struct effecting *e, const struct lint_relation *table,
+                           const struct sql_action *action);
 void effects_alter_composite(struct effecting *e, struct lint_relation *type);
 void effects_alter_type(struct effecting *e, struct lint_relation *table,
                         const struct sql_action *action);

@@ -183,6 +183,24 @@ void effect_read(struct effecting *e, struct lint_relation *relation, enum lint_
     read_below(e, relation, mode, whole, 0);
 }
 
+static void lock_named(struct effecting *e, struct lint_relation *relation,
+                       enum lint_lock_mode mode, int deep)
+{
+  effect_lock(e, relation, mode);
+  bool view = relation && relation->kind == LINT_VIEW && deep < VIEWS_DEEP_MAX;
+  for (size_t i = 0; view && i < relation->reads.len; i++)
+    lock_named(e, relation->reads.at[i], mode, deep + 1);
+}
+
+void effect_analyze(struct effecting *e, const struct sql_tree *query)
+{
+  enum lint_lock_mode mode = query->locks_rows ? LINT_ROW_SHARE : LINT_ACCESS_SHARE;
+  for (size_t i = 0; i < query->reads.len; i++)
+    lock_named(e, effect_find(e, query->reads.at[i], false), mode, 0);
+  for (size_t i = 0; i < query->changes.len; i++)
+    lock_named(e, effect_find(e, query->changes.at[i].relation, false), LINT_ROW_EXCLUSIVE, 0);
+}
+
 void effect_lock_sequences(struct effecting *e, enum lint_lock_mode mode)
 {
   struct lint_relations all = lint_facts_relations(e->facts);

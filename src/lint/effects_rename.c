@@ -93,7 +93,7 @@ static void change_type(struct effecting *e)
   bool attribute = e->tree->object == SQL_OBJECT_ATTRIBUTE;
   if (e->tree->object != SQL_OBJECT_TYPE && !attribute)
     return;
-  if (type->kind == LINT_COMPOSITE || attribute)
+  if (e->tree->kind == SQL_RENAME && (type->kind == LINT_COMPOSITE || attribute))
     effect_lock(e, type, LINT_ACCESS_EXCLUSIVE);
   if (attribute)
     effects_alter_composite(e, type);

@@ -16,6 +16,8 @@ struct lint_facts *lint_facts_new(struct arena *arena, const struct lint_input *
   f->constraint_names = map_new(arena);
   f->schemas = map_new(arena);
   f->type_texts = map_new(arena);
+  f->prepared = map_new(arena);
+  f->servers = map_new(arena);
   vec_push(arena, &f->path, "public");
   if (f->catalog)
     facts_read_catalog(f);
@@ -43,6 +45,7 @@ void lint_facts_at(struct lint_facts *f, struct lint_moment now)
   f->path = (struct strings){0};
   vec_push(f->arena, &f->path, "public");
   f->utc = f->utc_is_local = f->in_block = false;
+  f->prepared = map_new(f->arena);
   if (f->has_temporary)
     drop_temporary(f);
   f->has_temporary = false;
@@ -139,6 +142,16 @@ struct lint_constraints lint_facts_referencing(struct lint_facts *f,
 struct lint_relations lint_facts_relations(struct lint_facts *f)
 {
   return f->all;
+}
+
+const struct sql_tree *lint_facts_prepared(const struct lint_facts *f, const char *name)
+{
+  return name ? map_get(f->prepared, name) : NULL;
+}
+
+const char *lint_facts_wrapper(const struct lint_facts *f, const char *server)
+{
+  return server ? map_get(f->servers, server) : NULL;
 }
 
 /* ---- questions ---- */

@@ -77,6 +77,7 @@ struct lint_relation {
   struct strings policy_columns; /* used by expressions of policies */
   const char *replica_identity;  /* "FULL", "NOTHING", "INDEX"; NULL: the default, or not known */
   struct lint_relation *of_type; /* OF type: the composite; NULL: none */
+  const char *server;            /* of a foreign table; NULL: none, or not known */
   struct lint_columns columns;   /* also those dropped: column->dropped */
   struct lint_constraints constraints; /* also those dropped: constraint->dropped */
   struct lint_constraints referencing; /* foreign keys to it, also of itself and dropped ones */
@@ -165,6 +166,7 @@ struct lint_trigger {
 struct lint_rule_use {
   const char *rule;
   struct lint_relation *table; /* whose rule it is */
+  const struct sql_tree *from; /* CREATE RULE; NULL: not known */
   struct strings columns; /* that it mentions, of whichever relation; "*" for all. Those that an
                                   INSERT of it fills without naming them are not among them */
 };
@@ -215,6 +217,10 @@ struct lint_relations lint_facts_domain_users(struct lint_facts *facts, struct s
 /* Whether the type, perhaps through domains, refuses values: adding a column of it, or changing one
  * to it, reads or writes every row. */
 bool lint_facts_type_is_constrained(struct lint_facts *facts, const struct sql_type *type);
+/* What PREPARE of this script gave the name; NULL: not known. */
+const struct sql_tree *lint_facts_prepared(const struct lint_facts *facts, const char *name);
+/* The foreign data wrapper of a server; NULL: not known. */
+const char *lint_facts_wrapper(const struct lint_facts *facts, const char *server);
 /* Every relation known, in the order in which they were met. */
 struct lint_relations lint_facts_relations(struct lint_facts *facts);
 bool lint_facts_schema_is_new(const struct lint_facts *facts, const char *schema);

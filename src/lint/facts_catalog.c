@@ -87,6 +87,7 @@ static void add_table(struct lint_facts *f, const struct catalog_object *object)
                                              partitioned                  ? LINT_PARTITIONED_TABLE
                                              : relkind && *relkind == 'f' ? LINT_FOREIGN_TABLE
                                                                           : LINT_TABLE);
+  table->server = catalog_get(object, "server");
   table->row_security = is(object, "row_security");
   table->force_row_security = is(object, "force_row_security");
   if (identity)
@@ -428,6 +429,9 @@ static void add_object(struct lint_facts *f, const struct catalog_object *object
     break;
   case CATALOG_FUNCTION:
     add_function(f, object);
+    break;
+  case CATALOG_FOREIGN_SERVER:
+    map_put(f->servers, object->name, (void *)(uintptr_t)catalog_get(object, "wrapper"));
     break;
   case CATALOG_TABLE:
     add_table(f, object);

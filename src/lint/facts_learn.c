@@ -72,6 +72,7 @@ static void learn_table(struct lint_facts *f, const struct sql_tree *tree)
   struct lint_relation *table = make(f, tree, table_kind(tree));
   if (!table)
     return;
+  table->server = table->kind == LINT_FOREIGN_TABLE ? tree->member : NULL;
   learn_partition_key(f, table, tree->partition_key);
   for (size_t i = 0; i < tree->inherits.len; i++)
     facts_inherit(f, table, lint_facts_relation(f, tree->inherits.at[i]));
@@ -203,6 +204,10 @@ static void learn_other(struct lint_facts *f, const struct sql_tree *tree)
     relation = lint_facts_relation(f, tree->name);
     facts_add_rule(f, relation, tree->member, tree);
     break;
+  case SQL_OBJECT_SERVER:
+    if (tree->member)
+      map_put(f->servers, tree->name.name, (void *)(uintptr_t)tree->member);
+    break;
   default:
     break;
   }
@@ -230,6 +235,8 @@ static void learn_session(struct lint_facts *f, const struct sql_tree *tree)
   facts_set_path(f, tree);
   if (tree->kind == SQL_SET)
     learn_timezone(f, tree);
+  if (strcmp(tree->node, "PrepareStmt") == 0 && tree->elements.len == 1)
+    map_put(f->prepared, tree->name.name, (void *)(uintptr_t)tree->elements.at[0]);
   if (tree->kind != SQL_TRANSACTION)
     return;
   f->in_block = !f->in_block;

@@ -389,7 +389,7 @@ void facts_add_rule(struct lint_facts *f, struct lint_relation *table, const cha
 {
   static const char every[] = "*";
   struct lint_rule_use *use = ARENA_NEW(f->arena, struct lint_rule_use);
-  *use = (struct lint_rule_use){.rule = arena_strdup(f->arena, name), .table = table};
+  *use = (struct lint_rule_use){.rule = arena_strdup(f->arena, name), .table = table, .from = tree};
   facts_strings_add(f, &table->rules, use->rule);
   if (tree)
     use->columns = facts_strings_copy(f, &tree->read_columns);

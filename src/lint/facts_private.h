@@ -52,6 +52,8 @@ struct lint_facts {
   struct lint_enums enums;      /* the same */
   struct map *constraint_names; /* schema and name -> how many constraints have it (int) */
   struct map *schemas;          /* name -> facts_schema */
+  struct map *prepared;         /* name -> sql_tree of the statement */
+  struct map *servers;          /* name -> its foreign data wrapper */
   struct map *type_texts;       /* as the catalog writes it -> sql_type; text NULL: not read */
   struct strings path;          /* search_path */
   bool utc, utc_is_local;       /* TimeZone is known to be UTC; till the transaction ends */

@@ -93,6 +93,8 @@ void digest_walk_strings(struct digest *d, const ProtobufCMessage *message);
 
 /* ---- parse.c ---- */
 void digest_statement(struct digest *d, const PgQuery__Node *node);
+/* A statement inside of another: one more of its elements. */
+void digest_inside(struct digest *d, const PgQuery__Node *node);
 /* The single statement of an SQL function's body, if it is one SELECT of one expression and
  * nothing else; NULL: it is not. */
 const struct sql_expression *digest_body(struct digest *d, const char *body);

@@ -32,6 +32,8 @@ enum sql_object digest_object_type(PgQuery__ObjectType type)
     OBJECT(PUBLICATION, PUBLICATION);
     OBJECT(DOMCONSTRAINT, DOMAIN_CONSTRAINT);
     OBJECT(ATTRIBUTE, ATTRIBUTE);
+    OBJECT(FOREIGN_SERVER, SERVER);
+    OBJECT(FDW, WRAPPER);
   default:
     return SQL_OBJECT_OTHER;
   }
@@ -206,6 +208,13 @@ static bool digest_companion(struct digest *d, const PgQuery__Node *node)
     tree->object = SQL_OBJECT_PUBLICATION;
     tree->name.name = digest_string(d, stmt->pubname);
     digest_relation_names(d, stmt->pubobjects, stmt->n_pubobjects);
+  } else if (NODE_IS(node, CREATE_FOREIGN_SERVER_STMT)) {
+    const PgQuery__CreateForeignServerStmt *stmt = node->create_foreign_server_stmt;
+    tree->kind = SQL_CREATE_OTHER;
+    tree->object = SQL_OBJECT_SERVER;
+    tree->name.name = digest_string(d, stmt->servername);
+    tree->member = digest_string(d, stmt->fdwname);
+    tree->if_not_exists = stmt->if_not_exists;
   } else {
     return false;
   }
@@ -223,12 +232,8 @@ static void digest_create_schema(struct digest *d, const PgQuery__CreateSchemaSt
   tree->name.name = digest_string(d, stmt->schemaname);
   if (!tree->name.name)
     tree->name.name = tree->role;
-  for (size_t i = 0; i < stmt->n_schema_elts; i++) {
-    struct digest element = *d;
-    element.tree = ARENA_NEW(d->arena, struct sql_tree);
-    digest_statement(&element, stmt->schema_elts[i]);
-    vec_push(d->arena, &tree->elements, element.tree);
-  }
+  for (size_t i = 0; i < stmt->n_schema_elts; i++)
+    digest_inside(d, stmt->schema_elts[i]);
 }
 
 bool digest_object_statement(struct digest *d, const PgQuery__Node *node)

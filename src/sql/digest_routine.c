@@ -170,6 +170,10 @@ static void digest_policy(struct digest *d, const PgQuery__CreatePolicyStmt *stm
   policy->roles = digest_roles(d, stmt->roles, stmt->n_roles);
   policy->using = digest_new_expression(d, stmt->qual);
   policy->check = digest_new_expression(d, stmt->with_check);
+  if (stmt->qual)
+    digest_walk_relations(d, &stmt->qual->base, &d->tree->reads, NULL);
+  if (stmt->with_check)
+    digest_walk_relations(d, &stmt->with_check->base, &d->tree->reads, NULL);
 }
 
 static void digest_alter_policy(struct digest *d, const PgQuery__AlterPolicyStmt *stmt)
@@ -179,6 +183,20 @@ static void digest_alter_policy(struct digest *d, const PgQuery__AlterPolicyStmt
   d->tree->member = digest_string(d, stmt->policy_name);
 }
 
+static enum sql_kind rule_event(PgQuery__CmdType event)
+{
+  switch (event) {
+  case PG_QUERY__CMD_TYPE__CMD_INSERT:
+    return SQL_INSERT;
+  case PG_QUERY__CMD_TYPE__CMD_UPDATE:
+    return SQL_UPDATE;
+  case PG_QUERY__CMD_TYPE__CMD_DELETE:
+    return SQL_DELETE;
+  default:
+    return SQL_SELECT;
+  }
+}
+
 static void digest_rule(struct digest *d, const PgQuery__RuleStmt *stmt)
 {
   d->tree->kind = SQL_CREATE_OTHER;
@@ -186,8 +204,15 @@ static void digest_rule(struct digest *d, const PgQuery__RuleStmt *stmt)
   d->tree->name = digest_range_var(d, stmt->relation);
   d->tree->member = digest_string(d, stmt->rulename);
   d->tree->replace = stmt->replace;
-  for (size_t i = 0; i < stmt->n_actions; i++)
+  struct sql_rule *rule = ARENA_NEW(d->arena, struct sql_rule);
+  rule->event = rule_event(stmt->event);
+  rule->instead = stmt->instead;
+  rule->conditional = stmt->where_clause != NULL;
+  d->tree->rule = rule;
+  for (size_t i = 0; i < stmt->n_actions; i++) {
     digest_walk_relations(d, &stmt->actions[i]->base, &d->tree->reads, &d->tree->read_columns);
+    digest_inside(d, stmt->actions[i]);
+  }
 }
 
 bool digest_routine_statement(struct digest *d, const PgQuery__Node *node)

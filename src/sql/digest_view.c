@@ -53,6 +53,8 @@ void digest_create_as(struct digest *d, const PgQuery__IntoClause *into, bool ma
   digest_targets(d, into->col_names, into->n_col_names, query);
   digest_walk_relations(d, &query->base, &tree->reads, &tree->read_columns);
   digest_walk_changes(d, &query->base);
+  if (NODE_IS(query, EXECUTE_STMT))
+    tree->member = digest_string(d, query->execute_stmt->name);
   if (NODE_IS(query, SELECT_STMT))
     tree->where = digest_new_expression(d, query->select_stmt->where_clause);
 }

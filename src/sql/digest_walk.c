@@ -219,6 +219,12 @@ static void add_insert(struct digest *d, const PgQuery__InsertStmt *stmt)
   const PgQuery__Node *source = stmt->select_stmt;
   change->from_select = NODE_IS(source, SELECT_STMT) && source->select_stmt->n_values_lists == 0;
   change->by_position = source && stmt->n_cols == 0;
+  struct sql_names from = {0};
+  if (source)
+    digest_walk_relations(d, &source->base, &from, NULL);
+  size_t others = from.len;
+  add_name(d, &from, change->relation);
+  change->from_itself = from.len == others;
   change->updates = stmt->on_conflict_clause && stmt->on_conflict_clause->action ==
                                                     PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_UPDATE;
 }

@@ -191,6 +191,13 @@ static void digest_maintenance(struct digest *d, const PgQuery__Node *node)
     tree->kind = SQL_EXECUTE;
     tree->name.name = digest_string(d, node->execute_stmt->name);
     break;
+  case PG_QUERY__NODE__NODE_PREPARE_STMT:
+    tree->name.name = digest_string(d, node->prepare_stmt->name);
+    digest_inside(d, node->prepare_stmt->query);
+    break;
+  case PG_QUERY__NODE__NODE_DECLARE_CURSOR_STMT:
+    digest_inside(d, node->declare_cursor_stmt->query);
+    break;
   case PG_QUERY__NODE__NODE_CALL_STMT:
     tree->kind = SQL_CALL;
     tree->name = digest_name_list(d, node->call_stmt->funccall->funcname,
@@ -240,9 +247,12 @@ static void digest_data(struct digest *d, const PgQuery__Node *node)
     digest_reads(d, &node->copy_stmt->base, NULL);
     break;
   case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
-    if (option_is_on(node->explain_stmt->options, node->explain_stmt->n_options, "analyze"))
+    tree->analyze =
+        option_is_on(node->explain_stmt->options, node->explain_stmt->n_options, "analyze");
+    if (tree->analyze)
       digest_walk_changes(d, &node->explain_stmt->base);
     digest_reads(d, &node->explain_stmt->base, NULL);
+    digest_inside(d, node->explain_stmt->query);
     break;
   case PG_QUERY__NODE__NODE_TRUNCATE_STMT:
     tree->kind = SQL_TRUNCATE;
@@ -265,6 +275,7 @@ static void digest_relation(struct digest *d, const PgQuery__Node *node)
   case PG_QUERY__NODE__NODE_CREATE_FOREIGN_TABLE_STMT:
     digest_create_table(d, node->create_foreign_table_stmt->base_stmt);
     tree->object = SQL_OBJECT_FOREIGN_TABLE;
+    tree->member = digest_string(d, node->create_foreign_table_stmt->servername);
     break;
   case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT: {
     const PgQuery__CreateTableAsStmt *stmt = node->create_table_as_stmt;
@@ -303,6 +314,17 @@ void digest_statement(struct digest *d, const PgQuery__Node *node)
   if (!digest_type_statement(d, node) && !digest_routine_statement(d, node) &&
       !digest_object_statement(d, node))
     digest_relation(d, node);
+}
+
+void digest_inside(struct digest *d, const PgQuery__Node *node)
+{
+  struct digest element = *d;
+  if (!node)
+    return;
+  element.tree = ARENA_NEW(d->arena, struct sql_tree);
+  digest_statement(&element, node);
+  digest_walk_strings(&element, &node->base);
+  vec_push(d->arena, &d->tree->elements, element.tree);
 }
 
 /* ---- the library's calls ---- */

@@ -81,6 +81,8 @@ enum sql_object {
   SQL_OBJECT_PUBLICATION,
   SQL_OBJECT_DOMAIN_CONSTRAINT, /* tree->name is the domain */
   SQL_OBJECT_ATTRIBUTE,         /* of a composite type */
+  SQL_OBJECT_SERVER,            /* of foreign tables */
+  SQL_OBJECT_WRAPPER,           /* foreign data wrapper */
 };
 
 struct sql_range {
@@ -330,6 +332,11 @@ struct sql_policy {    /* its name is tree->member, its table tree->name */
   const struct sql_expression *check; /* NULL: none */
 };
 
+struct sql_rule { /* its name is tree->member, its table tree->name, its actions tree->elements */
+  enum sql_kind event; /* SELECT, INSERT, UPDATE or DELETE */
+  bool instead, conditional;
+};
+
 struct sql_routine { /* of ALTER: what is written */
   bool procedure, returns_set, strict, security_definer;
   const char *volatility;         /* "volatile", "stable", "immutable"; NULL: not written */
@@ -370,6 +377,7 @@ struct sql_change {
   bool where;                             /* restricts rows: a WHERE that is not constantly true */
   const struct sql_expression *condition; /* the WHERE; NULL: none */
   bool from_select;                       /* INSERT ... SELECT */
+  bool from_itself;                       /* INSERT: the rows come from the relation, too */
   bool by_position;                       /* INSERT of values without a list of columns */
   bool updates;                           /* INSERT ... ON CONFLICT DO UPDATE */
   struct strings columns; /* INSERT: its list; UPDATE: those that are set, as whole columns */
@@ -391,7 +399,9 @@ struct sql_tree {
   struct sql_name name; /* the relation or object; RENAME COLUMN: the table */
   struct sql_names
       names;          /* DROP, TRUNCATE, LOCK, VACUUM: each; DROP TRIGGER and the like: the table */
-  const char *member; /* RENAME: old column, constraint, enum value; ALTER ENUM: the new value */
+  const char *member; /* RENAME: old column, constraint, enum value; ALTER ENUM: the new value;
+                         CREATE FOREIGN TABLE: its server; CREATE SERVER: its wrapper; CREATE TABLE
+                         AS EXECUTE: the prepared statement */
   const char *new_name;               /* RENAME, SET SCHEMA (the schema) */
   struct sql_actions actions;         /* ALTER TABLE */
   struct sql_columns columns;         /* CREATE TABLE */
@@ -419,6 +429,7 @@ struct sql_tree {
   bool restart;          /* TRUNCATE ... RESTART IDENTITY */
   bool from;             /* COPY ... FROM */
   bool with_data;        /* REFRESH and CREATE ... AS: not WITH NO DATA */
+  bool analyze;          /* EXPLAIN ANALYZE: the statement runs */
   const char *setting;   /* SET: its name; NULL: RESET ALL */
   bool reset;            /* SET ... TO DEFAULT, RESET, RESET ALL */
   bool local;            /* SET LOCAL */
@@ -451,7 +462,9 @@ struct sql_tree {
   const struct sql_routine *routine;   /* CREATE FUNCTION, PROCEDURE; ALTER ... */
   const struct sql_domain *domain;     /* CREATE DOMAIN */
   const struct sql_sequence *sequence; /* CREATE, ALTER SEQUENCE */
-  struct sql_trees elements;           /* CREATE SCHEMA: what it makes in it */
+  const struct sql_rule *rule;         /* CREATE RULE */
+  struct sql_trees elements;           /* CREATE SCHEMA: what it makes in it; CREATE RULE: what it
+                                          does; EXPLAIN, PREPARE, DECLARE: the statement */
   const char *role;                    /* CREATE SCHEMA AUTHORIZATION, ALTER OWNER; NULL: none */
   const char *neighbor;    /* ALTER ENUM ADD VALUE ... BEFORE or AFTER; NULL: at the end */
   bool after;              /* AFTER */
