@@ -33,6 +33,7 @@
   X(ERR_LOCKED, 10, "another run holds the lock; the database is untouched")                       \
   X(ERR_STORE, 11, "store unreachable or refused; the database is untouched")                      \
   X(ERR_DAMAGED, 12, "artifact damaged or not decryptable; the database is untouched")             \
+  X(ERR_SEALED, 12, "encrypted, and no identity opens it; the database is untouched")              \
   X(ERR_INTERRUPTED, 130, "interrupted; belay status says where")                                  \
   X(ERR_TERMINATED, 143, "terminated; belay status says where")                                    \
   /* internal causes, mapped to one of the above by the stage that meets them */                   \
