@@ -1,13 +1,15 @@
 # The libraries belay stands on; which module may include which is checked by tests/check/layers.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-pkg_check_modules(DEPS REQUIRED IMPORTED_TARGET libpq libzstd libarchive libcrypto libxxhash jansson yaml-0.1)
+pkg_check_modules(DEPS REQUIRED IMPORTED_TARGET libzstd libcrypto libxxhash jansson yaml-0.1)
+# Slow to load, and not needed by each command: the program loads them when it calls them (late.cmake).
+pkg_check_modules(LATE REQUIRED IMPORTED_TARGET libpq libarchive)
 
 # libpg_query has no .pc file and exports two thousand symbols of PostgreSQL: link it statically and hide them.
 find_path(PG_QUERY_INCLUDE pg_query.h REQUIRED)
 find_library(PG_QUERY_LIBRARY NAMES libpg_query.a REQUIRED)
 
 add_library(belay_libs INTERFACE)
-target_include_directories(belay_libs SYSTEM INTERFACE ${PG_QUERY_INCLUDE})
+target_include_directories(belay_libs SYSTEM INTERFACE ${PG_QUERY_INCLUDE} ${LATE_INCLUDE_DIRS})
 target_link_libraries(belay_libs INTERFACE PkgConfig::DEPS ${PG_QUERY_LIBRARY} Threads::Threads m)
 target_link_options(belay_libs INTERFACE -Wl,--exclude-libs,ALL)
