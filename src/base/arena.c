@@ -2,7 +2,8 @@
 
 #include <stdalign.h>
 
-enum { ARENA_BLOCK_BYTES = 64 * 1024 };
+/* Blocks double, so that an arena for a few things costs little. */
+enum { FIRST_BLOCK_BYTES = 2 * 1024, BLOCK_BYTES_MAX = 64 * 1024 };
 
 struct block {
   struct block *next;
@@ -36,11 +37,29 @@ void arena_freep(struct arena **arena)
   *arena = NULL;
 }
 
+void arena_adopt(struct arena *arena, struct arena *other)
+{
+  struct block **end = &arena->blocks; /* behind the block that is being filled */
+  while (*end)
+    end = &(*end)->next;
+  *end = other->blocks;
+  other->blocks = NULL;
+  arena_free(other);
+}
+
 static struct block *block_new(size_t size)
 {
   struct block *b = x_calloc(1, sizeof(*b) + size);
   b->size = size;
   return b;
+}
+
+static size_t next_block_size(const struct block *last, size_t need)
+{
+  size_t size = last ? last->size * 2 : FIRST_BLOCK_BYTES;
+  while (size < need)
+    size *= 2;
+  return size < BLOCK_BYTES_MAX ? size : BLOCK_BYTES_MAX;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
@@ -49,7 +68,7 @@ void *arena_alloc(struct arena *arena, size_t size)
   if (size > SIZE_MAX / 2)
     die_oom();
   size = (size + align - 1) & ~(align - 1);
-  if (size > ARENA_BLOCK_BYTES / 4) { /* its own block, behind the current one */
+  if (size > BLOCK_BYTES_MAX / 4) { /* its own block, behind the current one */
     struct block *big = block_new(size);
     big->used = size;
     if (arena->blocks) {
@@ -62,7 +81,7 @@ void *arena_alloc(struct arena *arena, size_t size)
   }
   struct block *b = arena->blocks;
   if (!b || b->size - b->used < size) {
-    b = block_new(ARENA_BLOCK_BYTES);
+    b = block_new(next_block_size(b, size));
     b->next = arena->blocks;
     arena->blocks = b;
   }

@@ -16,6 +16,8 @@ struct arena;
 struct arena *arena_new(void) MUST_CHECK;
 void arena_free(struct arena *arena); /* NULL is fine */
 void arena_freep(struct arena **arena);
+/* What is in `other` lives on in arena; other is freed. */
+void arena_adopt(struct arena *arena, struct arena *other);
 
 void *arena_alloc(struct arena *arena, size_t size) MUST_CHECK; /* zeroed, aligned for any type */
 char *arena_strdup(struct arena *arena, const char *s) MUST_CHECK; /* NULL stays NULL */

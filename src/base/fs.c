@@ -13,6 +13,7 @@
 enum {
   TEMP_NAME_MAX = 200, /* so that ".name.tmp-XXXXXX" stays below the 255 bytes of a name */
   OPEN_DIRS_MAX = 16,  /* while a tree is removed */
+  PIECE_MAX = 65536,   /* of one read */
 };
 
 int fs_read(struct arena *arena, const char *path, char **ret_bytes, size_t *ret_len,
@@ -25,15 +26,15 @@ int fs_read(struct arena *arena, const char *path, char **ret_bytes, size_t *ret
   if (S_ISDIR(st.st_mode))
     return err_set(err, ERR_UNEXPECTED, "reading %s: is a directory", path);
   CLEANUP(text_clear) struct text t = TEXT_INIT;
-  for (;;) {
-    text_reserve(&t, 65536);
-    ssize_t n = read(fd, t.data + t.len, 65536);
+  size_t piece = st.st_size > 0 && st.st_size < PIECE_MAX ? (size_t)st.st_size + 1 : PIECE_MAX;
+  for (bool end = false; !end;) {
+    text_reserve(&t, piece);
+    ssize_t n = read(fd, t.data + t.len, piece);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
       return err_errno(err, ERR_UNEXPECTED, "reading %s", path);
-    if (n == 0)
-      break;
+    end = n == 0 || (S_ISREG(st.st_mode) && (size_t)n < piece);
     t.len += (size_t)n;
     t.data[t.len] = '\0';
     if (t.len > FS_READ_MAX)
@@ -138,27 +139,48 @@ bool fs_is_dir(const char *path)
 
 static int by_name(const void *a, const void *b)
 {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
+  return strcmp(((const struct fs_entry *)a)->name, ((const struct fs_entry *)b)->name);
 }
 
-int fs_list(struct arena *arena, const char *path, struct strings *ret_names, struct err *err)
+static bool is_dir_entry(DIR *dir, const struct dirent *e)
+{
+  struct stat st;
+  if (e->d_type != DT_UNKNOWN && e->d_type != DT_LNK)
+    return e->d_type == DT_DIR;
+  return fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+int fs_entries(struct arena *arena, const char *path, struct fs_entries *ret, struct err *err)
 {
   DIR *dir = opendir(path);
   if (!dir)
     return err_errno(err, ERR_UNEXPECTED, "reading directory %s", path);
-  struct strings names = {0};
+  struct fs_entries entries = {0};
   errno = 0; /* the end and an error look the same but for it */
   for (struct dirent *e; (e = readdir(dir)); errno = 0)
     if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-      vec_push(arena, &names, arena_strdup(arena, e->d_name));
+      vec_push(arena, &entries,
+               ((struct fs_entry){arena_strdup(arena, e->d_name), is_dir_entry(dir, e)}));
   int cause = errno;
   closedir(dir);
   if (cause) {
     errno = cause;
     return err_errno(err, ERR_UNEXPECTED, "reading directory %s", path);
   }
-  if (names.len)
-    qsort(names.at, names.len, sizeof(*names.at), by_name);
+  if (entries.len)
+    qsort(entries.at, entries.len, sizeof(*entries.at), by_name);
+  *ret = entries;
+  return 0;
+}
+
+int fs_list(struct arena *arena, const char *path, struct strings *ret_names, struct err *err)
+{
+  struct fs_entries entries;
+  struct strings names = {0};
+  if (fs_entries(arena, path, &entries, err) < 0)
+    return -1;
+  for (size_t i = 0; i < entries.len; i++)
+    vec_push(arena, &names, entries.at[i].name);
   *ret_names = names;
   return 0;
 }

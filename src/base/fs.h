@@ -23,7 +23,14 @@ int fs_mkdirs(const char *path, unsigned mode, struct err *err);
 int fs_sync_dir(const char *path, struct err *err);
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
-/* Names in a directory without "." and "..", sorted bytewise. A missing directory is an error. */
+struct fs_entry {
+  const char *name;
+  bool is_dir; /* also a link to one */
+};
+VEC_TYPE(fs_entries, struct fs_entry);
+/* What is in a directory but "." and "..", sorted bytewise. A missing directory is an error. */
+int fs_entries(struct arena *arena, const char *path, struct fs_entries *ret, struct err *err);
+/* Their names. */
 int fs_list(struct arena *arena, const char *path, struct strings *ret_names, struct err *err);
 int fs_remove_tree(const char *path, struct err *err); /* fine if absent; never follows links */
 int fs_free_bytes(const char *path, uint64_t *ret_bytes,

@@ -51,10 +51,24 @@ void jw_end(struct jw *w)
   text_putc(w->out, w->is_array[w->depth] ? ']' : '}');
 }
 
+/* How many bytes stand for themselves in a string. */
+static size_t plain_run(const char *value, size_t len)
+{
+  size_t n = 0;
+  while (n < len && value[n] >= 0x20 && value[n] < 0x7f && value[n] != '"' && value[n] != '\\')
+    n++;
+  return n;
+}
+
 static void quote(struct text *out, const char *value, size_t len)
 {
   text_putc(out, '"');
   for (size_t i = 0; i < len;) {
+    size_t plain = plain_run(value + i, len - i);
+    text_append(out, value + i, plain);
+    i += plain;
+    if (i == len)
+      break;
     unsigned char c = (unsigned char)value[i];
     size_t n = utf8_read(value + i, len - i, NULL);
     if (n == 0) {

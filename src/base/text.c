@@ -32,7 +32,9 @@ void text_puts(struct text *t, const char *s)
 
 void text_putc(struct text *t, char c)
 {
-  text_append(t, &c, 1);
+  text_reserve(t, 1);
+  t->data[t->len++] = c;
+  t->data[t->len] = '\0';
 }
 
 void text_vprintf(struct text *t, const char *fmt, va_list args)

@@ -1,7 +1,7 @@
 #include "base/base.h"
 
 /* The first allocation: most lists stay shorter than a few items, and some items are large. */
-enum { FIRST_BYTES = 512, FIRST_ITEMS_MAX = 8 };
+enum { FIRST_BYTES = 128, FIRST_ITEMS_MAX = 4 };
 
 static size_t first_cap(size_t item_size)
 {

@@ -132,7 +132,7 @@ static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run 
   size_t count = run->files.len;
   struct sql_script **scripts = arena_alloc(cli->arena, (2 * count + 1) * sizeof(*scripts));
   const struct lint_tool *tool;
-  int target_major;
+  int target_major = 0;
   bool *history = arena_alloc(cli->arena, count + 1);
   for (size_t i = 0; i < count; i++) {
     scripts[i] = run->files.at[i]->script;

@@ -17,8 +17,10 @@ struct collector {
   const struct migration_statuses *ledger;
   VEC(struct lint_home *) homes;
   struct map *seen; /* clean path -> struct lint_source */
+  const char *cwd;  /* NULL: not asked for so far */
   struct lint_files *files;
-  bool cutoff_failed; /* what home_at could not do: no harm, but a wrong option */
+  VEC(struct sql_script_job) jobs; /* one a file */
+  bool cutoff_failed;              /* what home_at could not do: no harm, but a wrong option */
 };
 
 /* ---- migrations directories ---- */
@@ -167,22 +169,32 @@ static bool is_applied(const struct collector *c, const struct lint_home *home, 
   return state == MIGRATION_APPLIED || state == MIGRATION_EDITED;
 }
 
-static struct lint_source *find_file(struct collector *c, const char *path)
+/* Absolute; what the working directory is does not change, and asking it is slow. */
+static const char *clean_path(struct collector *c, const char *path)
 {
-  return strcmp(path, "-") == 0 ? NULL : map_get(c->seen, fs_clean(c->cli->arena, path));
+  if (path[0] != '/') {
+    if (!c->cwd)
+      c->cwd = fs_absolute(c->cli->arena, "");
+    path = fs_join(c->cli->arena, c->cwd, path);
+  }
+  return fs_clean(c->cli->arena, path);
 }
 
-static int add_file(struct collector *c, struct lint_source file, const char *bytes, size_t len,
-                    struct err *err)
+static struct lint_source *find_file(struct collector *c, const char *path)
 {
-  if (sql_script_read_psql(c->cli->arena, file.path, bytes, len, &file.script, err) < 0)
-    return err_recode(err, ERR_REFUSED);
+  return strcmp(path, "-") == 0 ? NULL : map_get(c->seen, clean_path(c, path));
+}
+
+/* Its script is read later, with all others. */
+static void add_file(struct collector *c, struct lint_source file, const char *bytes, size_t len)
+{
   struct lint_source *added = ARENA_NEW(c->cli->arena, struct lint_source);
   *added = file;
   vec_push(c->cli->arena, c->files, added);
+  vec_push(c->cli->arena, &c->jobs,
+           ((struct sql_script_job){.name = file.path, .bytes = bytes, .len = len}));
   if (strcmp(file.path, "-") != 0)
-    map_put(c->seen, fs_clean(c->cli->arena, file.path), added);
-  return 0;
+    map_put(c->seen, clean_path(c, file.path), added);
 }
 
 /* What stands before a migration in its directory; index is behind the last. With a database at
@@ -192,14 +204,13 @@ static void add_history(struct collector *c, const struct lint_home *home, const
   bool catalog_only = c->cli->options.against && !c->ledger;
   for (size_t i = 0; i < home->migrations.len && !catalog_only; i++) {
     const struct migration *m = &home->migrations.at[i];
-    CLEANUP(err_clear) struct err err = ERR_INIT;
     if (strcmp(m->name, name) >= 0)
       break;
     if (find_file(c, m->path) || is_applied(c, home, m->name))
       continue;
-    struct lint_source file = {.path = m->path, .home = home, .name = m->name, .history = true};
-    if (add_file(c, file, m->bytes, m->len, &err) < 0)
-      log_warning("what an earlier migration makes is not known: %s", err.message);
+    struct lint_source file = {.path = m->path, .home = home, .name = m->name};
+    file.history = file.unasked = true;
+    add_file(c, file, m->bytes, m->len);
   }
 }
 
@@ -237,7 +248,8 @@ static int add_asked(struct collector *c, struct lint_source file, const char *b
         log_warning("%s is applied already in this database", file.path);
     }
   }
-  return add_file(c, file, bytes, len, err);
+  add_file(c, file, bytes, len);
+  return 0;
 }
 
 static int add_path(struct collector *c, const char *path, struct err *err)
@@ -282,8 +294,8 @@ static int add_dir(struct collector *c, const char *dir, struct err *err)
       continue; /* the database knows it already */
     else if (state_of(c, home, m->name) == MIGRATION_APPLIED)
       applied++;
-    else if (add_file(c, file, m->bytes, m->len, err) < 0)
-      return -1;
+    else
+      add_file(c, file, m->bytes, m->len);
   }
   if (applied > 0)
     log_info("%zu of %zu migrations are applied already in this database", applied,
@@ -316,6 +328,30 @@ static int add_argument(struct collector *c, const char *arg, struct err *err)
   return add_path(c, arg, err);
 }
 
+/* Earlier migrations that nobody asked for are left out when they cannot be read. */
+static int read_scripts(struct collector *c, struct err *err)
+{
+  struct lint_files read = {0};
+  int status = 0;
+  sql_scripts_read_psql(c->cli->arena, c->jobs.at, c->jobs.len);
+  for (size_t i = 0; i < c->jobs.len; i++) {
+    struct sql_script_job *job = &c->jobs.at[i];
+    struct lint_source *file = c->files->at[i];
+    file->script = job->script;
+    if (file->script) {
+      vec_push(c->cli->arena, &read, file);
+    } else if (file->unasked) {
+      log_warning("what an earlier migration makes is not known: %s", job->err.message);
+    } else if (status == 0) {
+      err_move(err, &job->err);
+      status = err_recode(err, ERR_REFUSED);
+    }
+    err_clear(&job->err);
+  }
+  *c->files = read;
+  return status;
+}
+
 int lint_files_collect(struct cli *cli, const struct run_env *env,
                        const struct migration_statuses *ledger, struct lint_files *ret,
                        struct err *err)
@@ -327,10 +363,10 @@ int lint_files_collect(struct cli *cli, const struct run_env *env,
             "nothing to lint: no file is named and no migrations directory was found");
     return err_hint(err, "Name files, or the directory: belay lint prisma/migrations");
   }
-  if (cli->arg_count == 0)
-    return add_dir(&c, env->migrations_dir, err);
+  if (cli->arg_count == 0 && add_dir(&c, env->migrations_dir, err) < 0)
+    return -1;
   for (size_t i = 0; i < cli->arg_count; i++)
     if (add_argument(&c, cli->args[i], err) < 0)
       return -1;
-  return 0;
+  return read_scripts(&c, err);
 }

@@ -25,6 +25,7 @@ struct lint_source {
   const struct lint_home *home; /* NULL: it is in none */
   const char *name;             /* of the migration; NULL without a home */
   bool history;                 /* gets no findings */
+  bool unasked;                 /* read only because it stands before one that was asked for */
   bool applied;                 /* says the ledger of the database */
   bool from_stdin;
 };

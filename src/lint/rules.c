@@ -1,3 +1,7 @@
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "base/suggest.h"
 #include "lint/check.h"
 
@@ -52,16 +56,35 @@ const struct lint_rule *lint_rule_next(const struct lint_rule *rule)
   return NULL;
 }
 
-const struct lint_rule *lint_rule_find(const char *id)
+enum { PART_LEN_MIN = 4, RULES_MAX = 256 }; /* shorter pieces are in too many names */
+
+static const struct lint_rule *by_id[RULES_MAX];
+static size_t by_id_count;
+
+static int compare_ids(const void *a, const void *b)
 {
-  for (size_t f = 0; f < COUNT_OF(lint_families); f++)
-    for (size_t i = 0; i < lint_families[f]->rule_count; i++)
-      if (strcmp(lint_families[f]->rules[i].id, id) == 0)
-        return &lint_families[f]->rules[i];
-  return NULL;
+  return strcmp((*(const struct lint_rule *const *)a)->id,
+                (*(const struct lint_rule *const *)b)->id);
 }
 
-enum { PART_LEN_MIN = 4, RULES_MAX = 256 }; /* shorter pieces are in too many names */
+static void sort_by_id(void)
+{
+  for (const struct lint_rule *r = lint_rule_next(NULL); r; r = lint_rule_next(r)) {
+    assert(by_id_count < RULES_MAX);
+    by_id[by_id_count++] = r;
+  }
+  qsort(by_id, by_id_count, sizeof(*by_id), compare_ids);
+}
+
+const struct lint_rule *lint_rule_find(const char *id)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, sort_by_id);
+  const struct lint_rule key = {.id = id}, *wanted = &key;
+  const struct lint_rule **found =
+      bsearch(&wanted, by_id, by_id_count, sizeof(*by_id), compare_ids);
+  return found ? *found : NULL;
+}
 
 const char *lint_rule_suggest(const char *id)
 {

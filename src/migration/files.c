@@ -1,5 +1,4 @@
 #include "migration/files.h"
-#include "base/fs.h"
 #include "store/stream.h"
 
 int migration_add_file(struct arena *arena, const char *name, const char *path,
@@ -22,18 +21,18 @@ int migration_add_file(struct arena *arena, const char *name, const char *path,
   return 0;
 }
 
-int migration_list(struct arena *arena, const char *dir, struct strings *ret, struct err *err)
+int migration_list(struct arena *arena, const char *dir, struct fs_entries *ret, struct err *err)
 {
   if (!fs_is_dir(dir)) {
     err_set(err, ERR_USAGE, "%s: no such migrations directory", dir);
     return err_hint(err, "Give it with --dir DIR, or as migrations: {dir: DIR} in belay.yaml.");
   }
-  struct strings all = {0}, names = {0};
-  if (fs_list(arena, dir, &all, err) < 0)
+  struct fs_entries all = {0}, seen = {0};
+  if (fs_entries(arena, dir, &all, err) < 0)
     return err_recode(err, ERR_USAGE);
   for (size_t i = 0; i < all.len; i++)
-    if (all.at[i][0] != '.')
-      vec_push(arena, &names, all.at[i]);
-  *ret = names;
+    if (all.at[i].name[0] != '.')
+      vec_push(arena, &seen, all.at[i]);
+  *ret = seen;
   return 0;
 }

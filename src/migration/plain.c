@@ -4,7 +4,6 @@
  * refused: applying them by name would run the wrong SQL. */
 #include "migration/files.h"
 #include "migration/ledger.h"
-#include "base/fs.h"
 
 #include <ctype.h>
 
@@ -30,12 +29,13 @@ static bool detect(const char *dir)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
-  struct strings names;
-  if (migration_list(arena, dir, &names, &ignored) < 0)
+  struct fs_entries entries;
+  if (migration_list(arena, dir, &entries, &ignored) < 0)
     return false;
-  for (size_t i = 0; i < names.len; i++)
-    if (ends_with(names.at[i], ".sql") ||
-        fs_exists(fs_join(arena, fs_join(arena, dir, names.at[i]), "up.sql")))
+  for (size_t i = 0; i < entries.len; i++)
+    if (ends_with(entries.at[i].name, ".sql") ||
+        (entries.at[i].is_dir &&
+         fs_exists(fs_join(arena, fs_join(arena, dir, entries.at[i].name), "up.sql"))))
       return true;
   return false;
 }
@@ -134,13 +134,13 @@ static int sort_and_check(struct migrations *files, const char *dir, struct err 
 
 static int read_dir(struct arena *arena, const char *dir, struct migrations *ret, struct err *err)
 {
-  struct strings names;
+  struct fs_entries entries;
   struct migrations files = {0};
-  if (migration_list(arena, dir, &names, err) < 0)
+  if (migration_list(arena, dir, &entries, err) < 0)
     return -1;
-  for (size_t i = 0; i < names.len; i++) {
-    const char *name = names.at[i], *path = fs_join(arena, dir, name);
-    if (fs_is_dir(path)) {
+  for (size_t i = 0; i < entries.len; i++) {
+    const char *name = entries.at[i].name, *path = fs_join(arena, dir, name);
+    if (entries.at[i].is_dir) {
       if (add_directory(arena, path, name, &files, err) < 0)
         return -1;
     } else if (ends_with(name, ".sql")) {

@@ -2,7 +2,6 @@
  * provider. Ledger `_prisma_migrations`, rows as the engine writes them. */
 #include "migration/files.h"
 #include "migration/ledger.h"
-#include "base/fs.h"
 
 enum { PRISMA_NAME_MAX = 255 }; /* migration_name varchar(255) */
 
@@ -26,11 +25,12 @@ static bool detect(const char *dir)
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
   if (fs_exists(fs_join(arena, dir, "migration_lock.toml")))
     return true;
-  struct strings names;
-  if (migration_list(arena, dir, &names, &ignored) < 0)
+  struct fs_entries entries;
+  if (migration_list(arena, dir, &entries, &ignored) < 0)
     return false;
-  for (size_t i = 0; i < names.len; i++)
-    if (fs_exists(fs_join(arena, fs_join(arena, dir, names.at[i]), "migration.sql")))
+  for (size_t i = 0; i < entries.len; i++)
+    if (entries.at[i].is_dir &&
+        fs_exists(fs_join(arena, fs_join(arena, dir, entries.at[i].name), "migration.sql")))
       return true;
   return false;
 }
@@ -75,13 +75,13 @@ static int check_provider(struct arena *arena, const char *dir, struct err *err)
 
 static int read_dir(struct arena *arena, const char *dir, struct migrations *ret, struct err *err)
 {
-  struct strings names;
+  struct fs_entries entries;
   struct migrations files = {0};
-  if (migration_list(arena, dir, &names, err) < 0 || check_provider(arena, dir, err) < 0)
+  if (migration_list(arena, dir, &entries, err) < 0 || check_provider(arena, dir, err) < 0)
     return -1;
-  for (size_t i = 0; i < names.len; i++) {
-    const char *name = names.at[i], *sub = fs_join(arena, dir, name);
-    if (!fs_is_dir(sub))
+  for (size_t i = 0; i < entries.len; i++) {
+    const char *name = entries.at[i].name, *sub = fs_join(arena, dir, name);
+    if (!entries.at[i].is_dir)
       continue; /* the lock file, a README: Prisma looks at directories only */
     const char *path = fs_join(arena, sub, "migration.sql");
     if (!fs_exists(path)) {

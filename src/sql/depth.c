@@ -30,9 +30,10 @@ static size_t level_depth(struct level *level)
 
 size_t sql_depth_bound(const char *text, size_t len)
 {
-  struct level levels[LEVELS_MAX] = {0};
+  struct level levels[LEVELS_MAX]; /* each is cleared when it opens */
   struct sql_scan scan = sql_scan_begin(text, len);
   size_t at = 0;
+  levels[0] = (struct level){0};
   for (;;) {
     struct sql_token token = sql_scan_next_code(&scan);
     if (token.kind == SQL_TOKEN_END || token.kind == SQL_TOKEN_BAD)

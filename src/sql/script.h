@@ -88,6 +88,16 @@ int sql_script_read(struct arena *arena, const char *name, const char *bytes, si
 int sql_script_read_psql(struct arena *arena, const char *name, const char *bytes, size_t len,
                          struct sql_script **ret_script, struct err *err);
 
+/* Many scripts at once, by several threads where they are many. A script that cannot be read has
+ * script == NULL and its err set; whoever owns the job clears it. */
+struct sql_script_job {
+  const char *name, *bytes; /* borrowed */
+  size_t len;
+  struct sql_script *script;
+  struct err err;
+};
+void sql_scripts_read_psql(struct arena *arena, struct sql_script_job *jobs, size_t count);
+
 /* What a better judge says of a statement that was not parsed: message, and the character (from 1;
  * 0: not known) at which it gave up. */
 void sql_statement_refuse(struct arena *arena, struct sql_statement *statement, const char *message,

@@ -57,6 +57,29 @@ static void test_strings(void **state)
   assert_int_equal(strlen(long_one), 100000);
 }
 
+static void test_adopted_things_live_on(void **state)
+{
+  UNUSED(state);
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  struct arena *others[] = {arena_new(), arena_new(), arena_new()}; /* the last one stays empty */
+  char *own = arena_strdup(arena, "own");
+  char *small = arena_strdup(others[0], "small"), *big = arena_alloc(others[1], 100000);
+  memset(big, 'b', 100000);
+  for (size_t i = 0; i < COUNT_OF(others); i++)
+    arena_adopt(arena, others[i]);
+  for (int i = 0; i < 1000; i++) /* new things must not lie on adopted ones */
+    memset(arena_alloc(arena, 100), 0xaa, 100);
+  assert_string_equal(own, "own");
+  assert_string_equal(small, "small");
+  assert_int_equal(big[99999], 'b');
+  CLEANUP(arena_freep) struct arena *empty = arena_new();
+  arena_adopt(empty, arena_new());
+  struct arena *last = arena_new();
+  char *kept = arena_strdup(last, "kept");
+  arena_adopt(empty, last);
+  assert_string_equal(arena_printf(empty, "%s more", kept), "kept more");
+}
+
 static void test_free_of_nothing(void **state)
 {
   UNUSED(state);
@@ -92,6 +115,7 @@ int main(void)
       cmocka_unit_test(test_aligned_and_zeroed),
       cmocka_unit_test(test_pieces_do_not_overlap),
       cmocka_unit_test(test_strings),
+      cmocka_unit_test(test_adopted_things_live_on),
       cmocka_unit_test(test_free_of_nothing),
       cmocka_unit_test(test_vec),
   };
