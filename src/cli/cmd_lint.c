@@ -30,6 +30,8 @@ static int add_context(const struct run_env *env, struct lint_run *run, struct e
     run_lint_policy_timeouts(&env->policy, &run->session);
   else if (run->conn && run_lint_timeouts(run->conn, &run->session, err) < 0)
     return -1;
+  if (run->conn && run_lint_timezone(env->arena, run->conn, &run->session, err) < 0)
+    return -1;
   run->input.session = &run->session;
   run_lint_files(env->arena, run->ledger, &run->input);
   return 0;
@@ -104,6 +106,7 @@ static int ask_server(struct cli *cli, struct lint_run *run, struct err *err)
         return -1;
       }
       bool wrong = rc < 0 && err_sqlstate_is(&found, "42601");
+      all->at[k].refused = wrong;
       sql_statement_refuse(cli->arena, &all->at[k],
                            wrong ? found.message
                                  : "the server takes it, but belay does not know what it does",
@@ -253,6 +256,7 @@ int cmd_lint(struct cli *cli, struct err *err)
   if (cli_env(cli, 0, &env, err) < 0)
     return -1;
   struct lint_run run = {.settings = env.policy.lint};
+  run.settings.lock_timeout_ms = env.policy.apply.lock_timeout_ms;
   int rc = lint(cli, &env, &run, err);
   db_close(run.conn);
   run_env_close(&env);

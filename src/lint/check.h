@@ -124,8 +124,8 @@ extern const size_t lint_family_count;
 /* suppress.c: marks findings of the current script, [first, last) of the report's, and reports
  * useless or wrong ignores. */
 void lint_suppress(struct lint *lint, size_t first, size_t last);
-/* fix.c: how the findings of the current statement, from index `first` on, can be fixed. */
-void lint_find_fixes(struct lint *lint, size_t first);
+/* fix.c: how those of the findings [first, last) that are about the current statement are fixed. */
+void lint_find_fixes(struct lint *lint, size_t first, size_t last);
 /* settings.c: what the settings make of a rule in the current script. */
 enum lint_severity lint_severity_of(const struct lint *lint, const struct lint_rule *rule);
 /* ERR_USAGE for a setting of a rule that does not exist. */

@@ -19,6 +19,7 @@ struct lint_facts *lint_facts_new(struct arena *arena, const struct lint_input *
   f->prepared = map_new(arena);
   f->servers = map_new(arena);
   vec_push(arena, &f->path, "public");
+  facts_begin_zone(f);
   if (f->catalog)
     facts_read_catalog(f);
   return f;
@@ -44,7 +45,8 @@ void lint_facts_at(struct lint_facts *f, struct lint_moment now)
     return;
   f->path = (struct strings){0};
   vec_push(f->arena, &f->path, "public");
-  f->utc = f->utc_is_local = f->in_block = false;
+  f->in_block = false;
+  facts_begin_zone(f);
   f->prepared = map_new(f->arena);
   if (f->has_temporary)
     drop_temporary(f);

@@ -214,20 +214,35 @@ static void learn_other(struct lint_facts *f, const struct sql_tree *tree)
 }
 
 /* TimeZone decides whether a timestamp can become a timestamptz as it is. */
-static void learn_timezone(struct lint_facts *f, const struct sql_tree *tree)
+static bool is_utc(const char *zone)
 {
   static const char *const zones[] = {"utc",       "gmt",           "uct",       "zulu",
                                       "etc/utc",   "etc/gmt",       "etc/uct",   "etc/zulu",
                                       "universal", "etc/universal", "greenwich", "0"};
+  for (size_t i = 0; zone && i < COUNT_OF(zones); i++)
+    if (strcasecmp(zones[i], zone) == 0)
+      return true;
+  return false;
+}
+
+void facts_begin_zone(struct lint_facts *f)
+{
+  f->utc = f->input->session && is_utc(f->input->session->timezone);
+  f->utc_is_local = false;
+}
+
+static void learn_timezone(struct lint_facts *f, const struct sql_tree *tree)
+{
   bool about = !tree->setting || strcasecmp(tree->setting, "timezone") == 0;
   const struct lint_tool *tool = f->input->tool;
   bool alone = tool && tool->runs == LINT_RUNS_STATEMENTS && !f->in_block;
   if (!about || (tree->local && alone))
     return;
-  f->utc = false;
+  if (tree->reset)
+    facts_begin_zone(f);
+  else
+    f->utc = tree->values.len == 1 && is_utc(tree->values.at[0]);
   f->utc_is_local = tree->local;
-  for (size_t i = 0; i < COUNT_OF(zones) && tree->values.len == 1 && !tree->reset; i++)
-    f->utc = f->utc || strcasecmp(zones[i], tree->values.at[0]) == 0;
 }
 
 static void learn_session(struct lint_facts *f, const struct sql_tree *tree)
@@ -240,7 +255,8 @@ static void learn_session(struct lint_facts *f, const struct sql_tree *tree)
   if (tree->kind != SQL_TRANSACTION)
     return;
   f->in_block = !f->in_block;
-  f->utc = f->utc && !f->utc_is_local;
+  if (f->utc_is_local)
+    facts_begin_zone(f);
 }
 
 void facts_learn_tree(struct lint_facts *f, const struct sql_tree *tree)

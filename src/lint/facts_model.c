@@ -8,6 +8,11 @@ bool facts_is_news(const struct lint_facts *f)
 {
   const struct lint_input *input = f->input;
   bool history = input->history && f->now.script < input->count && input->history[f->now.script];
+  enum lint_applied applied = input->files && f->now.script < input->count
+                                  ? input->files[f->now.script].applied
+                                  : LINT_APPLIED_UNKNOWN;
+  if (f->catalog && (applied == LINT_PENDING || applied == LINT_OUT_OF_ORDER))
+    history = false; /* the database does not have it yet */
   return !f->reading && f->now.script >= input->known && !history;
 }
 

@@ -72,6 +72,7 @@ void facts_bind(struct lint_facts *f, struct facts_space *space, struct sql_name
 /* By schema, or by search_path, or the only one there was before the scripts; NULL: none. */
 struct facts_slot *facts_find(const struct lint_facts *f, const struct facts_space *space,
                               struct sql_name name);
+void facts_begin_zone(struct lint_facts *f); /* TimeZone at the beginning of a script */
 void facts_set_path(struct lint_facts *f, const struct sql_tree *tree);
 /* The name the server gives: table_columns_label, with a number behind it if it is taken. */
 enum facts_taken { FACTS_RELATIONS = 1, FACTS_CONSTRAINTS = 2 };

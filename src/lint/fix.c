@@ -321,6 +321,23 @@ static const char *fix_apart(struct lint *lint, struct lint_fix *fix)
   return NULL;
 }
 
+/* What asks for more than a statement in its file would no longer run in it. */
+static const char *fix_lock_timeout(struct lint *lint, struct lint_fix *fix)
+{
+  const struct lint_tool *tool = lint->input->tool;
+  int64_t ms = lint->settings->lock_timeout_ms;
+  if (tool && (tool->up || tool->no_transaction))
+    return "the first comment of the file belongs to its tool";
+  for (size_t i = 0; i < lint->script->statements.len && lint->runs != LINT_RUNS_STATEMENTS; i++)
+    if (lint->script->statements.at[i].bare)
+      return "a statement of the file has to be alone in it";
+  fix->first = ms > 0 && ms % 1000 == 0 ? arena_printf(lint->arena, "SET lock_timeout = '%llds';\n",
+                                                       (long long)ms / 1000)
+               : ms > 0 ? arena_printf(lint->arena, "SET lock_timeout = '%lldms';\n", (long long)ms)
+                        : "SET lock_timeout = '2s';\n";
+  return NULL;
+}
+
 static const struct {
   const char *rule;
   const char *(*fix)(struct lint *lint, struct lint_fix *fix);
@@ -340,6 +357,7 @@ static const struct {
      "a CHECK that is NOT VALID, VALIDATE in a later migration, then SET NOT NULL"},
     {"concurrently-not-alone", fix_alone, "a migration of its own"},
     {"constraint-validate-same-transaction", fix_apart, "VALIDATE in a later migration"},
+    {"require-lock-timeout", fix_lock_timeout, "SET lock_timeout in the first line"},
 };
 
 static void fix_finding(struct lint *lint, struct lint_finding *finding)
@@ -360,9 +378,9 @@ static void fix_finding(struct lint *lint, struct lint_finding *finding)
   }
 }
 
-void lint_find_fixes(struct lint *lint, size_t first)
+void lint_find_fixes(struct lint *lint, size_t first, size_t last)
 {
-  for (size_t i = first; lint->tree && i < lint->report->findings.len; i++)
+  for (size_t i = first; lint->tree && i < last; i++)
     if (lint->report->findings.at[i].statement == lint->now.statement)
       fix_finding(lint, &lint->report->findings.at[i]);
 }

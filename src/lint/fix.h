@@ -26,6 +26,7 @@ struct lint_fix {
   const struct lint_rule *rule;
   size_t script, statement, offset; /* of the finding */
   struct lint_edits edits;
+  const char *first;    /* a SET that each piece begins with; or NULL */
   const char *before;   /* a statement that runs just before, with what stands there; or NULL */
   struct strings apart; /* then these, each in a piece of its own */
   bool fresh;           /* the statement begins a new piece */

@@ -77,6 +77,17 @@ static struct lint_fix fix_of(struct assembly *a, size_t statement)
   return all;
 }
 
+/* What each piece begins with because of a fix; NULL: nothing. */
+static const char *first_of(const struct assembly *a)
+{
+  for (size_t i = 0; i < a->report->fixes.len; i++) {
+    const struct lint_fix *fix = &a->report->fixes.at[i];
+    if (fix->script == a->index && fix->first && is_wanted(a->report, fix))
+      return fix->first;
+  }
+  return NULL;
+}
+
 /* ---- what may be cut ---- */
 
 static bool is_carried(const struct sql_statement *st)
@@ -367,6 +378,12 @@ bool lint_fix_script(struct arena *arena, const struct lint_input *input,
                        .settings = TEXT_INIT,
                        .later = TEXT_INIT};
   size_t start = 0;
+  const char *first = first_of(&a);
+  if (first) {
+    text_puts(&a.settings, first);
+    a.setting_count = 1;
+    open_piece(&a, false);
+  }
   for (size_t i = 0; i < a.script->statements.len; i++) {
     struct lint_fix fix = fix_of(&a, i);
     add_statement(&a, start, &fix);

@@ -272,7 +272,7 @@ static void check_statement(struct lint *lint)
     if (lint_families[i]->seen)
       lint_families[i]->seen(lint);
   lint_questions_learn(lint);
-  lint_find_fixes(lint, first);
+  lint_find_fixes(lint, first, lint->report->findings.len);
   lint->effects = NULL;
   lint->sight = NULL;
   if (lint->tree && !lint->is_back)
@@ -312,6 +312,18 @@ static void set_runner(struct lint *lint)
   lint->one_transaction = runs_as_one(lint);
 }
 
+/* Findings from `first` on, which were told when the script ended. */
+static void fix_late(struct lint *lint, size_t first)
+{
+  for (size_t i = first; i < lint->report->findings.len; i++) {
+    size_t statement = lint->report->findings.at[i].statement;
+    if (statement >= lint->script->statements.len)
+      continue;
+    lint_turn_to(lint, statement);
+    lint_find_fixes(lint, i, i + 1);
+  }
+}
+
 static void check_script(struct lint *lint)
 {
   set_runner(lint);
@@ -323,9 +335,11 @@ static void check_script(struct lint *lint)
     lint_turn_to(lint, i);
     check_statement(lint);
   }
+  size_t first = lint->report->findings.len;
   for (size_t i = 0; i < lint_family_count; i++)
     if (lint_families[i]->script_end)
       lint_families[i]->script_end(lint);
+  fix_late(lint, first);
   lint->report->statements += (int)lint->script->statements.len;
 }
 

@@ -72,6 +72,7 @@ struct lint_settings {
   const char *root; /* fs_clean: what the patterns are relative to; NULL: file names as they are */
   enum lint_severity fail_on; /* findings of at least this severity fail; LINT_OFF: never */
   bool require_reason;        /* an ignore without a reason is an error */
+  int64_t lock_timeout_ms;    /* that fixes write; 0: two seconds */
   int large_table_rows; /* with a catalog: findings whose harm grows with the table drop one level
                            below this many rows; 0: never */
   bool questions;       /* with a connection: rows are looked at */
@@ -133,6 +134,7 @@ struct lint_session {
   bool timeouts_known;
   int64_t lock_timeout_ms, statement_timeout_ms, idle_timeout_ms; /* 0: none */
   int64_t lock_hold_ms; /* how long locks that block others may be held; 0: no limit */
+  const char *timezone; /* that it begins with; NULL: not known */
 };
 
 struct lint_observation;

@@ -12,6 +12,11 @@ static const struct lint_rule rules[] = {
      .summary = "a statement was not understood",
      .hazard = "No rule has looked at it: it may be wrong, or newer than the parser.",
      .safe = "Check the statement by hand; let belay prove it on a shadow database."},
+    {.id = "syntax-error",
+     .severity = LINT_ERROR,
+     .summary = "the server cannot parse a statement",
+     .hazard = "The file stops there: what comes before it in other transactions stays applied.",
+     .safe = "Correct the statement."},
     {.id = "suppression-unknown",
      .severity = LINT_ERROR,
      .summary = "an ignore names a rule that does not exist",
@@ -36,6 +41,17 @@ static int seen_lower(const struct lint *lint)
   return lint->effects->source == LINT_OBSERVED ? 2 : 0;
 }
 
+/* The server's own parser said so, or ours, which is not older. psql puts values in place of :name
+ * before the server sees the statement. */
+static bool is_syntax_error(const struct lint *lint)
+{
+  const struct sql_statement *st = lint->statement;
+  int major = lint_facts_major(lint->facts);
+  bool variables = lint->input->tool && lint->input->tool->psql && memchr(st->text, ':', st->len);
+  return !variables && (st->refused || (major > 0 && major <= sql_parser_major() &&
+                                        strncmp(st->parse_error, "syntax error", 12) == 0));
+}
+
 static void check_parsed(struct lint *lint)
 {
   const struct sql_statement *st = lint->statement;
@@ -45,6 +61,10 @@ static void check_parsed(struct lint *lint)
   struct sql_range range = {0};
   if (st->parse_error_at < st->len)
     range = (struct sql_range){.start = st->parse_error_at, .end = st->len};
+  if (is_syntax_error(lint)) {
+    lint_add(lint, "syntax-error", (struct lint_at){.range = range}, "%s", st->parse_error);
+    return;
+  }
   lint_add(lint, "not-analysed", (struct lint_at){.range = range, .lower = seen_lower(lint)},
            "not understood: %s", st->parse_error);
 }

@@ -47,6 +47,19 @@ int run_lint_timeouts(struct db_conn *conn, struct lint_session *session, struct
   return 0;
 }
 
+int run_lint_timezone(struct arena *arena, struct db_conn *conn, struct lint_session *session,
+                      struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err,
+               "SELECT reset_val FROM pg_settings WHERE name = 'TimeZone' AND source <> 'client'",
+               NULL) < 0)
+    return err_wrap(err, "reading the time zone of sessions");
+  if (db_rows(r) > 0)
+    session->timezone = arena_strdup(arena, db_value(r, 0, 0));
+  return 0;
+}
+
 void run_lint_policy_timeouts(const struct policy *policy, struct lint_session *session)
 {
   session->timeouts_known = true;

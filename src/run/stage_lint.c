@@ -6,7 +6,8 @@
 /* The role is the one that applies; a wrapped command has timeouts of its own. */
 static int read_session(struct run *run, struct lint_session *session, struct err *err)
 {
-  if (run_lint_role(run->arena, run->conn, session, err) < 0)
+  if (run_lint_role(run->arena, run->conn, session, err) < 0 ||
+      run_lint_timezone(run->arena, run->conn, session, err) < 0)
     return -1;
   if (run->request->command)
     return run_lint_timeouts(run->conn, session, err);

@@ -347,6 +347,11 @@ void sql_statement_refuse(struct arena *arena, struct sql_statement *statement, 
     statement->parse_error_at = byte_offset(statement->text, character);
 }
 
+int sql_parser_major(void)
+{
+  return PG_VERSION_NUM / 10000;
+}
+
 static PgQuery__ParseResult *unpack(const char *text, char **ret_error, int *ret_character)
 {
   PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(text);

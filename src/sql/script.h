@@ -46,8 +46,12 @@ struct sql_statement {
   const struct sql_tree *tree; /* NULL: not parsed */
   const char *parse_error;     /* why not; NULL when parsed */
   size_t parse_error_at;       /* offset in text at which the parser gave up */
+  bool refused;                /* a server's parser said so */
   bool copy_data;              /* COPY ... FROM STDIN: rows followed */
 };
+
+/* The major of PostgreSQL whose grammar the parser has. */
+int sql_parser_major(void);
 
 /* A psql command: "\gexec", "\i other.sql". */
 struct sql_psql_command {

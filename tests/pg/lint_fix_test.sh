@@ -4,7 +4,7 @@
 # shellcheck source=tests/harness/lib.sh
 . "$(dirname "$0")/../harness/lib.sh"
 cd "$scratch"
-export PGOPTIONS='-c client_min_messages=warning'
+export PGOPTIONS='-c client_min_messages=warning -c lock_timeout=5s'
 sql 'CREATE DATABASE fix_original' postgres
 sql 'CREATE DATABASE fix_fixed' postgres
 
@@ -118,6 +118,13 @@ CREATE INDEX CONCURRENTLY c_i ON "T 1" (note);
 CREATE TABLE b (id int PRIMARY KEY);'
 fixes constraint-validate-same-transaction 2 'ALTER TABLE "T 1" ADD CONSTRAINT c CHECK (n > 0) NOT VALID;
 ALTER TABLE "T 1" VALIDATE CONSTRAINT c;'
+# a session that waits for ever gets a line; what must be alone does without
+PGOPTIONS='-c client_min_messages=warning'
+fixes require-lock-timeout 1 '-- a column
+ALTER TABLE "T 1" ADD COLUMN x int;'
+fixes require-lock-timeout 3 'CREATE INDEX a_i ON "T 1" (n);
+ALTER TABLE "T 1" ADD CONSTRAINT c CHECK (n > 0);'
+PGOPTIONS='-c client_min_messages=warning -c lock_timeout=5s'
 
 # not certain, not possible, or not apart
 leaves 'has no fix|not fixed|fix' 'BEGIN; CREATE INDEX a_i ON "T 1" (n); COMMIT;'

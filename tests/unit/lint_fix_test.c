@@ -12,19 +12,19 @@ static const char before[] = "create table t (id int not null, n int, p_id int);
                              "create table parts (id int) partition by range (id);";
 
 /* The pieces of the fixed script behind `before`, with | between them; or why there are none. */
-static const char *fixed(const char *sql)
+static const char *fixed(const char *sql, const struct lint_settings *settings,
+                         const struct lint_tool *tool)
 {
   CLEANUP(err_clear) struct err err = ERR_INIT;
   struct sql_script *scripts[2];
-  struct lint_settings settings = {0};
   struct lint_report report;
   struct lint_pieces pieces;
   const char *why, *all = "";
   if (sql_script_read(arena, "1", before, strlen(before), &scripts[0], &err) < 0 ||
       sql_script_read(arena, "2", sql, strlen(sql), &scripts[1], &err) < 0)
     fail_msg("%s", err.message);
-  const struct lint_input input = {.scripts = scripts, .count = 2, .known = 1};
-  if (lint_scripts(arena, &settings, &input, &report, &err) < 0)
+  const struct lint_input input = {.scripts = scripts, .count = 2, .known = 1, .tool = tool};
+  if (lint_scripts(arena, settings, &input, &report, &err) < 0)
     fail_msg("%s", err.message);
   for (size_t i = 0; i < report.findings.len; i++)
     if (report.findings.at[i].no_fix)
@@ -82,15 +82,58 @@ static const struct {
 static void test_cases(void **state)
 {
   UNUSED(state);
+  struct lint_settings settings = {0};
+  vec_push(arena, &settings.rules,
+           ((struct lint_setting){.rule = "require-lock-timeout", .severity = LINT_OFF}));
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
-    const char *got = fixed(cases[i].sql);
+    const char *got = fixed(cases[i].sql, &settings, NULL);
     if (strcmp(got, cases[i].fixed) != 0)
       fail_msg("%s\n  fixed:    %s\n  expected: %s", cases[i].sql, got, cases[i].fixed);
   }
 }
 
+static void test_lock_timeout(void **state)
+{
+  UNUSED(state);
+  static const struct {
+    const char *sql, *tool, *fixed;
+    int ms;
+  } timeouts[] = {
+      {"-- a\nalter table t add x int;", NULL,
+       "SET lock_timeout = '2s';\n-- a\nalter table t add x int;\n", 0},
+      {"alter table t add x int;", "prisma",
+       "SET lock_timeout = '1500ms';\nalter table t add x int;\n", 1500},
+      {"create index i on t (n); alter table t add x int;", NULL,
+       "create index CONCURRENTLY i on t (n);\n|SET lock_timeout = '4s';\n alter table t add x "
+       "int;\n",
+       4000},
+      {"alter table t add constraint c check (n > 0);", NULL,
+       "SET lock_timeout = '2s';\nalter table t add constraint c check (n > 0) NOT VALID;\n|SET "
+       "lock_timeout = '2s';\nalter table t VALIDATE CONSTRAINT c;\n",
+       0},
+      {"alter table t add x int; create index concurrently i on t (n);", "psql",
+       "SET lock_timeout = '2s';\nalter table t add x int; create index concurrently i on t (n);\n",
+       0},
+      {"reindex (concurrently) table t; alter table t add x int;", "golang-migrate",
+       "(a statement of the file has to be alone in it)", 0},
+      {"alter table t add x int;", "dbmate", "(the first comment of the file belongs to its tool)",
+       0},
+      {"-- belay:ignore-file require-lock-timeout set by the role\nalter table t add x int;", NULL,
+       "", 0},
+      {"set lock_timeout = '1s'; alter table t add x int;", NULL, "", 0},
+  };
+  for (size_t i = 0; i < COUNT_OF(timeouts); i++) {
+    const struct lint_settings settings = {.lock_timeout_ms = timeouts[i].ms};
+    const struct lint_tool *tool = timeouts[i].tool ? lint_tool_find(timeouts[i].tool) : NULL;
+    const char *got = fixed(timeouts[i].sql, &settings, tool);
+    if (strcmp(got, timeouts[i].fixed) != 0)
+      fail_msg("%s\n  fixed:    %s\n  expected: %s", timeouts[i].sql, got, timeouts[i].fixed);
+  }
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases),
+                                     cmocka_unit_test(test_lock_timeout)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

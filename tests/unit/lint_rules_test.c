@@ -193,6 +193,19 @@ static void test_not_analysed(void **state)
   assert_int_equal(f.report.findings.at[0].start.column, 2);
 }
 
+/* Our parser's word is the server's where it is not older. */
+static void test_syntax_error(void **state)
+{
+  UNUSED(state);
+  struct fixture f = {.target_major = 13};
+  assert_string_equal(lint_one(&f, "select 1;\nselect a b\n c from x;"), "syntax-error:e@3");
+  assert_int_equal(f.report.not_analysed, 1);
+  assert_string_equal(f.report.findings.at[0].message, "syntax error at or near \"c\"");
+  assert_int_equal(f.report.findings.at[0].start.column, 2);
+  f.target_major = sql_parser_major() + 1;
+  assert_string_equal(lint_one(&f, "select a b c from x;"), "not-analysed:w@1");
+}
+
 static void test_settings(void **state)
 {
   UNUSED(state);
@@ -232,9 +245,10 @@ static void test_severity_names(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_cases),    cmocka_unit_test(test_several_files),
-      cmocka_unit_test(test_places),   cmocka_unit_test(test_not_analysed),
-      cmocka_unit_test(test_settings), cmocka_unit_test(test_severity_names),
+      cmocka_unit_test(test_cases),          cmocka_unit_test(test_several_files),
+      cmocka_unit_test(test_places),         cmocka_unit_test(test_not_analysed),
+      cmocka_unit_test(test_syntax_error),   cmocka_unit_test(test_settings),
+      cmocka_unit_test(test_severity_names),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
