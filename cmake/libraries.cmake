@@ -7,6 +7,12 @@ pkg_check_modules(LATE REQUIRED IMPORTED_TARGET libpq libarchive)
 
 # libpg_query has no .pc file and exports two thousand symbols of PostgreSQL: link it statically and hide them.
 find_path(PG_QUERY_INCLUDE pg_query.h REQUIRED)
+find_path(PG_QUERY_TREE pg_query/pg_query.pb-c.h)
+if(NOT PG_QUERY_TREE)
+  message(FATAL_ERROR "${PG_QUERY_INCLUDE} has pg_query.h, but not pg_query/pg_query.pb-c.h: this libpg_query was built without its "
+    "protobuf-c tree (Debian's package of 18 is). Install version 15 to 17, or build 18 from its source and copy "
+    "protobuf/pg_query.pb-c.h beside pg_query.h.")
+endif()
 find_library(PG_QUERY_LIBRARY NAMES libpg_query.a REQUIRED)
 
 add_library(belay_libs INTERFACE)

@@ -1,6 +1,19 @@
 #include "sql/digest.h"
 
-/* The parser's 'r', 'l' and 'h', or the word (13 to 15). */
+#if PG_VERSION_NUM >= 160000
+static const char *strategy_name(PgQuery__PartitionStrategy strategy)
+{
+  switch (strategy) {
+  case PG_QUERY__PARTITION_STRATEGY__PARTITION_STRATEGY_LIST:
+    return "list";
+  case PG_QUERY__PARTITION_STRATEGY__PARTITION_STRATEGY_HASH:
+    return "hash";
+  default:
+    return "range";
+  }
+}
+#else
+/* The word as it was written. */
 static const char *strategy_name(const char *strategy)
 {
   switch (strategy[0]) {
@@ -14,6 +27,7 @@ static const char *strategy_name(const char *strategy)
     return "range";
   }
 }
+#endif
 
 const struct sql_partition_key *digest_partition_key(struct digest *d,
                                                      const PgQuery__PartitionSpec *spec)
@@ -78,7 +92,7 @@ const struct sql_bound *digest_bound(struct digest *d, const PgQuery__PartitionB
     return NULL;
   struct sql_bound *bound = ARENA_NEW(d->arena, struct sql_bound);
   bound->is_default = node->is_default;
-  bound->hash = !node->is_default && strategy_name(node->strategy)[0] == 'h';
+  bound->hash = !node->is_default && node->strategy[0] == 'h'; /* a letter in all versions */
   bound->modulus = node->modulus;
   bound->remainder = node->remainder;
   bound->lower = bound_values(d, node->lowerdatums, node->n_lowerdatums);

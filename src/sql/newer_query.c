@@ -105,13 +105,12 @@ static void find_json_function(struct newer_rewriter *r, size_t i)
     else if (newer_match(r, k, "format json"))
       newer = newer_put(r, k, k + 2, "") || newer;
   }
-  if (newer)
-    newer_note(r, i, behind,
-               newer_is(r, i, "json_table") || newer_is(r, i, "json_value") ||
-                       newer_is(r, i, "json_query") || newer_is(r, i, "json_exists")
-                   ? 17
-                   : 16,
-               "an SQL/JSON function");
+  if (!newer)
+    return;
+  static const char *const of_17[] = {"json_table", "json_value", "json_query", "json_exists",
+                                      NULL};
+  newer_note(r, i, behind, newer_is_one_of(r, i, of_17) ? 17 : 16, "an SQL/JSON function");
+  newer_put(r, i, i + 1, "f"); /* newer parsers have a grammar of their own for these names */
 }
 
 static bool begins_query(const struct newer_rewriter *r, size_t i)

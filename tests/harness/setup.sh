@@ -168,7 +168,7 @@ unpack_server() { # unpack_server DIR VERSION
   ln -sf "$native"/bin/* "$1/bin/"
 }
 
-# A private apt of its own (lists, cache, an empty status) that reads the newest suite of this machine's own Debian mirror.
+# A private apt of its own (lists, cache, an empty status) that reads the newest suite (or SUITE) of this machine's own Debian mirror.
 # A frozen mirror's release file is past its date: it is signed all the same.
 private_apt() { # private_apt DIR COMMAND ARG...
   local dir=$1 mirror
@@ -178,7 +178,7 @@ private_apt() { # private_apt DIR COMMAND ARG...
     [ -n "$mirror" ] || { say "this machine's apt knows no Debian mirror"; return 1; }
     mkdir -p "$dir"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
     : >"$dir/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$dir/etc/sources.list"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror ${SUITE:-sid} main" >"$dir/etc/sources.list"
     printf '%s;\n' "Dir \"$dir\"" 'Dir::State "state"' "Dir::State::status \"$dir/status\"" 'Dir::Cache "cache"' 'Dir::Etc "etc"' \
       "APT::Sandbox::User \"$(id -un)\"" 'Acquire::Languages "none"' 'Acquire::Check-Valid-Until "false"' >"$dir/apt.conf"
   fi
