@@ -14,7 +14,7 @@ static const char writing[] = "writing";
 int take_hold(struct take *take, struct err *err)
 {
   const char *key = arena_printf(take->arena, "%s/%s", take->prefix, writing);
-  return place_writer(take->options->place, key, &take->hold, err);
+  return place_hold(take->options->place, key, &take->hold, err);
 }
 
 struct unfinished {

@@ -68,14 +68,39 @@ static int classify(const struct run *run, const struct stage *stage, struct err
   return -1;
 }
 
+int run_publish_journal(struct run *run, bool last, struct err *err)
+{
+  CLEANUP(err_clear) struct err why = ERR_INIT;
+  const char *key = arena_printf(run->arena, "%s/journal.jsonl", run->prefix);
+  if (place_publish(run->env->place, key, last, &why) == 0)
+    return 0;
+  if (!run->touched && !last) {
+    err_move(err, &why);
+    return err_wrap(err, "the journal");
+  }
+  log_warning("the journal is in %s only: %s", run->dir, why.message);
+  return 0;
+}
+
+static int begin_stage_record(struct run *run, const struct stage *stage, struct err *err)
+{
+  if (!run->journal)
+    return 0;
+  if (journal_write(run->journal, err, "stage-begin", "stage", stage->name, NULL) < 0)
+    return -1;
+  /* Before there is something to do nothing is published: a run without work leaves no record. */
+  return run->result->stage_count > 1 ? run_publish_journal(run, false, err) : 0;
+}
+
 static int run_stage(struct run *run, const struct stage *stage, struct err *err)
 {
   struct run_stage_report *report = &run->result->stages[run->result->stage_count++];
   *report = (struct run_stage_report){.name = stage->name};
   int64_t begin_ms = clock_monotonic_ms();
-  if (run->journal &&
-      journal_write(run->journal, err, "stage-begin", "stage", stage->name, NULL) < 0)
+  if (begin_stage_record(run, stage, err) < 0) {
+    report->result = RUN_STAGE_FAILED;
     return classify(run, stage, err);
+  }
   run_event(run, "stage-begin", stage->name, NULL);
   int rc = interrupt_check(err) < 0 ? -1 : stage->run(run, &report->summary, err);
   report->duration_ms = clock_monotonic_ms() - begin_ms;
@@ -244,6 +269,8 @@ static void end_record(struct run *run, struct err *err)
     (void)fs_remove_tree(run->dir, &ignored);
   else if (!run->plan_written)
     (void)run_write_plan(run, &ignored);
+  if (run->journal && !nothing_pending)
+    (void)run_publish_journal(run, true, &ignored);
 }
 
 int run_execute(const struct run_request *request, struct run_result *ret_result, struct err *err)

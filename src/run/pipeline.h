@@ -91,6 +91,9 @@ int run_undo_files(struct run *run, size_t count, struct err *err);
 void run_event(struct run *run, const char *event, const char *stage, const char *result);
 /* Writes a text or JSON file of the record. */
 int run_put(struct run *run, const char *name, const char *bytes, size_t len, struct err *err);
+/* Puts the journal into the store as it is now. Once something was touched, and at the end, a
+ * failure is only a warning: this machine has it. */
+int run_publish_journal(struct run *run, bool last, struct err *err);
 /* Writes plan.json as far as it is known. */
 int run_write_plan(struct run *run, struct err *err);
 /* The JSON of plan.json. Caller decrefs. */

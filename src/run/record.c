@@ -111,6 +111,19 @@ static void replay_journal(struct arena *arena, struct record *record, const cha
   }
 }
 
+/* The journal was written on another machine, which has not come to tell the end: what it did since
+ * the stage began is not known here. Stages are published before they begin. */
+static void doubt(struct record *record)
+{
+  bool acts = strcmp(record->kind, "rollback") == 0 ||
+              (record->last_stage && strcmp(record->last_stage, "apply") == 0);
+  if (record->ended || !acts)
+    return;
+  for (size_t i = 0; i < record->files.len; i++)
+    if (record->files.at[i].state == RECORD_NOT_APPLIED)
+      record->files.at[i].state = RECORD_UNKNOWN; /* without an xid: the ledger decides */
+}
+
 static json_t *load(struct arena *arena, struct place *place, const char *key, struct err *err)
 {
   char *bytes;
@@ -155,9 +168,12 @@ int record_read(struct arena *arena, struct place *place, const char *prefix, st
   char *bytes;
   size_t len;
   CLEANUP(err_clear) struct err no_journal = ERR_INIT;
-  if (place_get(place, arena, arena_printf(arena, "%s/journal.jsonl", prefix), &bytes, &len,
-                &no_journal) == 0)
+  bool lags = false;
+  if (place_get_appended(place, arena, arena_printf(arena, "%s/journal.jsonl", prefix), &bytes,
+                         &len, &lags, &no_journal) == 0)
     replay_journal(arena, &record, bytes);
+  if (lags)
+    doubt(&record);
   *ret = record;
   return 0;
 }
@@ -315,7 +331,8 @@ int record_resolve(struct arena *arena, struct db_conn *conn,
       continue;
     bool in = xact == RUN_XACT_TOO_OLD ? ledger_has(ledger, file->name) != of_rollback
                                        : (xact == RUN_XACT_COMMITTED) != file->undoing;
-    file->state = in ? RECORD_COMMITTED : RECORD_NOT_APPLIED;
+    bool partly = !in && !file->xid && file->bare && !of_rollback;
+    file->state = in ? RECORD_COMMITTED : partly ? RECORD_PARTIAL : RECORD_NOT_APPLIED;
   }
   return 0;
 }

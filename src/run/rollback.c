@@ -102,8 +102,10 @@ static int begin_record(struct run *run, const struct record *record, struct err
   if (rc < 0 ||
       journal_open(fs_join(run->arena, run->dir, "journal.jsonl"), &run->journal, err) < 0)
     return -1;
-  return journal_write(run->journal, err, "run-begin", "run", run->id, "rolls_back", record->id,
-                       "target", run->env->target.shown, "version", BELAY_VERSION, NULL);
+  if (journal_write(run->journal, err, "run-begin", "run", run->id, "rolls_back", record->id,
+                    "target", run->env->target.shown, "version", BELAY_VERSION, NULL) < 0)
+    return -1;
+  return run_publish_journal(run, false, err);
 }
 
 /* A statement-by-statement file that was killed: whichever of its index steps still find something
@@ -263,10 +265,12 @@ int rollback_run(struct arena *arena, const struct rollback_options *options,
     if (rc == 0)
       rc = roll_files_back(&run, options, ret_report, err);
     CLEANUP(err_clear) struct err ignored = ERR_INIT;
-    if (run.journal)
+    if (run.journal) {
       (void)journal_write(run.journal, &ignored, "run-end", "exit_code",
                           arena_printf(arena, JOURNAL_RAW "%d", err_exit_code(err->code)),
                           "message", err->message, NULL);
+      (void)run_publish_journal(&run, true, &ignored);
+    }
   }
   db_closep(&run.conn);
   db_closep(&run.tool_lock);

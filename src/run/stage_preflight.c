@@ -284,6 +284,8 @@ int run_stage_preflight(struct run *run, const char **summary, struct err *err)
   *summary =
       arena_printf(run->arena, "%s, %zu pending migration%s, %s, no transaction in the way%s",
                    run->result->server, run->files.len, run->files.len == 1 ? "" : "s", drift,
-                   run->env->place ? ", store writable" : "");
+                   !run->env->place                            ? ""
+                   : place_denied(run->env->place, run->arena) ? ", store writable (that only)"
+                                                               : ", store writable");
   return 0;
 }

@@ -149,6 +149,8 @@ static void resolve_by_ledger(struct status *s, struct record_file *file)
     return;
   }
   enum record_file_state now = ledger_state(s, file->name);
+  if (now == RECORD_NOT_APPLIED && !file->xid && file->bare && strcmp(last->kind, "run") == 0)
+    now = RECORD_PARTIAL; /* statement by statement: some may be in */
   const char *says = now == RECORD_COMMITTED ? "applied"
                      : now == RECORD_PARTIAL ? "begun and not finished"
                                              : "not applied";
@@ -188,8 +190,11 @@ static int read_command_begun(struct status *s, struct err *err)
   char *bytes;
   size_t len;
   const char *key = arena_printf(s->run.arena, "%s/journal.jsonl", s->report.last.prefix);
-  if (place_get(s->run.env->place, s->run.arena, key, &bytes, &len, err) < 0)
+  bool lags;
+  if (place_get_appended(s->run.env->place, s->run.arena, key, &bytes, &len, &lags, err) < 0)
     return -1;
+  s->command_begun = lags && !s->report.last.ended && s->report.last.last_stage &&
+                     strcmp(s->report.last.last_stage, "apply") == 0;
   while (*bytes && !s->command_begun) {
     size_t n = strcspn(bytes, "\n");
     json_t *line = json_loadb(bytes, n, 0, NULL); /* NULL: a torn last line */

@@ -62,12 +62,9 @@ static size_t scheme_len(const char *where)
 
 static int refuse_scheme(const char *where, size_t len, struct err *err)
 {
-  if (len == 2 && strncmp(where, "s3", 2) == 0) {
-    err_set(err, ERR_STORE, "%s: s3 places are not supported by this build yet", where);
-    return err_hint(err, "Use a directory: --store file:/path/to/backups.");
-  }
   err_set(err, ERR_USAGE, "%s: a place of an unknown kind \"%.*s\"", where, (int)len, where);
-  return err_hint(err, "Use a directory: --store file:/path/to/backups.");
+  return err_hint(err, "Use a directory, --store file:/path/to/backups, or a bucket: --store "
+                       "s3://bucket/prefix.");
 }
 
 static int check_path(const char *where, const char *path, struct err *err)
@@ -91,6 +88,8 @@ int place_open(const char *where, struct place **ret_place, struct err *err)
 {
   size_t scheme = scheme_len(where);
   bool is_file = scheme == 4 && strncmp(where, "file", 4) == 0;
+  if (scheme == 2 && strncmp(where, "s3", 2) == 0)
+    return place_s3_open(where, ret_place, err);
   if (scheme && !is_file)
     return refuse_scheme(where, scheme, err);
   const char *path = is_file ? where + 5 : where;
@@ -103,6 +102,8 @@ void place_close(struct place *place)
 {
   if (!place)
     return;
+  if (place->ops->close)
+    place->ops->close(place);
   free(place->name);
   free(place->root);
   free(place);
@@ -117,6 +118,17 @@ void place_closep(struct place **place)
 const char *place_name(const struct place *place)
 {
   return place->name;
+}
+
+const char *place_denied(const struct place *place, struct arena *arena)
+{
+  int denied = atomic_load(&place->denied);
+  if (!denied)
+    return NULL;
+  const char *words = arena_printf(arena, "%s%s%s", denied & PLACE_DENIES_READ ? ", read" : "",
+                                   denied & PLACE_DENIES_LIST ? ", list" : "",
+                                   denied & PLACE_DENIES_DELETE ? ", delete" : "");
+  return words + 2;
 }
 
 /* ---- objects ---- */
@@ -148,6 +160,13 @@ int place_writer(struct place *place, const char *key, struct sink **ret_sink, s
   if (check_key(place, key, err) < 0)
     return -1;
   return place->ops->writer(place, key, true, ret_sink, err);
+}
+
+int place_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err)
+{
+  if (check_key(place, key, err) < 0)
+    return -1;
+  return place->ops->hold(place, key, ret_sink, err);
 }
 
 int place_get(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
@@ -251,22 +270,52 @@ char *place_local_dir(struct place *place, struct arena *arena, const char *pref
   return place->ops->local_dir(place, arena, prefix, err);
 }
 
+int place_publish(struct place *place, const char *key, bool last, struct err *err)
+{
+  if (check_key(place, key, err) < 0)
+    return -1;
+  return place->ops->publish ? place->ops->publish(place, key, last, err) : 0;
+}
+
+int place_get_appended(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
+                       size_t *ret_len, bool *ret_lags, struct err *err)
+{
+  *ret_lags = false;
+  if (check_key(place, key, err) < 0)
+    return -1;
+  if (!place->ops->get_appended)
+    return place->ops->get(place, arena, key, ret_bytes, ret_len, err);
+  return place->ops->get_appended(place, arena, key, ret_bytes, ret_len, ret_lags, err);
+}
+
 /* ---- probing ---- */
 
 static const char probe_text[] = "belay tries whether this place can be written and read back\n";
+
+/* A failure that is only a refusal: the rest is tried all the same. */
+static bool is_refused(const struct place *place, int what, struct err *why)
+{
+  if (!(atomic_load(&place->denied) & what))
+    return false;
+  err_clear(why);
+  return true;
+}
 
 static int probe_object(struct place *place, struct arena *arena, const char *key, struct err *err)
 {
   char *bytes = NULL;
   size_t len = 0;
   struct place_entries entries = {0};
-  if (place_put_new(place, key, probe_text, sizeof(probe_text), err) < 0 ||
-      place_get(place, arena, key, &bytes, &len, err) < 0)
+  if (place_put_new(place, key, probe_text, sizeof(probe_text), err) < 0)
     return -1;
-  if (len != sizeof(probe_text) || memcmp(bytes, probe_text, len) != 0)
+  if (place_get(place, arena, key, &bytes, &len, err) < 0) {
+    if (!is_refused(place, PLACE_DENIES_READ, err))
+      return -1;
+  } else if (len != sizeof(probe_text) || memcmp(bytes, probe_text, len) != 0) {
     return err_set(err, ERR_STORE, "%s: %s read back is not what was written", place->name, key);
+  }
   if (place_list(place, arena, key, &entries, err) < 0)
-    return -1;
+    return is_refused(place, PLACE_DENIES_LIST, err) ? 0 : -1;
   if (entries.len != 1 || entries.at[0].size != sizeof(probe_text))
     return err_set(err, ERR_STORE, "%s: %s was written but is not listed", place->name, key);
   return 0;
@@ -275,13 +324,17 @@ static int probe_object(struct place *place, struct arena *arena, const char *ke
 int place_probe(struct place *place, uint64_t *ret_free_bytes, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
+  CLEANUP(err_clear) struct err kept = ERR_INIT;
   char *key = arena_printf(arena, "probe-%s", clock_new_id(arena));
   int status = probe_object(place, arena, key, err);
-  if (place_delete(place, key, err) < 0)
-    status = -1;
+  bool deleted = place_delete(place, key, &kept) == 0;
+  if (!deleted && !is_refused(place, PLACE_DENIES_DELETE, &kept) && status == 0) {
+    err_move(err, &kept);
+    return -1;
+  }
   if (status < 0)
     return -1;
-  if (place_exists(place, key))
+  if (deleted && !atomic_load(&place->denied) && place_exists(place, key))
     return err_set(err, ERR_STORE, "%s: %s was deleted but is still there", place->name, key);
   return place->ops->free_bytes(place, ret_free_bytes, err);
 }

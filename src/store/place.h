@@ -1,9 +1,10 @@
 /* store/place.h: where artifacts live: objects with slash-separated ASCII keys under one root.
- * `file:/var/backups/belay` and plain paths are directories (this file, place_file.c). `s3://`
- * is refused, by name.
+ * `file:/var/backups/belay` and plain paths are directories (place_file.c),
+ * `s3://bucket/prefix?setting=value` a bucket (place_s3.c; s3_settings.h).
  *
- * An object appears whole or not at all: writers write to a temporary name, sync it, and rename
- * at finish. Errors are ERR_STORE with the place and key. Directories are 0700, files 0600.
+ * An object appears whole or not at all: in a directory writers write to a temporary name, sync
+ * it, and rename at finish; in a bucket they complete an upload. Errors are ERR_STORE with
+ * the place and key. Directories are 0700, files 0600.
  */
 #pragma once
 
@@ -24,6 +25,8 @@ int place_open(const char *where, struct place **ret_place, struct err *err);
 void place_close(struct place *place);
 void place_closep(struct place **place);
 const char *place_name(const struct place *place); /* "file:/var/backups/belay" */
+/* What the credentials turned out not to be allowed here: "read, list"; NULL: nothing so far. */
+const char *place_denied(const struct place *place, struct arena *arena);
 
 int place_put(struct place *place, const char *key, const void *bytes, size_t len, struct err *err);
 /* Fails with ERR_STORE when the key exists. */
@@ -37,6 +40,9 @@ int place_get_range(struct place *place, const char *key, uint64_t offset, size_
 /* A sink whose finish makes the object appear; freeing it unfinished leaves nothing behind.
  * Nothing is overwritten: finish fails with ERR_STORE when the key exists. */
 int place_writer(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
+/* A writer that never finishes, only to be seen: place_look_for_leftovers counts it as living. */
+int place_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
+/* true, too, where it cannot be known (a bucket that does not answer). */
 bool place_exists(struct place *place, const char *key);
 int place_size(struct place *place, const char *key, uint64_t *ret_size, struct err *err);
 /* All objects whose key starts with prefix, sorted by key. An absent prefix is an empty list. */
@@ -59,13 +65,21 @@ struct place_leftovers {
 int place_look_for_leftovers(struct place *place, const char *prefix, struct place_leftovers *ret,
                              struct err *err);
 
-/* Writes, reads back, lists and deletes a probe object; ret_free_bytes is UINT64_MAX where it
+/* Writes, reads back, lists and deletes a probe object, as far as the credentials may
+ * (place_denied tells afterwards); ret_free_bytes is UINT64_MAX where it
  * cannot be known. */
 int place_probe(struct place *place, uint64_t *ret_free_bytes, struct err *err);
 /* A local directory for things appended to line by line (the journal of a run): for file: places
- * the place itself. */
+ * the place itself, for s3: a directory under $XDG_STATE_HOME (~/.local/state). */
 char *place_local_dir(struct place *place, struct arena *arena, const char *prefix,
                       struct err *err);
+/* Makes what was appended there to `key` so far an object of the place. `last`: nothing more will
+ * be appended, so what is not the place itself is removed. */
+int place_publish(struct place *place, const char *key, bool last, struct err *err);
+/* As place_get, but what this machine has appended and not yet published counts. *ret_lags: it was
+ * another machine that appended, and it may have appended more than is seen here. */
+int place_get_appended(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
+                       size_t *ret_len, bool *ret_lags, struct err *err);
 /* A name of any bytes (a database) as one component of a key: bytes that a key cannot hold
  * become "=" and two hex digits. */
 char *place_key_escape(struct arena *arena, const char *name) MUST_CHECK;

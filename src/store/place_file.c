@@ -186,6 +186,11 @@ static int file_writer(struct place *place, const char *key, bool exclusive, str
   return 0;
 }
 
+static int file_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err)
+{
+  return file_writer(place, key, true, ret_sink, err);
+}
+
 /* ---- reading ---- */
 
 static int open_object(struct place *place, const char *key, int *ret_fd, struct stat *ret_stat,
@@ -442,6 +447,7 @@ static char *file_local_dir(struct place *place, struct arena *arena, const char
 
 const struct place_ops place_file_ops = {
     .writer = file_writer,
+    .hold = file_hold,
     .get = file_get,
     .get_range = file_get_range,
     .exists = file_exists,

@@ -2,6 +2,8 @@
  * calls any of these. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "store/place.h"
 
 enum { PLACE_KEY_MAX = 1000 };
@@ -10,6 +12,8 @@ struct place_ops {
   /* exclusive: finish fails when the key exists. */
   int (*writer)(struct place *place, const char *key, bool exclusive, struct sink **ret_sink,
                 struct err *err);
+  /* A writer that will never finish: while it is there, a sweep sees that somebody is at work. */
+  int (*hold)(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
   int (*get)(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
              size_t *ret_len, struct err *err);
   int (*get_range)(struct place *place, const char *key, uint64_t offset, size_t size, void *buf,
@@ -26,15 +30,26 @@ struct place_ops {
                struct err *err);
   int (*free_bytes)(struct place *place, uint64_t *ret_bytes, struct err *err);
   char *(*local_dir)(struct place *place, struct arena *arena, const char *prefix, struct err *err);
+  /* NULL: what is appended to in local_dir is in the place already. */
+  int (*publish)(struct place *place, const char *key, bool last, struct err *err);
+  int (*get_appended)(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
+                      size_t *ret_len, bool *ret_lags, struct err *err);
+  void (*close)(struct place *place); /* all but what struct place holds; may be NULL */
 };
+
+/* What credentials turned out not to be allowed. */
+enum { PLACE_DENIES_READ = 1, PLACE_DENIES_LIST = 2, PLACE_DENIES_DELETE = 4 };
 
 struct place {
   const struct place_ops *ops;
   char *name; /* "file:/var/backups/belay" */
   char *root; /* "/var/backups/belay" */
+  atomic_int denied;
 };
 
 extern const struct place_ops place_file_ops;
+extern const struct place_ops place_s3_ops;
+int place_s3_open(const char *where, struct place **ret_place, struct err *err);
 int place_file_open(const char *path, struct place **ret_place, struct err *err);
 
 /* May the key be one: components of [A-Za-z0-9._@=+-], none of them empty or beginning with a

@@ -10,7 +10,8 @@ BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libpq-dev libzstd-dev
 SERVER_PACKAGES=(postgresql-15)
 # for the tests and checks
 # shellcheck disable=SC2034 # used by tests/run.sh
-TEST_PACKAGES=(libcmocka-dev clang-format shellcheck zstd age jq git pgbouncer python3-jsonschema python3-botocore libxml2-utils pre-commit)
+TEST_PACKAGES=(libcmocka-dev clang-format shellcheck zstd age jq git pgbouncer python3-jsonschema python3-botocore libxml2-utils pre-commit
+  openssl ceph-mon ceph-osd radosgw ceph-common rclone awscli s3cmd)
 
 # Node for the Prisma CLI: what the machine has if it is new enough, else an npm package that ships the program.
 NODE_PACKAGE_VERSION=22.23.3

@@ -210,8 +210,8 @@ migration 20260101000000_add 'ALTER TABLE t ADD COLUMN w int;'
 touch plainfile
 expect 11 "$BELAY" run -s plainfile/store
 unchanged store
-expect 11 "$BELAY" run -s s3://bucket/prefix
-says 's3'
+AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/none AWS_SHARED_CREDENTIALS_FILE=/none expect 11 "$BELAY" run -s s3://bucket/prefix
+says "no credentials for S3"
 if [ "$(id -u)" = 0 ] && mkdir -p "$scratch/tiny" && mount -t tmpfs -o size=200k tmpfs "$scratch/tiny" 2>/dev/null; then
   expect 11 "$BELAY" run -s "$scratch/tiny"
   printf 'extends: staging\npreflight:\n  min_free: 0\n' >policies/nofree.yaml

@@ -77,8 +77,7 @@ static void test_places_that_are_refused(void **state)
 {
   struct fixture *f = *state;
   struct place *p = NULL;
-  fails_with_hint(f, place_open("s3://bucket/prefix", &p, &f->err), ERR_STORE,
-                  "s3 places are not supported by this build yet", "--store file:");
+  fails_with_hint(f, place_open("s3://b?endpoint=x", &p, &f->err), ERR_USAGE, "bucket", "s3://");
   fails_with_hint(f, place_open("gs://bucket", &p, &f->err), ERR_USAGE, "unknown kind \"gs\"",
                   "--store file:");
   fails_with_hint(f, place_open("", &p, &f->err), ERR_USAGE, "names no directory", "--store file:");
