@@ -56,6 +56,7 @@ struct backup_info {
   struct strings widened;   /* scoped: why it holds more than was asked for */
   const char *template;     /* of a template backup: its database on the server; else NULL */
   bool pinned;              /* it stays whatever the rules of retention say */
+  bool unread;  /* and damaged: the store did not let it be read, so nothing is known of it */
   bool damaged; /* the manifest cannot be trusted: only id, prefix and damage are filled in; or the
                    database of a template backup is not as it was made */
   const char *damage; /* what is wrong with it */

@@ -52,6 +52,7 @@ static void read_one(struct arena *arena, struct place *place, const char *prefi
         .id = fs_basename(prefix),
         .prefix = prefix,
         .damaged = true,
+        .unread = err.code == ERR_STORE,
         .template =
             place_exists(place, template_note_key(arena, prefix)) ? "of a template backup" : NULL,
         .damage = arena_strdup(arena, err.message)};
@@ -166,6 +167,8 @@ int backup_find(struct arena *arena, struct place *place, const char *database_p
     return err_hint(err, "See belay list backups.");
   }
   if (found->damaged) {
+    if (found->unread)
+      return err_set(err, ERR_STORE, "backup %s cannot be read: %s", found->id, found->damage);
     err_set(err, ERR_DAMAGED, "backup %s is damaged: %s", found->id, found->damage);
     return err_hint(err, "Choose another backup (see belay list backups).");
   }

@@ -12,7 +12,8 @@ static int list_backups(struct cli *cli, const struct run_env *env, struct text 
   backup_look_at_templates(cli->arena, env->place, &env->target, &backups);
   for (size_t i = 0; i < backups.len; i++)
     if (backups.at[i].damaged)
-      log_warning("backup %s is damaged: %s", backups.at[i].id, backups.at[i].damage);
+      log_warning("backup %s %s: %s", backups.at[i].id,
+                  backups.at[i].unread ? "cannot be read" : "is damaged", backups.at[i].damage);
   if (!cli->options.json) {
     report_backups_text(cli->arena, &backups, out);
     return 0;

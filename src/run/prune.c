@@ -146,6 +146,8 @@ static const char *held_backup(const struct look *look, const struct backup_info
   bool found = false;
   if (info->pinned)
     return "pinned";
+  if (info->unread)
+    return "it cannot be read now";
   for (size_t i = look->records.len; i-- > 0;) {
     const struct record *record = &look->records.at[i];
     const char *held = look->plan.runs.at[i].decision.held;

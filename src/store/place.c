@@ -290,6 +290,7 @@ int place_get_appended(struct place *place, struct arena *arena, const char *key
 
 /* ---- probing ---- */
 
+#define PROBE_OLD_US INT64_C(86400000000)
 static const char probe_text[] = "belay tries whether this place can be written and read back\n";
 
 /* A failure that is only a refusal: the rest is tried all the same. */
@@ -321,6 +322,20 @@ static int probe_object(struct place *place, struct arena *arena, const char *ke
   return 0;
 }
 
+/* Probes that could not be removed when they were written, or whose writer was killed. */
+static void remove_old_probes(struct place *place, struct arena *arena)
+{
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  struct place_entries found = {0};
+  if (place_list(place, arena, "probe-", &found, &ignored) < 0)
+    return;
+  for (size_t i = 0; i < found.len; i++) {
+    CLEANUP(err_clear) struct err kept = ERR_INIT;
+    if (found.at[i].modified_us < clock_wall_us() - PROBE_OLD_US)
+      (void)place_delete(place, found.at[i].key, &kept);
+  }
+}
+
 int place_probe(struct place *place, uint64_t *ret_free_bytes, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
@@ -336,5 +351,7 @@ int place_probe(struct place *place, uint64_t *ret_free_bytes, struct err *err)
     return -1;
   if (deleted && !atomic_load(&place->denied) && place_exists(place, key))
     return err_set(err, ERR_STORE, "%s: %s was deleted but is still there", place->name, key);
+  if (!atomic_load(&place->denied))
+    remove_old_probes(place, arena);
   return place->ops->free_bytes(place, ret_free_bytes, err);
 }

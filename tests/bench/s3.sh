@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# s3.sh [--quick]: what a bucket costs. Two numbers, each with its limit:
+#   client CPU per GiB of a backup into a sink that answers at once and keeps nothing (signed payloads): what the same backup into
+#   a directory takes is subtracted, so that what is left is signing and sending                                  limit 1.5 s
+#   wall-clock time of a backup into Ceph against one into a directory, and the most memory that belay had        limits 1.15, 200 MB
+# Environment: BELAY (else the release build is made), BENCH_MIB (1024), BENCH_RUNS (3).
+set -euo pipefail
+top=$(cd "$(dirname "$0")/../.." && pwd)
+if [ -z "${S3_ENDPOINT:-}" ]; then
+  mib=${BENCH_MIB:-1024} runs=${BENCH_RUNS:-3}
+  [ "${1:-}" != --quick ] || { mib=64 runs=1; }
+  if [ -z "${BELAY:-}" ]; then
+    (cd "$top" && cmake --preset release >/dev/null && cmake --build build/release --parallel 2 --target belay_program) >&2
+    BELAY=$top/build/release/belay
+  fi
+  export BELAY BENCH_MIB=$mib BENCH_RUNS=$runs
+  exec "$top/tests/harness/with-ceph" "$top/tests/harness/with-postgres" bash "$0"
+fi
+# shellcheck source=tests/s3/lib.sh
+. "$top/tests/s3/lib.sh"
+s3 mb bench
+cc -O2 -o "$scratch/sink" "$top/tests/harness/s3_sink.c" -lpthread
+sink_port=$(shuf -i 20000-31999 -n 1)
+"$scratch/sink" "$sink_port" &
+sink=$!
+trap 'kill $sink 2>/dev/null; rm -rf "$scratch"' EXIT
+echo "making $BENCH_MIB MiB that do not compress" >&2
+rows big "$BENCH_MIB"
+sql 'CHECKPOINT'
+# take NAME PLACE: seconds, CPU seconds, largest memory (KiB), size of the backup (KiB) in the variables real, cpu, rss, size
+take() {
+  /usr/bin/time -o "$scratch/time" -f '%e %U %S %M' "$BELAY" backup -q -s "$2" >"$scratch/out" 2>"$scratch/err" ||
+    { [ "$1" = sink ] || fail "$1"; }
+  read -r real user system rss < <(tail -n 1 "$scratch/time")
+  cpu=$(echo "$user + $system" | bc -l)
+}
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+for _ in $(seq 1 "$BENCH_RUNS"); do
+  rm -rf "$scratch/store"
+  take file "$scratch/store"
+  echo "$real" >>"$scratch/file.real" && echo "$cpu" >>"$scratch/file.cpu"
+  size=$(du -sk "$scratch/store" | cut -f1)
+  take sink "s3://bench/sink?endpoint=http://127.0.0.1:$sink_port"
+  echo "$cpu" >>"$scratch/sink.cpu" && echo "$real" >>"$scratch/sink.real"
+  take ceph "$(place bench/a)"
+  echo "$real" >>"$scratch/ceph.real" && echo "$rss" >>"$scratch/ceph.rss"
+  "$BELAY" prune -q --keep-last 1 --yes -s "$(place bench/a)" >/dev/null
+done
+file=$(median <"$scratch/file.real") ceph=$(median <"$scratch/ceph.real")
+echo "$(median <"$scratch/sink.cpu") $(median <"$scratch/file.cpu") $size" |
+  awk '{ printf "client CPU of signing and sending  %.2f s per GiB (limit 1.5; %.0f MiB)\n", ($1 - $2) * 1048576 / $3, $3 / 1024 }'
+echo "$ceph $file $(median <"$scratch/sink.real")" |
+  awk '{ printf "backup to Ceph against a directory %.2f (limit 1.15 where the server is not it; %.1f s, %.1f s; to the sink %.1f s)\n", $1 / $2, $1, $2, $3 }'
+echo "$(median <"$scratch/ceph.rss")" | awk '{ printf "memory of belay                    %.0f MB (limit 200)\n", $1 / 1024 }'
