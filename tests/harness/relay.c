@@ -4,7 +4,7 @@
  *
  *   N COUNT ACTION [ARGUMENT] /REGEX/
  *
- * The regular expression is matched with the request line ("PUT /bucket/key?partNumber=2 HTTP/1.1").
+ * The regular expression is matched with the request line ("PUT /bucket/key?a=b HTTP/1.1").
  * The rule skips its first N matches, then acts on COUNT (0: all). The first rule that acts is
  * taken. Actions before the server sees anything:
  *
