@@ -77,8 +77,12 @@ void cli_warn_scoped(const struct backup_info *info);
 /* restore --swap: the backup in the place of the database (cmd_swap.c) */
 int cli_swap(struct cli *cli, const struct run_env *env, const struct backup_info *backup,
              struct err *err);
+/* --target; 0: not given. */
+int cli_target_major(struct cli *cli, int *ret_major, struct err *err);
 int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err);
 /* The backup that an argument and --before name. */
 int cli_find_backup(struct cli *cli, const struct run_env *env, const char *which,
                     struct backup_info *ret, struct err *err);
+/* All of stdin, at most SQL_SCRIPT_BYTES_MAX. */
+int cli_read_stdin(struct arena *arena, char **ret_bytes, size_t *ret_len, struct err *err);
 void cli_print(const struct text *text); /* to stdout */

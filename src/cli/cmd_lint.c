@@ -5,8 +5,6 @@
 #include "run/lint_context.h"
 #include "run/observe.h"
 
-enum { TARGET_LEAST = 13, TARGET_MOST = 18 };
-
 static int read_database(struct cli *cli, struct run_env *env, struct lint_run *run,
                          struct err *err)
 {
@@ -75,18 +73,6 @@ static int find_tool(struct cli *cli, const struct lint_run *run, const struct l
   return 0;
 }
 
-static int find_target(struct cli *cli, int *ret_major, struct err *err)
-{
-  const char *named = cli->options.target;
-  char *end = NULL;
-  long major = named ? strtol(named, &end, 10) : 0;
-  if (named && (*end || major < TARGET_LEAST || major > TARGET_MOST))
-    return err_set(err, ERR_USAGE, "--target is a major of PostgreSQL, %d to %d, not \"%s\"",
-                   TARGET_LEAST, TARGET_MOST, named);
-  *ret_major = (int)major;
-  return 0;
-}
-
 /* What our parser does not understand is shown to the server's, which runs nothing. */
 static int ask_server(struct cli *cli, struct lint_run *run, struct err *err)
 {
@@ -143,7 +129,7 @@ static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run 
     if (!history[i])
       vec_push(cli->arena, &run->judged, scripts[i]);
   }
-  if (find_tool(cli, run, &tool, err) < 0 || find_target(cli, &target_major, err) < 0 ||
+  if (find_tool(cli, run, &tool, err) < 0 || cli_target_major(cli, &target_major, err) < 0 ||
       ask_server(cli, run, err) < 0)
     return -1;
   run->input = (struct lint_input){.scripts = scripts,

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/suggest.h"
 
-enum { STDIN_PIECE = 65536, DATE_DIGITS = 8, NAMES_MAX = 256 };
+enum { DATE_DIGITS = 8, NAMES_MAX = 256 };
 
 struct collector {
   struct cli *cli;
@@ -263,16 +263,12 @@ static int add_path(struct collector *c, const char *path, struct err *err)
 
 static int add_stdin(struct collector *c, struct err *err)
 {
-  CLEANUP(text_clear) struct text t = TEXT_INIT;
-  char piece[STDIN_PIECE];
+  char *bytes;
+  size_t len;
   const char *path = c->cli->options.stdin_path ? c->cli->options.stdin_path : "-";
-  for (ssize_t n; (n = read(0, piece, sizeof(piece))) > 0;) {
-    text_append(&t, piece, (size_t)n);
-    if (t.len > SQL_SCRIPT_BYTES_MAX)
-      return err_set(err, ERR_USAGE, "stdin: larger than %d MiB", SQL_SCRIPT_BYTES_MAX >> 20);
-  }
-  const char *bytes = arena_strndup(c->cli->arena, t.data, t.len);
-  return add_asked(c, (struct lint_source){.path = path, .from_stdin = true}, bytes, t.len, err);
+  if (cli_read_stdin(c->cli->arena, &bytes, &len, err) < 0)
+    return -1;
+  return add_asked(c, (struct lint_source){.path = path, .from_stdin = true}, bytes, len, err);
 }
 
 /* A migrations directory of a known format, in the order in which the tool applies it. What is

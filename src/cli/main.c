@@ -1,12 +1,17 @@
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/term.h"
+#include "sql/script.h"
+
+enum { STDIN_PIECE = 65536 };
 
 const struct cli_command cli_commands[] = {
     {"init", "init", "look at the project and write belay.yaml", "dir", 0, 0, false, cmd_init,
@@ -24,11 +29,13 @@ const struct cli_command cli_commands[] = {
      "Exit code 3: findings at or above --fail-on."},
     {"explain", "explain RULE", "why a lint rule exists, what the server does, the safe way", "", 0,
      1, false, cmd_explain, NULL},
-    {"inverse", "inverse FILE... -d URL",
-     "print the rollback script of a migration, proven on a shadow database", "shadow", 1, 1000,
-     false, cmd_inverse,
+    {"inverse", "inverse FILE|DIR|-... -d URL | --dir DIR",
+     "print the rollback script of a migration, proven on a shadow database", "dir shadow target",
+     1, 1000, false, cmd_inverse,
      "The database must be in the state before the migration; it is only read. Files are taken in "
-     "the order given."},
+     "the order given.\n"
+     "With --dir no database is asked: the migrations of DIR that come before the file are run on "
+     "an empty shadow."},
     {"plan", "plan [-o FILE] [-- CMD...]", "everything that run would do; changes nothing",
      "output dir shadow", 0, 0, true, cmd_plan, NULL},
     {"run", "run [--plan FILE] [-- CMD...]",
@@ -121,6 +128,24 @@ int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err
 void cli_print(const struct text *text)
 {
   fwrite(text->data, 1, text->len, stdout);
+}
+
+int cli_read_stdin(struct arena *arena, char **ret_bytes, size_t *ret_len, struct err *err)
+{
+  CLEANUP(text_clear) struct text t = TEXT_INIT;
+  char piece[STDIN_PIECE];
+  for (ssize_t n; (n = read(0, piece, sizeof(piece))) != 0;) {
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return err_errno(err, ERR_USAGE, "reading stdin");
+    text_append(&t, piece, (size_t)n);
+    if (t.len > SQL_SCRIPT_BYTES_MAX)
+      return err_set(err, ERR_USAGE, "stdin: larger than %d MiB", SQL_SCRIPT_BYTES_MAX >> 20);
+  }
+  *ret_bytes = arena_strndup(arena, t.data, t.len);
+  *ret_len = t.len;
+  return 0;
 }
 
 static void redacted(struct jw *w, const char *key, const char *value)

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "backup/backup.h"
 #include "backup/retention.h"
 #include "base/suggest.h"
@@ -282,4 +284,18 @@ void cli_print_help(const struct cli_command *command)
          "verified; 10 another run;\n"
          "11 store; 12 artifact damaged. 2 to 5 and 10 to 12: nothing was touched.\n"
          "Help on a command: belay COMMAND --help. On a lint rule: belay explain RULE.");
+}
+
+enum { TARGET_LEAST = 13, TARGET_MOST = 18 };
+
+int cli_target_major(struct cli *cli, int *ret_major, struct err *err)
+{
+  const char *named = cli->options.target;
+  char *end = NULL;
+  long major = named ? strtol(named, &end, 10) : 0;
+  if (named && (*end || major < TARGET_LEAST || major > TARGET_MOST))
+    return err_set(err, ERR_USAGE, "--target is a major of PostgreSQL, %d to %d, not \"%s\"",
+                   TARGET_LEAST, TARGET_MOST, named);
+  *ret_major = (int)major;
+  return 0;
 }

@@ -6,20 +6,30 @@ struct proof {
   struct shadow *shadow;
 };
 
+static int read_database(struct arena *arena, const struct proof_request *request,
+                         struct catalog **ret, int *ret_major, struct err *err)
+{
+  CLEANUP(db_closep) struct db_conn *conn = NULL;
+  if (db_open(request->target, request->application_name, &conn, err) < 0 ||
+      catalog_read(arena, conn, &request->catalog_options, ret, err) < 0)
+    return -1;
+  *ret_major = db_server_major(conn);
+  return 0;
+}
+
 int proof_open(struct arena *arena, const struct proof_request *request, struct proof **ret_proof,
                struct err *err)
 {
-  struct catalog *catalog;
+  struct catalog *catalog = NULL;
+  int major = request->server_major;
   struct proof *proof = ARENA_NEW(arena, struct proof);
   proof->arena = arena;
   proof->options = request->catalog_options;
-  CLEANUP(db_closep) struct db_conn *conn = NULL;
-  if (db_open(request->target, request->application_name, &conn, err) < 0 ||
-      catalog_read(arena, conn, &proof->options, &catalog, err) < 0)
+  if (request->target && read_database(arena, request, &catalog, &major, err) < 0)
     return -1;
   struct shadow_options options = {
       .target = request->target,
-      .server_major = db_server_major(conn),
+      .server_major = major,
       .url = request->shadow_url,
       .allow_on_target = request->shadow_on_target,
   };
@@ -27,6 +37,18 @@ int proof_open(struct arena *arena, const struct proof_request *request, struct 
     return -1;
   *ret_proof = proof;
   return 0;
+}
+
+const char *proof_where(const struct proof *proof)
+{
+  return shadow_where(proof->shadow);
+}
+
+int proof_replay(struct proof *proof, const struct sql_script *script, struct strings *ret_outside,
+                 struct err *err)
+{
+  struct shadow_effects effects = {0};
+  return shadow_run(proof->arena, proof->shadow, script, &effects, ret_outside, err);
 }
 
 int proof_script(struct proof *proof, const struct sql_script *script, struct inverse **ret_inverse,
