@@ -110,28 +110,64 @@ static void remove_written(struct s3_sink *s)
   (void)s->place->place.ops->remove(&s->place->place, s->key, &ignored);
 }
 
+/* Some servers (Ceph 16) take the headers of a lock with an upload and do nothing, but lock what is
+ * there when they are asked. */
+static void lock_afterwards(struct s3_sink *s)
+{
+  const struct s3_settings *set = &s->place->settings;
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  CLEANUP(s3_answer_clear) struct s3_answer answer = {.body = TEXT_INIT};
+  int64_t until_us = clock_wall_us() + set->lock_days * INT64_C(86400000000);
+  const char *body =
+      arena_printf(s->arena,
+                   "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>%s</Mode>"
+                   "<RetainUntilDate>%s</RetainUntilDate></Retention>",
+                   s3_lock_name(set->lock), clock_iso8601(s->arena, until_us));
+  struct s3_request request = {
+      .method = "PUT", .doing = "locking", .key = s->key, .body = body, .len = strlen(body)};
+  add(s->arena, &request.query, "retention", "");
+  s3_sink_add_md5(s, s->arena, &request.headers, body, strlen(body));
+  (void)s3_ask(s->place, s->arena, &request, &answer, &ignored); /* the next look tells */
+}
+
+/* What is wrong with what was written: "" for nothing, a setting, or NULL: it is not ours. */
+static int look_at_written(struct s3_sink *s, const char **ret_wrong, struct err *err)
+{
+  CLEANUP(s3_answer_clear) struct s3_answer head;
+  *ret_wrong = "";
+  if (s3_head(s->place, s->arena, s->key, &head, err) < 0) {
+    if (!s3_answer_is_denied(&head) || s3_sink_is_locked(s))
+      return err_wrap(err, "written, but it cannot be checked");
+    err_clear(err); /* noted in place->denied: said by who cares */
+    return 0;
+  }
+  const char *ignored = what_was_ignored(s, &head);
+  *ret_wrong = !is_ours(s, &head) ? NULL : ignored ? ignored : "";
+  return 0;
+}
+
 /* The server took the headers; did it do what they say? */
 int s3_sink_check(struct s3_sink *s, struct err *err)
 {
-  CLEANUP(err_clear) struct err why = ERR_INIT;
-  CLEANUP(s3_answer_clear) struct s3_answer head;
-  if (s3_head(s->place, s->arena, s->key, &head, &why) < 0) {
-    if (s3_answer_is_denied(&head) && !s3_sink_is_locked(s))
-      return 0; /* noted in place->denied: said by who cares */
-    err_move(err, &why);
-    return err_wrap(err, "written, but it cannot be checked");
+  const char *wrong, *again;
+  if (look_at_written(s, &wrong, err) < 0)
+    return -1;
+  if (wrong && strncmp(wrong, "lock", 4) == 0) {
+    lock_afterwards(s);
+    if (look_at_written(s, &again, err) < 0)
+      return -1;
+    wrong = again && !*again ? again : wrong;
   }
-  const char *ignored = what_was_ignored(s, &head);
-  if (is_ours(s, &head) && !ignored)
+  if (wrong && !*wrong)
     return 0;
   remove_written(s);
-  if (!ignored)
+  if (!wrong)
     return s3_sink_fail(s, err, "is not what was written: the server has another object or size");
-  err_set(err, ERR_STORE, "%s: the server took %s and ignored it", s->place->place.name, ignored);
+  err_set(err, ERR_STORE, "%s: the server took %s and ignored it", s->place->place.name, wrong);
   return err_hint(err,
                   "Use a bucket and server that do it (object lock must be on when a bucket "
                   "is made), or leave %s away.",
-                  ignored);
+                  wrong);
 }
 
 /* 0: nothing has the key, as far as can be seen. */
