@@ -163,6 +163,7 @@ struct catalog {
   struct catalog_object **objects; /* sorted by kind, then identity */
   size_t object_count;
   struct catalog_unknowns unknown; /* sorted */
+  const struct strings *ignored;   /* identities of tables that were left out; NULL: none */
   /* Makes look-ups fast; NULL (a catalog made by hand) makes them linear. */
   const struct catalog_index *index;
 };

@@ -254,7 +254,8 @@ static int read_all(struct reader *rd, const struct catalog_options *options, st
   for (int kind = 0; kind < CATALOG_KIND_COUNT; kind++)
     if (read_kind(rd, (enum catalog_kind)kind, err) < 0)
       return -1;
-  apply_ignored(rd, options ? options->ignore_tables : NULL);
+  rd->catalog->ignored = options ? options->ignore_tables : NULL;
+  apply_ignored(rd, rd->catalog->ignored);
   link_parents(rd);
   forget_estimates_of_roots(rd->catalog);
   roll_up_partitions(rd->catalog);

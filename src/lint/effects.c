@@ -208,6 +208,7 @@ void lint_effects_of(const struct lint_effects_input *input, struct lint_effects
                 newest->major);
   if (statement->bare && input->in_transaction)
     effect_fail(&e, "%s cannot run inside a transaction block", statement->bare);
+  effects_refuse(&e);
   dispatch(&e);
   if (ret->fails)
     *ret = (struct lint_effects){.source = ret->source, .fails = ret->fails};

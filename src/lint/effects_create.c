@@ -47,8 +47,14 @@ static void create_table(struct effecting *e)
   refer(e, &itself, &tree->constraints);
   for (size_t i = 0; i < tree->likes.len; i++)
     effect_lock(e, effect_find(e, tree->likes.at[i].table, false), LINT_ACCESS_SHARE);
-  for (size_t i = 0; i < tree->inherits.len; i++)
-    effect_lock(e, effect_find(e, tree->inherits.at[i], false), LINT_SHARE_UPDATE_EXCLUSIVE);
+  for (size_t i = 0; i < tree->inherits.len; i++) {
+    struct lint_relation *parent = effect_find(e, tree->inherits.at[i], false);
+    if (parent && lint_is_partitioned(parent))
+      effect_fail(e, "cannot inherit from partitioned table \"%s\"", parent->at.name);
+    if (parent && (parent->kind == LINT_VIEW || parent->kind == LINT_MATVIEW))
+      effect_fail(e, "inherited relation \"%s\" is not a table or foreign table", parent->at.name);
+    effect_lock(e, parent, LINT_SHARE_UPDATE_EXCLUSIVE);
+  }
   if (tree->of_type)
     effect_lock(e, effect_find(e, *tree->of_type, false), LINT_ACCESS_SHARE);
   if (!tree->partition_of.name)

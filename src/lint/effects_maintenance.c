@@ -82,6 +82,8 @@ static void truncate_tables(struct effecting *e)
     if (table->kind == LINT_VIEW || table->kind == LINT_MATVIEW || table->kind == LINT_INDEX ||
         table->kind == LINT_SEQUENCE)
       effect_fail(e, "\"%s\" is not a table", table->at.name);
+    if (lint_is_partitioned(table) && e->tree->names.at[i].only)
+      effect_fail(e, "cannot truncate only a partitioned table");
     add_tables(e, table, e->tree->names.at[i].only, &list);
   }
   follow_keys(e, &list);
@@ -143,6 +145,12 @@ static void cluster(struct effecting *e)
   bool clustered = e->tree->index_name != NULL || !table->complete;
   for (size_t i = 0; i < table->indexes.len; i++)
     clustered = clustered || table->indexes.at[i]->clustered;
+  const char *named = e->tree->index_name;
+  bool found = !named || !table->complete;
+  for (size_t i = 0; i < table->indexes.len && !found; i++)
+    found = !table->indexes.at[i]->dropped && strcmp(table->indexes.at[i]->at.name, named) == 0;
+  if (!found)
+    effect_fail(e, "index \"%s\" for table \"%s\" does not exist", named, table->at.name);
   if (!clustered)
     effect_fail(e, "there is no previously clustered index for table \"%s\"", table->at.name);
   struct lint_relations family = effect_family(e, table);
@@ -222,6 +230,9 @@ static void lock_tables(struct effecting *e)
   enum lint_lock_mode mode = mode_of(e->tree->member);
   for (size_t i = 0; i < e->tree->names.len; i++) {
     struct lint_relation *relation = effect_find(e, e->tree->names.at[i], false);
+    if (relation && (relation->kind == LINT_MATVIEW || relation->kind == LINT_SEQUENCE ||
+                     relation->kind == LINT_INDEX))
+      effect_fail(e, "cannot lock relation \"%s\"", relation->at.name);
     effect_lock(e, relation, mode);
     if (relation && !e->tree->names.at[i].only)
       lock_deep(e, relation, mode, 0);

@@ -116,6 +116,62 @@ static bool is_implied(const struct lint_relation *parent, const struct lint_rel
           table_says(table, column, SAYS_UPPER, bound));
 }
 
+/* ---- bounds of partitions ---- */
+
+static int gcd(int a, int b)
+{
+  while (b != 0) {
+    int rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+/* The first lower than the second, and both known to be numbers or the ends. */
+static bool is_before(const char *a, const char *b)
+{
+  double x, y;
+  if (!a || !b || strcmp(a, "MAXVALUE") == 0 || strcmp(b, "MINVALUE") == 0)
+    return false;
+  if (strcmp(a, "MINVALUE") == 0 || strcmp(b, "MAXVALUE") == 0)
+    return true;
+  return is_number(a, &x) && is_number(b, &y) && x < y;
+}
+
+static bool overlap(const struct sql_bound *a, const struct sql_bound *b)
+{
+  if (a->hash && b->hash && a->modulus > 0 && b->modulus > 0)
+    return (a->remainder - b->remainder) % gcd(a->modulus, b->modulus) == 0;
+  for (size_t i = 0; i < a->values.len; i++)
+    for (size_t k = 0; k < b->values.len; k++)
+      if (a->values.at[i] && b->values.at[k] && strcmp(a->values.at[i], b->values.at[k]) == 0)
+        return true;
+  return a->lower.len == 1 && b->lower.len == 1 && a->upper.len == 1 && b->upper.len == 1 &&
+         is_before(a->lower.at[0], b->upper.at[0]) && is_before(b->lower.at[0], a->upper.at[0]);
+}
+
+static void check_bound(struct effecting *e, const struct lint_relation *parent,
+                        const struct sql_bound *bound, const char *name)
+{
+  const char *strategy = parent->partition_strategy;
+  if (bound->is_default || !strategy)
+    return;
+  const char *written = bound->hash ? "hash" : bound->values.len > 0 ? "list" : "range";
+  if (strcmp(strategy, written) != 0)
+    effect_fail(e, "invalid bound specification for a %s partition", strategy);
+  double lower, upper;
+  if (bound->lower.len == 1 && bound->upper.len == 1 && bound->lower.at[0] && bound->upper.at[0] &&
+      is_number(bound->lower.at[0], &lower) && is_number(bound->upper.at[0], &upper) &&
+      lower >= upper)
+    effect_fail(e, "empty range bound specified for partition \"%s\"", name);
+  for (size_t i = 0; i < parent->children.len; i++) {
+    const struct lint_relation *other = parent->children.at[i];
+    if (!other->dropped && other->bounds && overlap(bound, other->bounds))
+      effect_fail(e, "partition \"%s\" would overlap partition \"%s\"", name, other->at.name);
+  }
+}
+
 /* ---- the parent's side ---- */
 
 static void share_keys(struct effecting *e, struct lint_relation *parent)
@@ -139,6 +195,10 @@ void effects_new_partition(struct effecting *e, struct lint_relation *parent,
                     ? "table \"%s\" is not partitioned"
                     : "\"%s\" is not partitioned",
                 parent->at.name);
+  if (bound)
+    check_bound(e, parent, bound,
+                e->tree->kind == SQL_ALTER_TABLE ? e->tree->actions.at[0].partition.name
+                                                 : e->tree->name.name);
   bool foreign = e->tree->object == SQL_OBJECT_FOREIGN_TABLE; /* has no indexes */
   for (size_t i = 0; i < parent->indexes.len && !foreign; i++)
     effect_lock(e, parent->indexes.at[i], LINT_SHARE_UPDATE_EXCLUSIVE);

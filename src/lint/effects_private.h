@@ -90,7 +90,8 @@ struct lint_constraints effect_keys_to(struct effecting *e, const struct lint_re
                                        const struct strings *columns);
 
 /* ---- the families ---- */
-void effects_alter(struct effecting *e); /* ALTER TABLE and its like */
+void effects_alter(struct effecting *e);  /* ALTER TABLE and its like */
+void effects_refuse(struct effecting *e); /* what definitions must not hold: effects_refuse.c */
 /* effects_check.c: what is refused. */
 void effects_alter_check(struct effecting *e, struct lint_relation *table,
                          const struct sql_action *action);

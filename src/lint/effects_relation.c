@@ -1,5 +1,7 @@
 #include "lint/effects_private.h"
 
+#include "sql/quote.h"
+
 /* Relations and what hangs on them: indexes, partitions and children, readers, what they own. */
 
 /* ---- names ---- */
@@ -9,6 +11,23 @@ static bool is_system(struct sql_name name)
   const char *schema = name.schema ? name.schema : "";
   return strncmp(schema, "pg_", 3) == 0 || strcmp(schema, "information_schema") == 0 ||
          (!name.schema && strncmp(name.name, "pg_", 3) == 0);
+}
+
+/* What extensions make is in no catalog, nor are tables that were left out of it. */
+static bool may_be_hidden(struct effecting *e, struct sql_name name)
+{
+  const struct catalog *catalog = e->input->catalog;
+  for (size_t i = 0; i < catalog->object_count; i++)
+    if (catalog->objects[i]->kind == CATALOG_EXTENSION &&
+        strcmp(catalog->objects[i]->name, "plpgsql") != 0)
+      return true;
+  for (size_t i = 0; catalog->ignored && i < catalog->ignored->len; i++) {
+    const char *identity = catalog->ignored->at[i], *own = sql_ident(e->arena, name.name);
+    size_t len = strlen(identity), end = strlen(own);
+    if (len > end && identity[len - end - 1] == '.' && strcmp(identity + len - end, own) == 0)
+      return true;
+  }
+  return lint_facts_may_hide(e->facts);
 }
 
 /* A name without a schema may lead anywhere in the search path. */
@@ -31,7 +50,8 @@ bool effect_is_absent(struct effecting *e, struct sql_name name)
   if (relation->dropped)
     return true;
   return e->input->catalog && relation->kind == LINT_UNKNOWN_RELATION && !relation->created &&
-         !relation->object && !is_system(name) && !catalog_may_have(e->input->catalog, name);
+         !relation->object && !is_system(name) && !catalog_may_have(e->input->catalog, name) &&
+         !may_be_hidden(e, name);
 }
 
 struct lint_relation *effect_find(struct effecting *e, struct sql_name name, bool missing_ok)

@@ -151,6 +151,27 @@ const struct sql_tree *lint_facts_prepared(const struct lint_facts *f, const cha
   return name ? map_get(f->prepared, name) : NULL;
 }
 
+bool lint_facts_may_hide(const struct lint_facts *f)
+{
+  return f->may_hide;
+}
+
+bool lint_facts_has_type(struct lint_facts *f, struct sql_name name)
+{
+  const struct sql_name at = {.schema = facts_creation_schema(f, name.schema), .name = name.name};
+  const struct facts_slot *type = facts_slot_at(f, &f->types, at);
+  const struct lint_relation *relation = facts_slot_at(f, &f->relations, at)->item;
+  bool has_rows =
+      facts_is_there(relation) && relation->kind != LINT_INDEX && relation->kind != LINT_SEQUENCE;
+  return (type->item && type->firm) || has_rows;
+}
+
+bool lint_facts_has_schema(const struct lint_facts *f, const char *name)
+{
+  const struct facts_schema *schema = name ? map_get(f->schemas, name) : NULL;
+  return schema && !schema->dropped;
+}
+
 const char *lint_facts_wrapper(const struct lint_facts *f, const char *server)
 {
   return server ? map_get(f->servers, server) : NULL;

@@ -100,6 +100,7 @@ struct lint_relation {
   const char *partition_strategy;          /* "range", "list", "hash"; NULL: not partitioned */
   struct strings partition_key;            /* columns; "" for an expression */
   const char *bound;                       /* "FOR VALUES FROM (0) TO (100)", "DEFAULT" */
+  const struct sql_bound *bounds;          /* the same; NULL: none, or not known */
 
   /* of an index */
   struct lint_relation *indexed; /* the table */
@@ -219,6 +220,11 @@ struct lint_relations lint_facts_domain_users(struct lint_facts *facts, struct s
 bool lint_facts_type_is_constrained(struct lint_facts *facts, const struct sql_type *type);
 /* What PREPARE of this script gave the name; NULL: not known. */
 const struct sql_tree *lint_facts_prepared(const struct lint_facts *facts, const char *name);
+/* Statements that cannot be looked into, or CREATE EXTENSION, may have made what is not known. */
+bool lint_facts_may_hide(const struct lint_facts *facts);
+/* By exact name, where the statement would make it. */
+bool lint_facts_has_type(struct lint_facts *facts, struct sql_name name);
+bool lint_facts_has_schema(const struct lint_facts *facts, const char *name);
 /* The foreign data wrapper of a server; NULL: not known. */
 const char *lint_facts_wrapper(const struct lint_facts *facts, const char *server);
 /* Every relation known, in the order in which they were met. */

@@ -359,8 +359,12 @@ static void rename_schema(struct lint_facts *f, const char *from, const char *to
   }
   rename_space(f, &f->routines, from, to);
   struct facts_schema *schema = map_get(f->schemas, from);
-  if (schema)
-    map_put(f->schemas, to, schema);
+  if (!schema)
+    return;
+  struct facts_schema *renamed = ARENA_NEW(f->arena, struct facts_schema);
+  *renamed = *schema;
+  map_put(f->schemas, to, renamed);
+  schema->dropped = true;
 }
 
 static void rename_trigger(struct lint_relation *table, const char *from, const char *to)

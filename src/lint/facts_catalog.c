@@ -363,9 +363,17 @@ static void link_table(struct lint_facts *f, const struct catalog_object *object
   struct lint_relation *table = relation_of(f, object);
   struct lint_relation *parent = relation_named(f, catalog_get(object, "partition_of"));
   const char *text = catalog_get(object, "partition_bound");
-  const struct sql_bound bound = {.text = text, .is_default = text && strcmp(text, "DEFAULT") == 0};
+  const struct sql_tree *tree =
+      parent && text
+          ? facts_parse(f, arena_printf(f->arena, "CREATE TABLE x PARTITION OF y %s", text))
+          : NULL;
+  struct sql_bound bound = {.is_default = text && strcmp(text, "DEFAULT") == 0};
+  if (tree && tree->bound)
+    bound = *tree->bound;
+  bound.text = text;
   if (parent)
     facts_become_partition(f, table, parent, &bound);
+  table->bounds = tree ? tree->bound : NULL;
   const char *type = catalog_get(object, "of_type");
   const struct catalog_object *composite =
       type ? catalog_find_name(f->catalog, CATALOG_COMPOSITE, type) : NULL;

@@ -316,6 +316,9 @@ void facts_learn_drop(struct lint_facts *f, const struct sql_tree *tree)
     for (size_t i = 0; i < tree->names.len; i++) {
       forget_schema(&f->types, tree->names.at[i].name);
       forget_schema(&f->routines, tree->names.at[i].name);
+      struct facts_schema *schema = map_get(f->schemas, tree->names.at[i].name);
+      if (schema)
+        schema->dropped = true;
     }
     break;
   case SQL_OBJECT_TRIGGER:

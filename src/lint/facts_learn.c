@@ -123,7 +123,8 @@ static void learn_schema(struct lint_facts *f, const struct sql_tree *tree)
   const char *name = tree->name.name;
   if (!name)
     return;
-  if (!map_get(f->schemas, name)) {
+  const struct facts_schema *old = map_get(f->schemas, name);
+  if (!old || old->dropped) {
     struct facts_schema *schema = ARENA_NEW(f->arena, struct facts_schema);
     schema->created = facts_is_news(f);
     schema->created_at = f->now;
@@ -245,6 +246,13 @@ static void learn_timezone(struct lint_facts *f, const struct sql_tree *tree)
   f->utc_is_local = tree->local;
 }
 
+static bool runs_code(const struct sql_tree *tree)
+{
+  bool extension = tree->object == SQL_OBJECT_EXTENSION && tree->kind == SQL_CREATE_OTHER;
+  return extension || tree->kind == SQL_DO || tree->kind == SQL_CALL || tree->kind == SQL_EXECUTE ||
+         (tree->kind == SQL_SELECT && tree->functions.len > 0);
+}
+
 static void learn_session(struct lint_facts *f, const struct sql_tree *tree)
 {
   facts_set_path(f, tree);
@@ -316,5 +324,6 @@ void facts_learn_tree(struct lint_facts *f, const struct sql_tree *tree)
 void lint_facts_learn(struct lint_facts *f, struct lint_moment now, const struct sql_tree *tree)
 {
   lint_facts_at(f, now);
+  f->may_hide = f->may_hide || runs_code(tree);
   facts_learn_tree(f, tree);
 }

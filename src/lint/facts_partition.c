@@ -176,6 +176,7 @@ void facts_become_partition(struct lint_facts *f, struct lint_relation *table,
     parent->kind = LINT_PARTITIONED_TABLE;
   if (bound)
     table->bound = bound->text;
+  table->bounds = f->reading ? NULL : bound;
   if (bound && bound->is_default)
     parent->default_partition = table;
   if (f->reading)
@@ -213,6 +214,7 @@ void facts_leave_parent(struct lint_relation *table)
     parent->default_partition = NULL;
   table->parent = NULL;
   table->bound = NULL;
+  table->bounds = NULL;
   for (size_t i = 0; i < table->indexes.len; i++) {
     struct lint_relation *index = table->indexes.at[i];
     if (index->parent)

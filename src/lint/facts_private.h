@@ -35,7 +35,7 @@ struct facts_function {
 VEC_TYPE(facts_functions, struct facts_function);
 
 struct facts_schema {
-  bool created;
+  bool created, dropped;
   struct lint_moment created_at;
 };
 
@@ -59,6 +59,7 @@ struct lint_facts {
   bool utc, utc_is_local;       /* TimeZone is known to be UTC; till the transaction ends */
   bool in_block;                /* between BEGIN and COMMIT */
   bool has_temporary;           /* tables of this script */
+  bool may_hide;                /* what was not understood may have made something */
 };
 
 /* ---- facts_name.c ---- */

@@ -6,9 +6,10 @@ struct walker {
   struct digest *digest;
   bool (*visit)(struct walker *walker, const ProtobufCMessage *message);
   struct sql_names *names;
-  struct strings *columns;   /* NULL: not wanted */
-  struct sql_name *sequence; /* NULL: not wanted */
-  struct strings hidden;     /* names of WITH queries */
+  struct strings *columns;           /* NULL: not wanted */
+  struct sql_name *sequence;         /* NULL: not wanted */
+  struct sql_expression *expression; /* NULL: not wanted */
+  struct strings hidden;             /* names of WITH queries */
 };
 
 static void walk(struct walker *w, const ProtobufCMessage *message);
@@ -82,10 +83,14 @@ static bool visit_expression(struct walker *w, const ProtobufCMessage *message)
     const PgQuery__FuncCall *call = (const void *)message;
     const struct sql_name name = digest_name_list(w->digest, call->funcname, call->n_funcname);
     add_name(w->digest, w->names, name);
+    if (w->expression && call->over)
+      w->expression->window = true;
     if (w->sequence && strcmp(name.name, "nextval") == 0 && call->n_args == 1)
       *w->sequence = digest_written_name(w->digest, digest_value(w->digest, call->args[0]));
   } else if (message->descriptor == &pg_query__column_ref__descriptor && w->columns) {
     add_column(w->digest, w->columns, (const void *)message);
+  } else if (message->descriptor == &pg_query__sub_link__descriptor && w->expression) {
+    w->expression->subquery = true;
   }
   return true;
 }
@@ -103,6 +108,7 @@ void digest_walk_expression(struct digest *d, const PgQuery__Node *node, struct 
                      .visit = visit_expression,
                      .names = &ret->functions,
                      .columns = &ret->columns,
+                     .expression = ret,
                      .sequence = &ret->sequence};
   walk(&w, &node->base);
 }

@@ -129,6 +129,7 @@ struct sql_expression {
   bool is_true; /* the constant true: WHERE true */
   struct sql_names
       functions; /* called anywhere inside; a schema pg_catalog is written or implied by syntax */
+  bool subquery, window;       /* anywhere inside */
   const char *not_null_column; /* exactly "column IS NOT NULL", else NULL */
   const char *bare_column;     /* exactly a column, else NULL */
   const char *cast_column;     /* exactly column::type, else NULL */
