@@ -138,6 +138,21 @@ static struct catalog without_database(struct arena *arena, const struct catalog
   return copy;
 }
 
+/* An index that a failed CONCURRENTLY left; one of a partitioned table may lack partitions. */
+static const struct catalog_object *invalid_index(const struct catalog *schema)
+{
+  for (size_t i = 0; i < schema->object_count; i++) {
+    const struct catalog_object *o = schema->objects[i];
+    const char *property = o->kind == CATALOG_INDEX        ? "valid"
+                           : o->kind == CATALOG_CONSTRAINT ? "index_valid"
+                                                           : NULL;
+    if (property && catalog_is(o, property, "f") && o->parent &&
+        !catalog_get(o->parent, "partition_key"))
+      return o;
+  }
+  return NULL;
+}
+
 static int compare(struct shadow *s, const struct catalog *schema,
                    const struct catalog_options *catalog_options, struct err *err)
 {
@@ -155,6 +170,13 @@ static int compare(struct shadow *s, const struct catalog *schema,
   catalog_fingerprint(&have, 0, have_hex);
   if (strcmp(want_hex, have_hex) == 0)
     return 0;
+  const struct catalog_object *invalid = invalid_index(schema);
+  if (invalid) {
+    const char *name = sql_qualified(arena, invalid->schema, invalid->name);
+    err_set(err, ERR_REFUSED, "cannot be proven: index %s is invalid: its build did not end well",
+            name);
+    return err_hint(err, "Build it again with: REINDEX INDEX CONCURRENTLY %s; or drop it.", name);
+  }
   struct strings lines = catalog_differences(arena, &want, &have, 0, NAMED_MAX);
   CLEANUP(text_clear) struct text detail = TEXT_INIT;
   for (size_t i = 0; i < lines.len; i++)

@@ -24,3 +24,14 @@ chmod +x deploy.sh
 expect 9 "$BELAY" run -- ./deploy.sh
 says 'index public\.t_v is invalid'
 says 'REINDEX INDEX CONCURRENTLY public\.t_v'
+
+# an old one cannot be on a shadow: the next run names it, and what to do
+sql 'CREATE TABLE u (v int NOT NULL); INSERT INTO u VALUES (1), (1)'
+sql 'CREATE UNIQUE INDEX CONCURRENTLY u_v ON u (v)' 2>/dev/null || true
+sql 'DROP INDEX t_v'
+migration 20260102000000_more 'CREATE TABLE more (id int PRIMARY KEY);'
+expect 3 "$BELAY" inverse prisma/migrations/20260102000000_more/migration.sql -d "$DATABASE_URL"
+says 'index public\.u_v is invalid'
+says 'REINDEX INDEX CONCURRENTLY public\.u_v'
+sql 'DELETE FROM u; REINDEX INDEX u_v'
+expect 0 "$BELAY" inverse prisma/migrations/20260102000000_more/migration.sql -d "$DATABASE_URL"
