@@ -20,7 +20,7 @@ int backup_session(struct db_conn *conn, struct err *err)
 
 bool backup_keeps_code(enum err_code code)
 {
-  return code == ERR_CONNECT || code == ERR_STORE || code == ERR_DAMAGED ||
+  return code == ERR_CONNECT || code == ERR_STORE || code == ERR_DENIED || code == ERR_DAMAGED ||
          code == ERR_INTERRUPTED || code == ERR_TERMINATED;
 }
 

@@ -41,9 +41,9 @@ static int read_back(struct take *take, json_t *extra, struct backup_info *ret_i
   struct place *place = take->options->place;
   if (archive_open(take->arena, place, take->prefix, &archive, err) == 0)
     return backup_read_info(take->arena, archive, ret_info, err);
-  const char *denied = place_denied(place, take->arena);
-  if (!denied)
+  if (err->code != ERR_DENIED)
     return err_wrap(err, "reading the backup back");
+  const char *denied = place_denied(place, take->arena);
   err_clear(err);
   log_warning("%s: these credentials may not %s here, so the backup was not looked at again; check "
               "it with others: belay verify %s",

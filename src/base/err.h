@@ -32,6 +32,7 @@
   X(ERR_POSTVERIFY, 9, "migration succeeded, post-verify or seal did not")                         \
   X(ERR_LOCKED, 10, "another run holds the lock; the database is untouched")                       \
   X(ERR_STORE, 11, "store unreachable or refused; the database is untouched")                      \
+  X(ERR_DENIED, 11, "the store does not let these credentials look or delete")                     \
   X(ERR_DAMAGED, 12, "artifact damaged or not decryptable; the database is untouched")             \
   X(ERR_SEALED, 12, "encrypted, and no identity opens it; the database is untouched")              \
   X(ERR_INTERRUPTED, 130, "interrupted; belay status says where")                                  \

@@ -29,7 +29,11 @@ void log_secret(const char *secret)
   bool known = false;
   for (size_t i = 0; i < secret_count; i++)
     known = known || strcmp(secrets[i], secret) == 0;
-  if (!known && secret_count < LOG_SECRETS_MAX)
+  if (!known && secret_count == LOG_SECRETS_MAX) { /* of those that are renewed the oldest goes */
+    free(secrets[0]);
+    memmove(secrets, secrets + 1, --secret_count * sizeof(*secrets));
+  }
+  if (!known)
     secrets[secret_count++] = x_strdup(secret);
   pthread_mutex_unlock(&lock);
 }

@@ -9,10 +9,10 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
-/* Copied; at most LOG_SECRETS_MAX. NULL and words below 3 bytes are ignored: they would blank out
+/* Copied; of more than LOG_SECRETS_MAX the oldest is forgotten. NULL and words below 3 bytes are ignored: they would blank out
  * ordinary text. */
 void log_secret(const char *secret);
-enum { LOG_SECRETS_MAX = 16 };
+enum { LOG_SECRETS_MAX = 256 };
 
 void log_print(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define log_error(...) log_print(LOG_ERROR, __VA_ARGS__)

@@ -10,7 +10,9 @@ int cmd_status(struct cli *cli, struct err *err)
   CLEANUP(err_clear) struct err no_store = ERR_INIT;
   struct run_env with_store;
   bool has_store = cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &with_store, &no_store) == 0;
-  if (!has_store && no_store.code == ERR_STORE) { /* named but not usable: say so, do not guess */
+  if (!has_store &&
+      (no_store.code == ERR_STORE ||
+       no_store.code == ERR_DENIED)) { /* named but not usable: say so, do not guess */
     err_move(err, &no_store);
     return -1;
   }

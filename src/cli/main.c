@@ -135,8 +135,11 @@ int cli_read_stdin(struct arena *arena, char **ret_bytes, size_t *ret_len, struc
   CLEANUP(text_clear) struct text t = TEXT_INIT;
   char piece[STDIN_PIECE];
   for (ssize_t n; (n = read(0, piece, sizeof(piece))) != 0;) {
-    if (n < 0 && errno == EINTR)
+    if (n < 0 && errno == EINTR) {
+      if (interrupt_check(err) < 0)
+        return -1;
       continue;
+    }
     if (n < 0)
       return err_errno(err, ERR_USAGE, "reading stdin");
     text_append(&t, piece, (size_t)n);

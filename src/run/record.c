@@ -115,13 +115,18 @@ static void replay_journal(struct arena *arena, struct record *record, const cha
  * the stage began is not known here. Stages are published before they begin. */
 static void doubt(struct record *record)
 {
-  bool acts = strcmp(record->kind, "rollback") == 0 ||
-              (record->last_stage && strcmp(record->last_stage, "apply") == 0);
+  const char *stage = record->last_stage ? record->last_stage : "";
+  bool undoes = strcmp(stage, "verify") == 0; /* perhaps */
+  bool acts = undoes || strcmp(record->kind, "rollback") == 0 || strcmp(stage, "apply") == 0;
   if (record->ended || !acts)
     return;
-  for (size_t i = 0; i < record->files.len; i++)
-    if (record->files.at[i].state == RECORD_NOT_APPLIED)
-      record->files.at[i].state = RECORD_UNKNOWN; /* without an xid: the ledger decides */
+  for (size_t i = 0; i < record->files.len; i++) {
+    struct record_file *file = &record->files.at[i];
+    if (file->state != (undoes ? RECORD_COMMITTED : RECORD_NOT_APPLIED))
+      continue;
+    file->state = RECORD_UNKNOWN; /* without an xid: the ledger decides */
+    file->xid = NULL;
+  }
 }
 
 static json_t *load(struct arena *arena, struct place *place, const char *key, struct err *err)
@@ -135,6 +140,32 @@ static json_t *load(struct arena *arena, struct place *place, const char *key, s
   if (!json)
     err_set(err, ERR_DAMAGED, "%s is not valid JSON: line %d: %s", key, why.line, why.text);
   return json;
+}
+
+/* No journal is fine (the run was killed before its first line), one that cannot be read is not:
+ * the run would look as if it had changed nothing. */
+static int read_journal(struct arena *arena, struct place *place, const char *prefix,
+                        struct record *record, struct err *err)
+{
+  const char *key = arena_printf(arena, "%s/journal.jsonl", prefix);
+  char *bytes;
+  size_t len;
+  bool lags = false;
+  struct place_entries found = {0};
+  CLEANUP(err_clear) struct err why = ERR_INIT;
+  if (place_get_appended(place, arena, key, &bytes, &len, &lags, &why) == 0) {
+    replay_journal(arena, record, bytes);
+  } else {
+    if (place_list(place, arena, key, &found, err) < 0)
+      return -1;
+    if (found.len > 0) {
+      err_move(err, &why);
+      return err_wrap(err, "reading the journal of %s", prefix);
+    }
+  }
+  if (lags)
+    doubt(record);
+  return 0;
 }
 
 int record_read(struct arena *arena, struct place *place, const char *prefix, struct record *ret,
@@ -165,15 +196,8 @@ int record_read(struct arena *arena, struct place *place, const char *prefix, st
   json_array_foreach(json_object_get(plan, "files"), i, file)
       read_file(arena, file, vec_add(arena, &record.files));
   json_decref(plan);
-  char *bytes;
-  size_t len;
-  CLEANUP(err_clear) struct err no_journal = ERR_INIT;
-  bool lags = false;
-  if (place_get_appended(place, arena, arena_printf(arena, "%s/journal.jsonl", prefix), &bytes,
-                         &len, &lags, &no_journal) == 0)
-    replay_journal(arena, &record, bytes);
-  if (lags)
-    doubt(&record);
+  if (read_journal(arena, place, prefix, &record, err) < 0)
+    return -1;
   *ret = record;
   return 0;
 }

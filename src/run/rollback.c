@@ -184,7 +184,7 @@ static int after_failure(struct run *run, const struct record_file *file, size_t
   if (interrupt_pending())
     return err_recode(err, interrupt_pending() == SIGINT ? ERR_INTERRUPTED : ERR_TERMINATED);
   if (err->code == ERR_REFUSED || err->code == ERR_LOCKED || err->code == ERR_STORE ||
-      err->code == ERR_DAMAGED)
+      err->code == ERR_DENIED || err->code == ERR_DAMAGED)
     return -1;
   if (run_open_target(run, &second) < 0 ||
       catalog_read(run->arena, run->conn, &run->catalog_options, &catalog, &second) < 0)

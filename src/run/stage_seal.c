@@ -10,9 +10,9 @@ int run_stage_seal(struct run *run, const char **summary, struct err *err)
   const char *denied = NULL;
   if (place_list(run->env->place, run->arena, arena_printf(run->arena, "%s/", run->prefix),
                  &entries, err) < 0) {
-    denied = place_denied(run->env->place, run->arena);
-    if (!denied)
+    if (err->code != ERR_DENIED)
       return -1;
+    denied = place_denied(run->env->place, run->arena);
     err_clear(err);
     entries.len = 0;
   }
@@ -24,13 +24,13 @@ int run_stage_seal(struct run *run, const char **summary, struct err *err)
     if (strcmp(name, "journal.jsonl") == 0 || strstr(name, "segment-"))
       continue; /* still written to; hashed in its own manifest */
     if (place_get(run->env->place, run->arena, entries.at[i].key, &bytes, &len, err) < 0) {
-      denied = place_denied(run->env->place, run->arena);
-      if (denied) {
-        err_clear(err);
-        continue;
+      if (err->code != ERR_DENIED) {
+        json_decref(files);
+        return -1;
       }
-      json_decref(files);
-      return -1;
+      denied = place_denied(run->env->place, run->arena);
+      err_clear(err);
+      continue;
     }
     store_sha256(bytes, len, hash);
     json_array_append_new(files, json_pack("{s:s,s:s}", "name", name, "sha256", hash));

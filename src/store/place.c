@@ -294,9 +294,9 @@ int place_get_appended(struct place *place, struct arena *arena, const char *key
 static const char probe_text[] = "belay tries whether this place can be written and read back\n";
 
 /* A failure that is only a refusal: the rest is tried all the same. */
-static bool is_refused(const struct place *place, int what, struct err *why)
+static bool is_refused(struct err *why)
 {
-  if (!(atomic_load(&place->denied) & what))
+  if (why->code != ERR_DENIED)
     return false;
   err_clear(why);
   return true;
@@ -310,19 +310,25 @@ static int probe_object(struct place *place, struct arena *arena, const char *ke
   if (place_put_new(place, key, probe_text, sizeof(probe_text), err) < 0)
     return -1;
   if (place_get(place, arena, key, &bytes, &len, err) < 0) {
-    if (!is_refused(place, PLACE_DENIES_READ, err))
+    if (!is_refused(err))
       return -1;
   } else if (len != sizeof(probe_text) || memcmp(bytes, probe_text, len) != 0) {
     return err_set(err, ERR_STORE, "%s: %s read back is not what was written", place->name, key);
   }
   if (place_list(place, arena, key, &entries, err) < 0)
-    return is_refused(place, PLACE_DENIES_LIST, err) ? 0 : -1;
+    return is_refused(err) ? 0 : -1;
   if (entries.len != 1 || entries.at[0].size != sizeof(probe_text))
     return err_set(err, ERR_STORE, "%s: %s was written but is not listed", place->name, key);
   return 0;
 }
 
 /* Probes that could not be removed when they were written, or whose writer was killed. */
+/* A database may be called so, too: its keys have slashes. */
+bool place_is_probe(const char *key)
+{
+  return strncmp(key, "probe-", 6) == 0 && !strchr(key, '/');
+}
+
 static void remove_old_probes(struct place *place, struct arena *arena)
 {
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
@@ -331,7 +337,7 @@ static void remove_old_probes(struct place *place, struct arena *arena)
     return;
   for (size_t i = 0; i < found.len; i++) {
     CLEANUP(err_clear) struct err kept = ERR_INIT;
-    if (found.at[i].modified_us < clock_wall_us() - PROBE_OLD_US)
+    if (place_is_probe(found.at[i].key) && found.at[i].modified_us < clock_wall_us() - PROBE_OLD_US)
       (void)place_delete(place, found.at[i].key, &kept);
   }
 }
@@ -343,7 +349,7 @@ int place_probe(struct place *place, uint64_t *ret_free_bytes, struct err *err)
   char *key = arena_printf(arena, "probe-%s", clock_new_id(arena));
   int status = probe_object(place, arena, key, err);
   bool deleted = place_delete(place, key, &kept) == 0;
-  if (!deleted && !is_refused(place, PLACE_DENIES_DELETE, &kept) && status == 0) {
+  if (!deleted && !is_refused(&kept) && status == 0) {
     err_move(err, &kept);
     return -1;
   }

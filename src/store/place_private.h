@@ -55,3 +55,5 @@ int place_file_open(const char *path, struct place **ret_place, struct err *err)
 /* May the key be one: components of [A-Za-z0-9._@=+-], none of them empty or beginning with a
  * dot. */
 bool place_key_is_valid(const char *key);
+/* Is it an object of place_probe? */
+bool place_is_probe(const char *key);

@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "store/place_s3_private.h"
+#include "store/place_s3_sink.h"
 
 #include <stdlib.h>
+#include <pwd.h>
 #include <unistd.h>
 
 int s3_ask(struct place_s3 *p, struct arena *arena, const struct s3_request *request,
@@ -18,8 +20,11 @@ int s3_ask(struct place_s3 *p, struct arena *arena, const struct s3_request *req
                : reads                                  ? PLACE_DENIES_LIST
                : strcmp(request->method, "DELETE") == 0 ? PLACE_DENIES_DELETE
                                                         : 0;
-  atomic_fetch_or(&p->place.denied, denied);
-  return status;
+  if (!denied)
+    return status;
+  if (!reads || !request->cleaning_up) /* who may not list uploads may list objects */
+    atomic_fetch_or(&p->place.denied, denied);
+  return err_recode(err, ERR_DENIED);
 }
 
 int s3_read_size(const char *text, uint64_t *ret)
@@ -153,6 +158,7 @@ static int publish(struct place *place, const char *key, bool last, struct err *
                                .body = bytes,
                                .len = len,
                                .cleaning_up = true};
+  s3_add_storage(arena, &p->settings, &request.headers);
   if (s3_ask(p, arena, &request, &answer, err) < 0)
     return -1;
   if (last && unlink(path) == 0)
@@ -203,6 +209,13 @@ const struct place_ops place_s3_ops = {
     .close = close_place,
 };
 
+/* A directory that all may write to is none for journals: others could make them up. */
+static const char *own_home(struct arena *arena)
+{
+  const struct passwd *user = getpwuid(geteuid());
+  return fs_join(arena, user && user->pw_dir ? user->pw_dir : "/nonexistent", ".local/state");
+}
+
 /* $XDG_STATE_HOME/belay/<bucket>-<endpoint's hash>/<root> */
 static char *state_dir(struct arena *arena, const struct s3_settings *s)
 {
@@ -212,7 +225,7 @@ static char *state_dir(struct arena *arena, const struct s3_settings *s)
   store_sha256(endpoint, strlen(endpoint), hash);
   const char *base = state && *state == '/' ? arena_strdup(arena, state)
                      : home && *home == '/' ? fs_join(arena, home, ".local/state")
-                                            : "/var/tmp";
+                                            : own_home(arena);
   return x_printf("%s/belay/%s-%.8s%s%s", base, s->bucket, hash, s->root[0] ? "/" : "", s->root);
 }
 

@@ -243,19 +243,29 @@ int s3_sweep(struct place *place, const char *prefix, bool remove, struct place_
     err_move(err, &why);
     return -1;
   }
+  if (why.code != ERR_NONE)
+    found.living = 1; /* nobody knows: what is being written is not to be taken away */
   int64_t now_us = clock_wall_us() + s3_client_clock_offset_s(p->client) * 1000000;
   int64_t stale_us = now_us - p->settings.stale_ms * 1000;
   for (size_t i = 0; i < uploads.len; i++) {
     struct page parts = {.newest_us = now_us};
     const struct s3_upload *u = &uploads.at[i];
-    if (u->initiated_us <= stale_us && look_at_parts(p, arena, u, &parts, err) < 0)
-      return -1;
+    CLEANUP(err_clear) struct err denied = ERR_INIT;
+    if (u->initiated_us <= stale_us && look_at_parts(p, arena, u, &parts, &denied) < 0) {
+      if (denied.code != ERR_DENIED) {
+        err_move(err, &denied);
+        return -1;
+      }
+      parts.newest_us = now_us; /* its parts cannot be seen: left alone */
+    }
     if (parts.newest_us > stale_us) {
       found.living++;
       continue;
     }
-    if (remove && s3_abort_upload(p, u->key, u->id, err) < 0)
+    if (remove && s3_abort_upload(p, u->key, u->id, &denied) < 0 && denied.code != ERR_DENIED) {
+      err_move(err, &denied);
       return -1;
+    }
     found.abandoned++;
     found.bytes += parts.bytes;
   }

@@ -29,6 +29,8 @@ struct s3_sink {
 bool s3_sink_is_locked(const struct s3_sink *s);
 void s3_sink_add_md5(struct s3_sink *s, struct arena *arena, struct s3_pairs *headers,
                      const void *bytes, size_t len);
+/* Storage class and encryption at rest, as the settings want them. */
+void s3_add_storage(struct arena *arena, const struct s3_settings *set, struct s3_pairs *headers);
 struct s3_pairs s3_sink_properties(struct s3_sink *s);
 int s3_sink_fail(struct s3_sink *s, struct err *err, const char *why);
 int s3_sink_exists_already(struct s3_sink *s, struct err *err);

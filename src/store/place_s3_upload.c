@@ -272,7 +272,8 @@ int s3_upload_complete(struct s3_sink *s, struct err *err)
     s3_answer_clear(&answer);
     status = ask_to_complete(s, &body, false, &answer, &why);
   }
-  if (status < 0 && answer.unsure && s3_sink_came_through(s))
+  bool done_before = answer.status == 412 || answer.status == 404; /* by a request sent again */
+  if (status < 0 && (answer.unsure || done_before) && s3_sink_came_through(s))
     status = 0;
   if (status == 0) {
     s3_upload_abort(s, false); /* a second one of a lost answer */

@@ -20,7 +20,17 @@ static void add(struct arena *arena, struct s3_pairs *pairs, const char *name, c
  * probe is not. */
 bool s3_sink_is_locked(const struct s3_sink *s)
 {
-  return s->place->settings.lock && s->exclusive && strncmp(s->key, "probe-", 6) != 0;
+  return s->place->settings.lock && s->exclusive && !place_is_probe(s->key);
+}
+
+void s3_add_storage(struct arena *arena, const struct s3_settings *set, struct s3_pairs *headers)
+{
+  if (set->storage_class)
+    add(arena, headers, "x-amz-storage-class", set->storage_class);
+  if (set->sse)
+    add(arena, headers, "x-amz-server-side-encryption", set->sse);
+  if (set->kms_key)
+    add(arena, headers, "x-amz-server-side-encryption-aws-kms-key-id", set->kms_key);
 }
 
 /* Servers want it with a lock, and some ignore every newer checksum. */
@@ -41,12 +51,7 @@ struct s3_pairs s3_sink_properties(struct s3_sink *s)
   const struct s3_settings *set = &s->place->settings;
   struct s3_pairs h = {0};
   add(s->arena, &h, "x-amz-meta-belay-write", s->nonce);
-  if (set->storage_class)
-    add(s->arena, &h, "x-amz-storage-class", set->storage_class);
-  if (set->sse)
-    add(s->arena, &h, "x-amz-server-side-encryption", set->sse);
-  if (set->kms_key)
-    add(s->arena, &h, "x-amz-server-side-encryption-aws-kms-key-id", set->kms_key);
+  s3_add_storage(s->arena, set, &h);
   if (s3_sink_is_locked(s)) {
     int64_t until_us = clock_wall_us() + set->lock_days * INT64_C(86400000000);
     add(s->arena, &h, "x-amz-object-lock-mode", s3_lock_name(set->lock));
@@ -160,9 +165,9 @@ int s3_sink_check(struct s3_sink *s, struct err *err)
   }
   if (wrong && !*wrong)
     return 0;
-  remove_written(s);
-  if (!wrong)
+  if (!wrong) /* perhaps another's: left alone */
     return s3_sink_fail(s, err, "is not what was written: the server has another object or size");
+  remove_written(s);
   err_set(err, ERR_STORE, "%s: the server took %s and ignored it", s->place->place.name, wrong);
   return err_hint(err,
                   "Use a bucket and server that do it (object lock must be on when a bucket "
@@ -235,7 +240,8 @@ static int put_whole(struct s3_sink *s, struct err *err)
       return -1;
     status = put(s, false, sha256, &answer, &why);
   }
-  if (status < 0 && answer.unsure && s3_sink_came_through(s))
+  /* libcurl sends again by itself when a kept connection ends: then our own object is in the way */
+  if (status < 0 && (answer.unsure || answer.status == 412) && s3_sink_came_through(s))
     status = 0;
   if (status == 0)
     return wants_check(s) ? s3_sink_check(s, err) : 0;

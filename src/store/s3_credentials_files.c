@@ -116,7 +116,7 @@ static int split_words(struct arena *arena, const char *p, const char **argv)
 static int run_process(struct s3_search *s, const char *command, struct s3_found *ret,
                        struct err *err)
 {
-  const char *argv[PROCESS_WORDS_MAX + 4] = {"sh", "-c", "exec \"$@\" 2>/dev/null", "sh"};
+  const char *argv[PROCESS_WORDS_MAX + 5] = {"sh", "-c", "exec \"$@\" 2>/dev/null", "sh"};
   struct spawn spec = {
       .argv = argv, .capture = true, .own_group = true, .timeout_ms = PROCESS_TIMEOUT_MS};
   struct spawn_result result = {0};

@@ -135,8 +135,8 @@ static bool host_is_allowed(const char *url)
                                       "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"};
   if (strncmp(url, "https://", 8) == 0)
     return true;
-  if (strncmp(url, "http://", 7) != 0)
-    return false;
+  if (strncmp(url, "http://", 7) != 0 || memchr(url + 7, '@', strcspn(url + 7, "/?#")))
+    return false; /* what stands before an "@" is no host */
   for (size_t i = 0; i < COUNT_OF(hosts); i++) {
     size_t len = strlen(hosts[i]);
     if (strncmp(url + 7, hosts[i], len) == 0 && (!url[7 + len] || strchr(":/", url[7 + len])))
