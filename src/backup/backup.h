@@ -55,6 +55,9 @@ struct backup_info {
   struct strings not_valid; /* scoped: foreign keys that are NOT VALID in it */
   struct strings widened;   /* scoped: why it holds more than was asked for */
   const char *template;     /* of a template backup: its database on the server; else NULL */
+  bool sealed;              /* encrypted */
+  bool locked;              /* and no identity opens it: without fingerprint, reason and left_out */
+  const char *recipients;   /* sealed */
   bool pinned;              /* it stays whatever the rules of retention say */
   bool unread;  /* and damaged: the store did not let it be read, so nothing is known of it */
   bool damaged; /* the manifest cannot be trusted: only id, prefix and damage are filled in; or the
@@ -167,6 +170,7 @@ struct verify_report {
   uint64_t bytes;
   struct strings missing_roles; /* RESTORE: owners that the scratch server lacks; then owners and
                                    privileges were left out of the comparison */
+  bool locked;                  /* HASH: no identity opens it; what is inside was not looked at */
   bool schema_uncompared;       /* RESTORE: it differs, but the server is of another major */
   struct strings uncompared;    /* tables of which only the rows could be counted: the manifest has
                                    no digest of their content, or RESTORE has none to compare */
@@ -179,17 +183,18 @@ struct verify_options {
   const struct db_target *target; /* RESTORE: any database of the scratch server */
   int jobs;
 };
-/* HASH: every byte against the manifest. EXPAND: also every chunk expands and is whole COPY data,
- * row counts and digests of the tables' content agree, and each table is there or said to be left
- * out. RESTORE: also a real restore into a scratch database of its own, belay_verify_<new id>
- * (dropped afterwards; one left by a killed verify is dropped by the next verify that makes one, or
- * the next backup): schema fingerprint, row counts and content are read back and compared. Of a
- * template backup HASH looks at its manifest and at its database from outside; EXPAND copies that
- * into the scratch database and compares the schema; RESTORE reads each row of the copy, too.
- * ERR_DAMAGED; ERR_REFUSED: a template backup of another server. */
+/* HASH: every byte against the manifest; needs no identity. EXPAND: also every chunk expands and
+ * is whole COPY data, row counts and digests of the tables' content agree, and each table is
+ * there or said to be left out. RESTORE: also a real restore into a scratch database of its own,
+ * belay_verify_<new id> (dropped afterwards; one left by a killed verify is dropped by the next
+ * verify that makes one, or the next backup): schema fingerprint, row counts and content are read
+ * back and compared. Of a template backup HASH looks at its manifest and at its database from
+ * outside; EXPAND copies that into the scratch database and compares the schema; RESTORE reads
+ * each row of the copy, too. ERR_DAMAGED; ERR_REFUSED: a template backup of another server. */
 int backup_verify(struct arena *arena, const struct verify_options *options,
                   struct verify_report *ret, struct err *err);
 
-/* The text of RECOVER.txt for a manifest: how to restore with tar, zstd and psql alone. It is a
- * shell script as well. */
-char *backup_recover_text(struct arena *arena, const char *database, const char *prefix);
+/* The text of RECOVER.txt for a manifest: how to restore with tar, zstd, psql and, if it is
+ * encrypted, age alone. It is a shell script as well. */
+char *backup_recover_text(struct arena *arena, const char *database, const char *prefix,
+                          bool sealed);

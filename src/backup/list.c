@@ -46,7 +46,7 @@ static void read_one(struct arena *arena, struct place *place, const char *prefi
 {
   CLEANUP(err_clear) struct err err = ERR_INIT;
   CLEANUP(archive_closep) struct archive *archive = NULL;
-  if (archive_open(arena, place, prefix, &archive, &err) < 0 ||
+  if (archive_look(arena, place, prefix, &archive, &err) < 0 ||
       backup_read_info(arena, archive, ret_info, &err) < 0)
     *ret_info = (struct backup_info){
         .id = fs_basename(prefix),

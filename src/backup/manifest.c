@@ -59,6 +59,8 @@ static int read_scope(struct arena *arena, const struct archive *archive, struct
   info->scope = arena_strdup(arena, json_string_value(json_object_get(scope, "kind")));
   if (!info->scope)
     return damaged(archive, "a scope without a kind", err);
+  if (archive->locked)
+    return 0;
   if (read_left_out(arena, archive, json_object_get(scope, "left_out"), &info->left_out, err) < 0 ||
       read_strings(arena, archive, scope, "not_valid", &info->not_valid, err) < 0)
     return -1;
@@ -106,6 +108,9 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
       .rows = json_integer_value(json_object_get(totals, "rows")),
       .duration_ms = json_integer_value(json_object_get(archive->manifest, "duration_ms")),
   };
+  info.sealed = archive->sealed;
+  info.locked = archive->locked;
+  info.recipients = archive->recipients;
   if (is_template) {
     info.rows = -1;
     info.template = arena_strdup(arena, backup_string(archive, "template"));
@@ -113,8 +118,8 @@ int backup_read_info(struct arena *arena, const struct archive *archive,
     if (!info.template || archive->entries.len)
       return damaged(archive, "a template backup without database, or with members", err);
   }
-  if (!info.id || !info.database || !info.created_at || !info.server_version || !info.fingerprint ||
-      !totals)
+  if (!info.id || !info.database || !info.created_at || !info.server_version ||
+      (!info.fingerprint && !info.locked) || !totals)
     return damaged(archive,
                    "id, database, created_at, server_version, fingerprint or totals is"
                    " missing",

@@ -25,9 +25,26 @@ static const char explanation[] =
     "# It makes that database on the server that PGHOST, PGPORT and PGUSER name and fills it. It\n"
     "# needs tar, zstd and psql, and room for the unpacked members. Or do by hand what it does:\n"
     "# members \"large objects\" (if there are any) and \"pre-data\", the rows, \"sequences\",\n"
-    "# \"post-data\", in this order.\n"
+    "# \"post-data\", in this order.\n";
+
+static const char usage[] = "set -eu\n"
+                            "new=${1:?usage: sh RECOVER.txt NEWDATABASE}\n";
+
+/* Of an encrypted backup: more to say, an argument more, the manifest and each member opened. */
+static const char sealed_usage[] =
+    "#\n"
+    "# It is encrypted: each member, and the whole manifest, is a file for age. Give the file of\n"
+    "# an identity that opens it:\n"
+    "#     sh RECOVER.txt NEWDATABASE IDENTITY\n"
+    "# or, by hand:\n"
+    "#     age -d -i IDENTITY manifest.json.age\n"
+    "#     age -d -i IDENTITY NNNNNN.copy.zst.age | zstd -d\n"
+    "umask 077\n"
     "set -eu\n"
-    "new=${1:?usage: sh RECOVER.txt NEWDATABASE}\n"
+    "new=${1:?usage: sh RECOVER.txt NEWDATABASE IDENTITY}\n"
+    "identity=${2:?usage: sh RECOVER.txt NEWDATABASE IDENTITY}\n";
+
+static const char unpack[] =
     "export PGCLIENTENCODING=UTF8\n"
     "export PGOPTIONS='-c search_path= -c check_function_bodies=off -c row_security=off\n"
     "  -c lc_monetary=C -c xmloption=content -c statement_timeout=0 -c lock_timeout=0\n"
@@ -35,13 +52,24 @@ static const char explanation[] =
     "  -c default_tablespace= -c default_table_access_method=heap -c array_nulls=on\n"
     "  -c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on'\n"
     "mkdir members\n"
-    "for segment in segment-*.tar; do tar -xf \"$segment\" -C members; done\n"
+    "for segment in segment-*.tar; do tar -xf \"$segment\" -C members; done\n";
+
+static const char opened[] = "export manifest=manifest.json\n"
+                             "expand() { zstd -dqf \"members/$1\" -o members/expanded; }\n";
+static const char sealed_opened[] =
+    "export manifest=members/manifest.json\n"
+    "age -d -i \"$identity\" -o \"$manifest\" manifest.json.age\n"
+    "expand() {\n"
+    "  age -d -i \"$identity\" -o members/packed \"members/$1.age\"\n"
+    "  zstd -dqf members/packed -o members/expanded\n"
+    "}\n";
+
+static const char steps[] =
     "\n"
     "missing_roles=\n"
     "run() { psql -X -q -v ON_ERROR_STOP=1 -o /dev/null \"$@\"; }\n"
     "role() { echo \"this role must exist first: CREATE ROLE $1;\" >&2; missing_roles=yes; }\n"
     "create() { test -z \"$missing_roles\"; PGDATABASE=postgres run -c \"$1\"; }\n"
-    "expand() { zstd -dqf \"members/$1\" -o members/expanded; }\n"
     "sql() { expand \"$1\"; PGDATABASE=$new run -f members/expanded; }\n"
     "end() { PGDATABASE=$new run -c ANALYZE -c \"$1\"; }\n"
     "rows() { expand \"$1\"; PGDATABASE=$new run -1 -c \"$3\" -c \"$2\" -c \"$4\" "
@@ -49,7 +77,7 @@ static const char explanation[] =
     "\n"
     "PGDATABASE=postgres psql -X -A -t -q -v ON_ERROR_STOP=1 -v new=\"$new\" >members/steps "
     "<<'SQL'\n"
-    "\\set manifest `cat manifest.json`\n"
+    "\\set manifest `cat \"$manifest\"`\n"
     "WITH m AS (SELECT :'manifest'::json AS j, :'new'::text AS new),\n"
     "member AS (\n"
     "  SELECT e.number, e.j ->> 'object' AS object, e.j ->> 'kind' AS kind, e.j ->> 'id' AS id\n"
@@ -81,7 +109,8 @@ static const char explanation[] =
                  ". members/steps\n"
                  "rm -r members\n";
 
-char *backup_recover_text(struct arena *arena, const char *database, const char *prefix)
+char *backup_recover_text(struct arena *arena, const char *database, const char *prefix,
+                          bool sealed)
 {
   /* a name with a line break must not end the comment */
   char *name = arena_strdup(arena, database);
@@ -90,6 +119,8 @@ char *backup_recover_text(struct arena *arena, const char *database, const char 
       *p = ' ';
   return arena_printf(arena,
                       "#!/bin/sh\n# RECOVER.txt: how to bring back database \"%s\" from backup\n"
-                      "# %s\n# with tar, zstd and psql alone, without belay.\n%s",
-                      name, prefix, explanation);
+                      "# %s\n# with tar, zstd%s and psql alone, without belay.\n%s%s%s%s%s",
+                      name, prefix, sealed ? ", age" : "", explanation,
+                      sealed ? sealed_usage : usage, unpack, sealed ? sealed_opened : opened,
+                      steps);
 }

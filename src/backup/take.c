@@ -7,11 +7,13 @@
 #include "base/fs.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "store/keys.h"
 
 /* Stored twice: inside the first segment, and beside the manifest where people look first. */
 static int add_recover_text(const struct take *take, struct err *err)
 {
-  const char *text = backup_recover_text(take->arena, take->database, take->prefix);
+  const char *text = backup_recover_text(take->arena, take->database, take->prefix,
+                                         keys_encrypt(place_keys(take->options->place)));
   if (archive_add_plain(take->archive, 0, "RECOVER.txt", text, strlen(text), err) < 0)
     return err_wrap(err, "storing RECOVER.txt");
   const char *key = arena_printf(take->arena, "%s/RECOVER.txt", take->prefix);

@@ -486,7 +486,7 @@ static int check_by_restore(struct verify *v, struct err *err)
 
 static int check_archive(struct verify *v, struct err *err)
 {
-  if (backup_read_tables(v->arena, v->archive, &v->tables, err) < 0 ||
+  if ((!v->archive->locked && backup_read_tables(v->arena, v->archive, &v->tables, err) < 0) ||
       archive_check_hashes(v->archive, err) < 0 || check_recover_text(v, err) < 0)
     return -1;
   return v->report.level >= BACKUP_EXPAND ? check_members(v, err) : 0;
@@ -501,7 +501,7 @@ static int check_template(struct verify *v, struct err *err)
   if (backup_open_maintenance(v->options->target, RESTORE_SCRATCH_OWNER, &conn, err) < 0 ||
       template_find(v->arena, v->archive->place, v->archive->prefix, conn, &note, err) < 0)
     return -1;
-  if (!json_is_object(json_object_get(v->archive->manifest, "properties")))
+  if (!v->archive->locked && !json_is_object(json_object_get(v->archive->manifest, "properties")))
     return err_set(err, ERR_DAMAGED, "%s/manifest.json: the properties of the database are missing",
                    v->archive->prefix);
   return 0;
@@ -515,12 +515,18 @@ int backup_verify(struct arena *arena, const struct verify_options *options,
   if (options->jobs < 1 || options->jobs > BACKUP_JOBS_MAX)
     return err_set(err, ERR_USAGE, "a verify takes 1 to %d jobs, not %d", BACKUP_JOBS_MAX,
                    options->jobs);
-  if (archive_open(arena, options->place, options->prefix, &archive, err) < 0 ||
+  if (archive_look(arena, options->place, options->prefix, &archive, err) < 0 ||
       backup_read_info(arena, archive, &info, err) < 0)
     return -1;
+  if (archive->locked && options->level > BACKUP_HASH) {
+    archive_say_locked(archive, err);
+    return err_hint(err, "Give an identity of one of them: --identity FILE, or BELAY_IDENTITY. What"
+                         " can be checked without: --level hash.");
+  }
   struct verify v = {
       .arena = arena, .options = options, .archive = archive, .is_template = info.template != NULL};
   v.report = (struct verify_report){.level = options->level,
+                                    .locked = archive->locked,
                                     .members = (int64_t)archive->entries.len,
                                     .tables = info.tables,
                                     .rows = info.rows,

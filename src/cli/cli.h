@@ -12,7 +12,9 @@
 struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
   const char *format, *fail_on, *against, *stdin_path, *runner, *target, *output, *plan, *into,
-      *level, *before, *on_conflict, *keep_within, *confirm, *scope, *since;
+      *level, *before, *on_conflict, *keep_within, *confirm, *scope, *since, *identity,
+      *identity_command;
+  struct strings recipients;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged, swap;
@@ -79,6 +81,7 @@ int cli_swap(struct cli *cli, const struct run_env *env, const struct backup_inf
              struct err *err);
 /* --target; 0: not given. */
 int cli_target_major(struct cli *cli, int *ret_major, struct err *err);
+struct run_options cli_run_options(const struct cli *cli);
 int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err);
 /* The backup that an argument and --before name. */
 int cli_find_backup(struct cli *cli, const struct run_env *env, const char *which,

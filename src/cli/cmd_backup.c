@@ -52,7 +52,7 @@ int cmd_backup(struct cli *cli, struct err *err)
   if (check_options(&cli->options, err) < 0 ||
       cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
     return -1;
-  int rc = take(cli, &env, &info, err);
+  int rc = run_require_encryption(&env, err) < 0 ? -1 : take(cli, &env, &info, err);
   if (rc == 0) {
     cli_warn_scoped(&info);
     CLEANUP(text_clear) struct text out = TEXT_INIT;
@@ -94,6 +94,7 @@ static void verify_json(const struct backup_info *info, const struct verify_repo
   jw_key_int(&w, "members", report->members);
   jw_key_count(&w, "rows", report->rows);
   jw_key_bool(&w, "schema_uncompared", report->schema_uncompared);
+  jw_key_bool(&w, "locked", report->locked);
   jw_end(&w);
   text_putc(out, '\n');
 }
@@ -127,6 +128,10 @@ int cmd_verify(struct cli *cli, struct err *err)
       log_warning("%s could only be compared by the number of its rows", report.uncompared.at[i]);
     for (size_t i = 0; i < report.notes.len; i++)
       log_warning("%s", report.notes.at[i]);
+    if (report.locked)
+      log_warning(
+          "what is encrypted was not opened: that rows, names and schema are what was backed"
+          " up, --level expand proves, with an identity");
     if (report.schema_uncompared)
       log_warning("the schema was not compared: the backup is of PostgreSQL %s, the scratch server"
                   " of another major",

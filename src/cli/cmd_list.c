@@ -104,6 +104,8 @@ static void show_backup(struct cli *cli, const struct backup_info *info, struct 
               info->bytes, info->raw_bytes, info->fingerprint);
   if (info->template)
     text_printf(out, "  kind         template: database %s on the same server\n", info->template);
+  if (info->sealed)
+    text_printf(out, "  encrypted    for %s\n", info->recipients);
   if (info->run_id)
     text_printf(out, "  run          %s\n", info->run_id);
   if (info->reason)
@@ -130,6 +132,9 @@ static int show(struct cli *cli, const struct run_env *env, struct text *out, st
   }
   if (backup_find(cli->arena, env->place, env->database_prefix, cli->args[0], INT64_MAX, &info,
                   err) == 0) {
+    CLEANUP(archive_closep) struct archive *archive = NULL;
+    if (info.locked && archive_open(cli->arena, env->place, info.prefix, &archive, err) < 0)
+      return -1; /* says for whom it is encrypted */
     show_backup(cli, &info, out);
     return 0;
   }

@@ -109,10 +109,10 @@ const struct cli_command cli_commands[] = {
     {NULL, NULL, NULL, NULL, 0, 0, false, NULL, NULL},
 };
 
-int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err)
+struct run_options cli_run_options(const struct cli *cli)
 {
   const struct cli_options *o = &cli->options;
-  struct run_options options = {
+  return (struct run_options){
       .database = o->database,
       .store = o->store,
       .config = o->config,
@@ -121,7 +121,15 @@ int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err
       .shadow = o->shadow,
       .migrations_dir = o->dir,
       .jobs = o->jobs,
+      .recipients = o->recipients,
+      .identity = o->identity,
+      .identity_command = o->identity_command,
   };
+}
+
+int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err)
+{
+  const struct run_options options = cli_run_options(cli);
   return run_env_open(cli->arena, &options, needs, ret_env, err);
 }
 

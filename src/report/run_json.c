@@ -168,6 +168,7 @@ void report_record_json(struct jw *w, const struct record *r)
   jw_key_string(w, "undone_by", r->undone_by);
   jw_key_string(w, "backup", r->backup_id);
   jw_key_string(w, "command", r->command);
+  jw_key_bool(w, "locked", r->locked);
   jw_key_bool(w, "ended", r->ended);
   jw_key_int(w, "exit_code", r->exit_code);
   jw_key(w, "files");
@@ -246,8 +247,10 @@ void report_backup_json(struct jw *w, const struct backup_info *b)
   jw_key_int(w, "bytes", (int64_t)b->bytes);
   jw_key_int(w, "duration_ms", b->duration_ms);
   jw_key_bool(w, "pinned", b->pinned);
+  jw_key_bool(w, "encrypted", b->sealed);
+  jw_key_bool(w, "locked", b->locked);
   jw_key_string(w, "scope", b->scope);
-  if (b->scope) {
+  if (b->scope && !b->locked) {
     strings(w, "left_out", &b->left_out);
     strings(w, "not_valid", &b->not_valid);
     strings(w, "widened", &b->widened);

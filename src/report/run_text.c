@@ -161,13 +161,13 @@ void report_backups_text(struct arena *arena, const struct backup_infos *backups
       continue;
     shown++;
     const char *rows = b->rows < 0 ? "" : arena_printf(arena, "  %" PRId64 " rows", b->rows);
-    text_printf(out, "%s  %s  %" PRId64 " tables%s  %" PRIu64 " KiB  %s  %s%s%s\n", b->id,
+    text_printf(out, "%s  %s  %" PRId64 " tables%s  %" PRIu64 " KiB  %s  %s%s%s%s\n", b->id,
                 b->database, b->tables, rows, b->bytes >> 10, clock_duration(arena, b->duration_ms),
                 b->reason ? b->reason : "",
                 b->template ? "  template"
                 : b->scope  ? "  scoped"
                             : "",
-                b->pinned ? "  pinned" : "");
+                b->sealed ? "  encrypted" : "", b->pinned ? "  pinned" : "");
   }
   if (shown == 0)
     text_puts(out, "no backups\n");
@@ -204,6 +204,9 @@ void report_record_text(const struct record *r, struct text *out)
   text_printf(out, "\n  backup       %s\n", r->backup_id ? r->backup_id : "none");
   if (r->command)
     text_printf(out, "  command      %s\n", r->command);
+  if (r->locked)
+    text_printf(out, "  encrypted    for %s; the statements of its inverse need an identity\n",
+                r->recipients);
   for (size_t i = 0; i < r->files.len; i++) {
     const struct record_file *file = &r->files.at[i];
     text_printf(out, "\n  %s: %s", file->name, status_file_state_name(r, file));

@@ -12,14 +12,17 @@
 #include "inverse/inverse.h"
 #include "lint/lint.h"
 
-struct config {            /* belay.yaml; every field may be NULL or empty */
-  const char *path;        /* of the file; NULL: none was found, all defaults */
-  const char *dir;         /* its directory; relative paths in it are relative to this */
-  const char *database;    /* database: a URL or conninfo; better left to the environment */
-  const char *env_file;    /* env_file: .env */
-  const char *store;       /* store: file:/var/backups/belay */
-  const char *environment; /* environment: production */
-  const char *shadow;      /* shadow: URL of a server for shadows */
+struct config {                 /* belay.yaml; every field may be NULL or empty */
+  const char *path;             /* of the file; NULL: none was found, all defaults */
+  const char *dir;              /* its directory; relative paths in it are relative to this */
+  const char *database;         /* database: a URL or conninfo; better left to the environment */
+  const char *env_file;         /* env_file: .env */
+  const char *store;            /* store: file:/var/backups/belay */
+  struct strings recipients;    /* encryption: {recipients: [age1..., team.keys]} */
+  const char *identity_file;    /* encryption: {identity: /run/secrets/belay.key} */
+  const char *identity_command; /* encryption: {identity_command: pass show belay} */
+  const char *environment;      /* environment: production */
+  const char *shadow;           /* shadow: URL of a server for shadows */
   const char *migrations_dir,
       *migrations_format;   /* migrations: {dir: prisma/migrations, format: prisma} */
   const char *policies_dir; /* policies: policies */
@@ -33,6 +36,7 @@ struct config {            /* belay.yaml; every field may be NULL or empty */
 
 enum backup_extent { BACKUP_FULL, BACKUP_PENDING };
 enum backup_kinds { BACKUP_ARCHIVE, BACKUP_TEMPLATE, BACKUP_BOTH };
+enum backup_encryption { ENCRYPTION_OPTIONAL, ENCRYPTION_REQUIRED };
 enum on_failure { ON_FAILURE_ROLLBACK, ON_FAILURE_STOP };
 
 struct policy {
@@ -48,12 +52,13 @@ struct policy {
     struct strings allow; /* allow: [name of a migration or object whose refusal is accepted] */
   } inverse;
   struct {
-    bool required;            /* backup: required: true */
-    enum backup_kinds kind;   /* kind: archive | template | both: what a run takes */
-    bool template_alone;      /* template_alone: false: a run needs an archive as well */
-    int jobs;                 /* jobs: 2 */
-    int level;                /* level: 1 */
-    enum backup_extent scope; /* scope: full | pending */
+    bool required;                     /* backup: required: true */
+    enum backup_kinds kind;            /* kind: archive | template | both: what a run takes */
+    bool template_alone;               /* template_alone: false: a run needs an archive as well */
+    int jobs;                          /* jobs: 2 */
+    int level;                         /* level: 1 */
+    enum backup_extent scope;          /* scope: full | pending */
+    enum backup_encryption encryption; /* encryption: optional | required */
   } backup;
   struct {
     int64_t lock_timeout_ms;      /* apply: lock_timeout: 2s */

@@ -51,7 +51,72 @@ static int open_store(struct run_env *env, const struct run_options *options, st
         "Give --store DIRECTORY, or `store: file:/var/backups/belay` in belay.yaml (belay init "
         "writes one).");
   }
-  return place_open(where, &env->place, err);
+  struct keys *keys;
+  if (run_open_keys(env->arena, &env->config, options, &keys, err) < 0)
+    return -1;
+  if (place_open(where, &env->place, err) < 0) {
+    keys_free(keys);
+    return -1;
+  }
+  place_set_keys(env->place, keys);
+  return 0;
+}
+
+/* ---- keys ---- */
+
+static const char *environment(const char *name)
+{
+  const char *value = getenv(name);
+  return value && value[0] ? value : NULL;
+}
+
+/* "age1... team.keys, age1..." */
+static struct strings split(struct arena *arena, const char *text)
+{
+  static const char between[] = ", \t\n";
+  struct strings words = {0};
+  for (text += strspn(text, between); *text; text += strspn(text, between)) {
+    size_t len = strcspn(text, between);
+    vec_push(arena, &words, arena_strndup(arena, text, len));
+    text += len;
+  }
+  return words;
+}
+
+int run_open_keys(struct arena *arena, const struct config *config,
+                  const struct run_options *options, struct keys **ret, struct err *err)
+{
+  struct keys_source source = {.recipients = options->recipients,
+                               .identity_file = options->identity,
+                               .identity_command = options->identity_command};
+  const char *recipients = environment("BELAY_RECIPIENTS");
+  if (!source.recipients.len && recipients)
+    source.recipients = split(arena, recipients);
+  for (size_t i = 0; !options->recipients.len && !recipients && i < config->recipients.len; i++) {
+    const char *name = config->recipients.at[i];
+    vec_push(arena, &source.recipients,
+             strncmp(name, "age1", 4) == 0 ? name : fs_join(arena, config->dir, name));
+  }
+  if (!source.identity_file && !source.identity_command) {
+    source.identity_file = environment("BELAY_IDENTITY");
+    source.identity_command = environment("BELAY_IDENTITY_COMMAND");
+  }
+  if (!source.identity_file && !source.identity_command) {
+    source.identity_file =
+        config->identity_file ? fs_join(arena, config->dir, config->identity_file) : NULL;
+    source.identity_command = config->identity_command;
+  }
+  return keys_open(&source, ret, err);
+}
+
+int run_require_encryption(const struct run_env *env, struct err *err)
+{
+  if (env->policy.backup.encryption != ENCRYPTION_REQUIRED || keys_encrypt(place_keys(env->place)))
+    return 0;
+  err_set(err, ERR_REFUSED, "policy %s (%s) wants encrypted artifacts, and there is no recipient",
+          env->policy.name, env->policy.source);
+  return err_hint(err, "Name one under `encryption: {recipients: [age1...]}` in belay.yaml, in "
+                       "BELAY_RECIPIENTS, or with --recipient.");
 }
 
 int run_env_open(struct arena *arena, const struct run_options *options, int needs,

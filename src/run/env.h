@@ -10,11 +10,14 @@
 #include "db/db.h"
 #include "migration/migration.h"
 #include "run/config.h"
+#include "store/keys.h"
 #include "store/place.h"
 
 struct run_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *migrations_dir;
-  int jobs; /* 0: the policy's */
+  struct strings recipients;               /* --recipient */
+  const char *identity, *identity_command; /* --identity, --identity-command */
+  int jobs;                                /* 0: the policy's */
 };
 
 enum { RUN_ENV_TARGET = 1, RUN_ENV_STORE = 2 };
@@ -35,6 +38,13 @@ struct run_env {
 int run_env_open(struct arena *arena, const struct run_options *options, int needs,
                  struct run_env *ret_env, struct err *err);
 void run_env_close(struct run_env *env);
+
+/* ERR_REFUSED when the policy wants artifacts to be encrypted and there are no recipients. */
+int run_require_encryption(const struct run_env *env, struct err *err);
+/* Keys as the options, BELAY_RECIPIENTS, BELAY_IDENTITY, BELAY_IDENTITY_COMMAND and belay.yaml name
+ * them, in this order; for another place. Caller owns them. */
+int run_open_keys(struct arena *arena, const struct config *config,
+                  const struct run_options *options, struct keys **ret, struct err *err);
 
 /* Identity of the ledger table ("public._prisma_migrations"), NULL without a format or ledger. */
 char *run_ledger_identity(const struct run_env *env);

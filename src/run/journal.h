@@ -11,9 +11,15 @@
 #include "base/base.h"
 #include "base/json.h"
 
+#include "store/keys.h"
+
 struct journal;
 
-int journal_open(const char *path, struct journal **ret_journal, struct err *err);
+/* keys: where they encrypt, values that may hold rows or names (messages, summaries, tables) are
+ * not written as they are: they go together into "sealed", an age file in base64. What tells the
+ * state of the run stays clear. keys is borrowed; NULL: everything is clear. */
+int journal_open(const char *path, const struct keys *keys, struct journal **ret_journal,
+                 struct err *err);
 void journal_close(struct journal *journal);
 void journal_closep(struct journal **journal);
 

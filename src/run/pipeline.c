@@ -243,7 +243,8 @@ static int begin_record(struct run *run, struct err *err)
   run->dir = place_local_dir(run->env->place, run->arena, run->prefix, err);
   if (!run->dir)
     return -1;
-  if (journal_open(fs_join(run->arena, run->dir, "journal.jsonl"), &run->journal, err) < 0)
+  if (journal_open(fs_join(run->arena, run->dir, "journal.jsonl"), place_keys(run->env->place),
+                   &run->journal, err) < 0)
     return -1;
   return journal_write(run->journal, err, "run-begin", "run", run->id, "target",
                        run->env->target.shown, "environment", run->env->policy.name, "version",

@@ -89,11 +89,14 @@ int run_bring_back(struct run *run, const struct run_file *file, const struct ca
 int run_undo_files(struct run *run, size_t count, struct err *err);
 /* Tells hooks; failures are only logged. */
 void run_event(struct run *run, const char *event, const char *stage, const char *result);
-/* Writes a text or JSON file of the record. */
+/* Writes a text or JSON file of the record; encrypted where the store is. */
 int run_put(struct run *run, const char *name, const char *bytes, size_t len, struct err *err);
 /* Puts the journal into the store as it is now. Once something was touched, and at the end, a
  * failure is only a warning: this machine has it. */
 int run_publish_journal(struct run *run, bool last, struct err *err);
+/* plan.json; where the store is encrypted the whole plan as plan.json.age, and here what of it
+ * anybody may read. Adds the recipients to it. */
+int run_put_plan(struct run *run, json_t *plan, struct err *err);
 /* Writes plan.json as far as it is known. */
 int run_write_plan(struct run *run, struct err *err);
 /* The JSON of plan.json. Caller decrefs. */

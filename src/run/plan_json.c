@@ -7,8 +7,46 @@
 
 int run_put(struct run *run, const char *name, const char *bytes, size_t len, struct err *err)
 {
-  return place_put(run->env->place, arena_printf(run->arena, "%s/%s", run->prefix, name), bytes,
-                   len, err);
+  return place_put_sealed(run->env->place, arena_printf(run->arena, "%s/%s", run->prefix, name),
+                          bytes, len, err);
+}
+
+static int put_clear(struct run *run, const char *name, const json_t *json, struct err *err)
+{
+  CLEANUP(free_ptr) char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
+  const char *key = arena_printf(run->arena, "%s/%s", run->prefix, name);
+  return place_put(run->env->place, key, text, strlen(text), err);
+}
+
+/* What `belay status`, list and prune need without a key: no statement, no name of a table. */
+static json_t *clear_plan(struct run *run, const json_t *plan)
+{
+  static const char *const secrets[] = {"steps", "capture", "rollback_capture", "refusals",
+                                        "differences"};
+  const struct strings recipients = keys_recipients(run->arena, place_keys(run->env->place));
+  json_t *clear = json_deep_copy(plan), *list = json_array(), *file;
+  size_t i;
+  json_array_foreach(json_object_get(clear, "files"), i, file) for (size_t k = 0;
+                                                                    k < COUNT_OF(secrets); k++)
+      json_object_del(file, secrets[k]);
+  for (size_t k = 0; k < recipients.len; k++)
+    json_array_append_new(list, json_string(recipients.at[k]));
+  json_object_set_new(clear, "recipients", list);
+  return clear;
+}
+
+int run_put_plan(struct run *run, json_t *plan, struct err *err)
+{
+  if (!keys_encrypt(place_keys(run->env->place)))
+    return put_clear(run, "plan.json", plan, err);
+  json_t *clear = clear_plan(run, plan);
+  json_object_set(plan, "recipients", json_object_get(clear, "recipients"));
+  CLEANUP(free_ptr) char *text = json_dumps(plan, JSON_INDENT(1) | JSON_SORT_KEYS);
+  int rc = run_put(run, "plan.json", text, strlen(text), err);
+  if (rc == 0)
+    rc = put_clear(run, "plan.json", clear, err);
+  json_decref(clear);
+  return rc;
 }
 
 static json_t *strings_json(const struct strings *strings)
@@ -106,10 +144,8 @@ int run_write_plan(struct run *run, struct err *err)
   if (!run->journal)
     return 0;
   json_t *json = run_plan_json(run);
-  char *text = json ? json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
-  int rc = text ? run_put(run, "plan.json", text, strlen(text), err)
+  int rc = json ? run_put_plan(run, json, err)
                 : err_set(err, ERR_REFUSED, "the plan holds text that is not UTF-8");
-  free(text);
   json_decref(json);
   run->plan_written = rc == 0;
   return rc;

@@ -38,6 +38,8 @@ static const struct table_choice extent_choices[] = {
 static const struct table_choice kind_choices[] = {
     {"archive", BACKUP_ARCHIVE}, {"template", BACKUP_TEMPLATE}, {"both", BACKUP_BOTH}, {0}};
 
+static const struct table_choice encryption_choices[] = {
+    {"optional", ENCRYPTION_OPTIONAL}, {"required", ENCRYPTION_REQUIRED}, {0}};
 static const struct table_choice failure_choices[] = {
     {"rollback", ON_FAILURE_ROLLBACK}, {"stop", ON_FAILURE_STOP}, {0}};
 
@@ -124,6 +126,10 @@ static const struct table_key policy_keys[] = {
     {.path = "backup.template_alone", .type = TABLE_BOOL, AT(backup.template_alone)},
     {.path = "backup.jobs", .type = TABLE_INT, AT(backup.jobs), .min = 1, .max = 64},
     {.path = "backup.scope", .type = TABLE_ENUM, AT(backup.scope), .choices = extent_choices},
+    {.path = "backup.encryption",
+     .type = TABLE_ENUM,
+     AT(backup.encryption),
+     .choices = encryption_choices},
     {.path = "backup.level", .type = TABLE_INT, AT(backup.level), .min = 1, .max = 19},
     /* 0 would wait for ever: the queue behind the waiter is the outage */
     {.path = "apply.lock_timeout",

@@ -168,13 +168,61 @@ static int read_journal(struct arena *arena, struct place *place, const char *pr
   return 0;
 }
 
+static const char *recipients_of(struct arena *arena, const json_t *plan)
+{
+  CLEANUP(text_clear) struct text all = TEXT_INIT;
+  const struct strings list = get_strings(arena, plan, "recipients");
+  for (size_t i = 0; i < list.len; i++)
+    text_printf(&all, "%s%s", i ? ", " : "", list.at[i] ? list.at[i] : "");
+  return list.len ? arena_strdup(arena, all.data) : NULL;
+}
+
+/* The whole plan. Without an identity of an encrypted one its clear part, which says less: then
+ * *ret_locked. */
+static json_t *load_plan(struct arena *arena, struct place *place, const char *prefix,
+                         bool *ret_locked, struct err *err)
+{
+  CLEANUP(err_clear) struct err closed = ERR_INIT;
+  const char *key = arena_printf(arena, "%s/plan.json", prefix);
+  char *bytes;
+  size_t len;
+  json_error_t why;
+  json_t *clear = load(arena, place, key, err);
+  *ret_locked = false;
+  if (!clear || !json_object_get(clear, "recipients"))
+    return clear;
+  if (place_get_sealed(place, arena, key, &bytes, &len, &closed) < 0) {
+    *ret_locked = closed.code == ERR_SEALED || closed.code == ERR_USAGE;
+    if (*ret_locked)
+      return clear;
+    err_move(err, &closed);
+    json_decref(clear);
+    return NULL;
+  }
+  json_decref(clear);
+  json_t *plan = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &why);
+  if (!plan)
+    err_set(err, ERR_DAMAGED, "%s.age is not valid JSON: line %d: %s", key, why.line, why.text);
+  return plan;
+}
+
+int record_say_locked(const struct record *record, struct err *err)
+{
+  err_set(err, ERR_SEALED, "the record of run %s is encrypted for %s, and no identity opens it",
+          record->id, record->recipients);
+  return err_hint(err, "Give an identity of one of them: --identity FILE, or BELAY_IDENTITY.");
+}
+
 int record_read(struct arena *arena, struct place *place, const char *prefix, struct record *ret,
                 struct err *err)
 {
-  json_t *plan = load(arena, place, arena_printf(arena, "%s/plan.json", prefix), err);
+  bool locked;
+  json_t *plan = load_plan(arena, place, prefix, &locked, err);
   if (!plan)
     return -1;
   struct record record = {
+      .locked = locked,
+      .recipients = recipients_of(arena, plan),
       .id = get(arena, plan, "id"),
       .prefix = arena_strdup(arena, prefix),
       .kind = get(arena, plan, "kind"),

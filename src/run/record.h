@@ -41,6 +41,9 @@ struct record_file {
 VEC_TYPE(record_files, struct record_file);
 
 struct record {
+  bool locked; /* encrypted, and no identity opens it: its files have no steps, refusals and
+                  rollback_capture */
+  const char *recipients; /* encrypted: "age1..., age1..." */
   const char *id, *prefix, *kind /* "run" or "rollback" */, *database, *created_at, *environment,
       *target;
   const char *rolls_back; /* kind rollback: the id of the run */
@@ -75,6 +78,8 @@ bool record_is_of(const struct record *record, const struct record_place *place)
 int record_find(struct arena *arena, struct place *place, const char *database_prefix,
                 const char *which, const struct record_place *here, struct record *ret,
                 struct err *err);
+/* Fills err with ERR_SEALED of a locked one. Returns -1. */
+int record_say_locked(const struct record *record, struct err *err);
 /* Has at least one file that is, or may be, applied. */
 bool record_applied_something(const struct record *record);
 /* Asks the server, and where it has forgotten the transaction the ledger (may be NULL), what became

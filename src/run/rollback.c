@@ -95,12 +95,10 @@ static int begin_record(struct run *run, const struct record *record, struct err
       run->env->policy.name, "belay", BELAY_VERSION, "files", files);
   if (!json)
     return err_set(err, ERR_UNEXPECTED, "the record of the rollback could not be written");
-  char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
-  int rc = run_put(run, "plan.json", text, strlen(text), err);
-  free(text);
+  int rc = run_put_plan(run, json, err);
   json_decref(json);
-  if (rc < 0 ||
-      journal_open(fs_join(run->arena, run->dir, "journal.jsonl"), &run->journal, err) < 0)
+  if (rc < 0 || journal_open(fs_join(run->arena, run->dir, "journal.jsonl"),
+                             place_keys(run->env->place), &run->journal, err) < 0)
     return -1;
   if (journal_write(run->journal, err, "run-begin", "run", run->id, "rolls_back", record->id,
                     "target", run->env->target.shown, "version", BELAY_VERSION, NULL) < 0)
@@ -184,7 +182,7 @@ static int after_failure(struct run *run, const struct record_file *file, size_t
   if (interrupt_pending())
     return err_recode(err, interrupt_pending() == SIGINT ? ERR_INTERRUPTED : ERR_TERMINATED);
   if (err->code == ERR_REFUSED || err->code == ERR_LOCKED || err->code == ERR_STORE ||
-      err->code == ERR_DENIED || err->code == ERR_DAMAGED)
+      err->code == ERR_DENIED || err->code == ERR_DAMAGED || err->code == ERR_SEALED)
     return -1;
   if (run_open_target(run, &second) < 0 ||
       catalog_read(run->arena, run->conn, &run->catalog_options, &catalog, &second) < 0)
@@ -233,6 +231,8 @@ static int prepare(struct run *run, const struct rollback_options *options, stru
     err_set(err, ERR_REFUSED, "%s is a rollback itself", record->id);
     return err_hint(err, "Apply the migrations again with: belay run");
   }
+  if (record->locked)
+    return record_say_locked(record, err);
   if (run_read_ledger(run, err) < 0 ||
       record_resolve(run->arena, run->conn, &run->statuses, record, err) < 0)
     return -1;

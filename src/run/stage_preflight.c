@@ -5,6 +5,7 @@
 #include "backup/sessions.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 
 enum { LISTED_MAX = 5 };
 
@@ -187,6 +188,8 @@ static int check_sessions(struct run *run, struct err *err)
 static int check_policy(const struct run *run, struct err *err)
 {
   const struct policy *policy = &run->env->policy;
+  if (run->env->place && run_require_encryption(run->env, err) < 0)
+    return -1;
   if (!policy->backup.required || policy->backup.kind != BACKUP_TEMPLATE ||
       policy->backup.template_alone)
     return 0;
@@ -249,6 +252,18 @@ static int read_catalog(struct run *run, struct err *err)
   return 0;
 }
 
+/* The run itself reads what it captured back with a key of its own; who comes later cannot. */
+static const char *say_encrypted(struct run *run)
+{
+  const struct keys *keys = run->env->place ? place_keys(run->env->place) : NULL;
+  if (!keys_encrypt(keys))
+    return "";
+  const struct strings to = keys_recipients(run->arena, keys);
+  log_info("what is stored is encrypted for %s%s: a later restore or rollback needs an identity",
+           to.at[0], to.len > 1 ? arena_printf(run->arena, " and %zu more", to.len - 1) : "");
+  return ", encrypted";
+}
+
 int run_stage_preflight(struct run *run, const char **summary, struct err *err)
 {
   struct checks checks;
@@ -282,10 +297,11 @@ int run_stage_preflight(struct run *run, const char **summary, struct err *err)
       run_check_drift(run, &drift, err) < 0)
     return -1;
   *summary =
-      arena_printf(run->arena, "%s, %zu pending migration%s, %s, no transaction in the way%s",
+      arena_printf(run->arena, "%s, %zu pending migration%s, %s, no transaction in the way%s%s",
                    run->result->server, run->files.len, run->files.len == 1 ? "" : "s", drift,
                    !run->env->place                            ? ""
                    : place_denied(run->env->place, run->arena) ? ", store writable (that only)"
-                                                               : ", store writable");
+                                                               : ", store writable",
+                   say_encrypted(run));
   return 0;
 }

@@ -66,5 +66,8 @@ int age_encrypt(const struct age_recipients *recipients, const void *bytes, size
                 struct text *ret, struct err *err);
 int age_decrypt(const struct age_identities *identities, const void *bytes, size_t len,
                 struct text *ret, struct err *err);
+/* Any bytes in base64, for where text is wanted: base64 -d gives them back. Replaces what ret held.
+ */
+void age_to_text(const void *bytes, size_t len, struct text *ret);
 /* Does it begin as such a file does? */
 bool age_is_encrypted(const void *bytes, size_t len);

@@ -115,3 +115,11 @@ ssize_t age_base64_decode(const char *text, size_t len, unsigned char *ret)
   /* one digit alone holds no byte, and bits that are left over must be zero */
   return len % 4 == 1 || bits & ((1u << count) - 1) ? -1 : n;
 }
+
+void age_to_text(const void *bytes, size_t len, struct text *ret)
+{
+  text_reset(ret);
+  age_base64_encode(bytes, len, ret);
+  while (ret->len % 4)
+    text_putc(ret, '=');
+}

@@ -8,11 +8,19 @@
  * "000017.copy.zst" (data), "000018.sql.zst" (sql), or their own name (text, stored plain); what
  * they hold is in the manifest.
  *
+ * Where the place has recipients (store/keys.h) each member but text is compressed, then encrypted
+ * to an age file of its own, "000017.copy.zst.age", and the manifest becomes two: manifest.json.age
+ * is the whole one, encrypted; manifest.json, still written last, is a part of it that anybody may
+ * read: ids, sizes, hashes, recipients, and what ARCHIVE_CLEAR_KEYS names. No name of a table, no
+ * number of its rows is in it.
+ *
  * Writing: archive_create -> archive_add (from any thread, each with its lane) -> archive_commit;
  *          archive_free without commit removes what was written.
- * Reading: archive_open -> entries -> archive_read.
+ * Reading: archive_open -> entries -> archive_read. archive_look opens an encrypted one without
+ * identity, too: for what can be said or checked of it from outside.
  * Errors: ERR_STORE for the place, ERR_DAMAGED for content that is not what the manifest says;
- * the message names the member, its segment and what differs.
+ * the message names the member, its segment and what differs. ERR_SEALED: no identity opens it; the
+ * message names the recipients.
  */
 #pragma once
 
@@ -33,13 +41,18 @@ struct archive_entry {
   const char *kind;        /* "data", "sql", "text", ARCHIVE_WITHDRAWN */
   const char *object;      /* what it belongs to: "public.orders", "pre-data"; text: its name */
   int part;                /* 0, 1, ... within the object */
-  uint64_t raw_size, size; /* bytes before and after compression */
+  uint64_t raw_size, size; /* bytes before and after compression and encryption */
   int segment;             /* number in segment-%04d.tar; 1-based */
-  uint64_t offset;         /* of the compressed bytes inside the segment */
-  char sha256[STORE_SHA256_HEX]; /* of the compressed bytes */
+  uint64_t offset;         /* of the stored bytes inside the segment */
+  char sha256[STORE_SHA256_HEX]; /* of the stored bytes */
   int64_t rows;                  /* data: COPY rows; else 0 */
 };
 VEC_TYPE(archive_entries, struct archive_entry);
+
+/* Of an encrypted archive's `extra` these stay clear, and of "scope" its "kind". */
+#define ARCHIVE_CLEAR_KEYS                                                                         \
+  "schema", "kind", "belay", "id", "database", "created_at", "finished_at", "duration_ms",         \
+      "server_version", "server_version_num", "totals", "run_id", "template"
 
 struct archive_writer;
 
@@ -91,7 +104,13 @@ VEC_TYPE(archive_segments, struct archive_segment);
 struct archive {
   struct place *place; /* borrowed */
   const char *prefix;
-  json_t *manifest;               /* owned */
+  json_t *manifest; /* owned; locked: only its clear part */
+  bool sealed;      /* encrypted */
+  bool locked; /* and no identity opens it: entries have no object (but texts), part, raw size and
+                  rows */
+  const char *sealed_sha256;      /* sealed: of manifest.json.age */
+  const char *recipients;         /* sealed: "age1..., age1..." */
+  const char *locked_why;         /* locked: what is said of it */
   struct archive_entries entries; /* in the order of their ids */
   struct archive_segments segments;
 };
@@ -100,6 +119,10 @@ struct archive {
  * in arena. No manifest, or one that is not as it was written, is ERR_DAMAGED. */
 int archive_open(struct arena *arena, struct place *place, const char *prefix, struct archive **ret,
                  struct err *err);
+int archive_look(struct arena *arena, struct place *place, const char *prefix, struct archive **ret,
+                 struct err *err);
+/* Fills err with ERR_SEALED of a locked archive. Returns -1. */
+int archive_say_locked(const struct archive *archive, struct err *err);
 void archive_close(struct archive *archive);
 void archive_closep(struct archive **archive);
 /* One member by range, hash checked, expanded, raw size checked. Replaces what ret_raw held.
@@ -107,5 +130,5 @@ void archive_closep(struct archive **archive);
 int archive_read(const struct archive *archive, const struct archive_entry *entry,
                  struct text *ret_raw, struct err *err);
 /* Reads every byte of every segment: tar structure, names, order, hashes of members and segments
- * (verify level "hash"). */
+ * (verify level "hash"), and of manifest.json.age. Works for a locked archive as well. */
 int archive_check_hashes(const struct archive *archive, struct err *err);

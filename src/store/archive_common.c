@@ -7,13 +7,14 @@ static bool plain_name_is_valid(const char *name)
   return strspn(name, letters) > 0 && name[strspn(name, all)] == '\0';
 }
 
-int archive_member_name(const struct archive_entry *entry, char *name)
+int archive_member_name(const struct archive_entry *entry, bool sealed, char *name)
 {
   int n = -1;
+  const char *tail = sealed ? ".age" : "";
   if (strcmp(entry->kind, "data") == 0 || strcmp(entry->kind, ARCHIVE_WITHDRAWN) == 0)
-    n = snprintf(name, ARCHIVE_NAME_MAX, "%s.copy.zst", entry->id);
+    n = snprintf(name, ARCHIVE_NAME_MAX, "%s.copy.zst%s", entry->id, tail);
   else if (strcmp(entry->kind, "sql") == 0)
-    n = snprintf(name, ARCHIVE_NAME_MAX, "%s.sql.zst", entry->id);
+    n = snprintf(name, ARCHIVE_NAME_MAX, "%s.sql.zst%s", entry->id, tail);
   else if (strcmp(entry->kind, "text") == 0 && plain_name_is_valid(entry->object))
     n = snprintf(name, ARCHIVE_NAME_MAX, "%s", entry->object);
   return n < 0 || n >= ARCHIVE_NAME_MAX ? -1 : 0;
@@ -27,6 +28,40 @@ char *archive_segment_key(struct arena *arena, const char *prefix, int number)
 char *archive_manifest_key(struct arena *arena, const char *prefix)
 {
   return arena_printf(arena, "%s/manifest.json", prefix);
+}
+
+char *archive_sealed_key(struct arena *arena, const char *prefix)
+{
+  return arena_printf(arena, "%s/manifest.json.age", prefix);
+}
+
+static void copy_keys(json_t *to, json_t *from, const char *const *keys, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    json_object_set(to, keys[i], json_object_get(from, keys[i])); /* fails for what is not there */
+}
+
+json_t *archive_clear_part(json_t *manifest)
+{
+  static const char *const keys[] = {ARCHIVE_CLEAR_KEYS, "format", "segments", "encryption"};
+  static const char *const of_entry[] = {"id", "kind", "size", "segment", "offset", "sha256"};
+  json_t *clear = json_object(), *entries = json_array(), *entry;
+  json_t *scope = json_object_get(manifest, "scope");
+  size_t i;
+  copy_keys(clear, manifest, keys, COUNT_OF(keys));
+  if (json_is_object(scope))
+    json_object_set_new(clear, "scope", json_pack("{sO}", "kind", json_object_get(scope, "kind")));
+  json_array_foreach(json_object_get(manifest, "entries"), i, entry)
+  {
+    json_t *one = json_object();
+    const char *kind = json_string_value(json_object_get(entry, "kind"));
+    copy_keys(one, entry, of_entry, COUNT_OF(of_entry));
+    if (kind && strcmp(kind, "text") == 0)
+      json_object_set(one, "object", json_object_get(entry, "object"));
+    json_array_append_new(entries, one);
+  }
+  json_object_set_new(clear, "entries", entries);
+  return clear;
 }
 
 static int hash_piece(const char *bytes, size_t len, void *hash)

@@ -1,4 +1,5 @@
 #include "store/archive_private.h"
+#include "store/keys.h"
 #include "store/tar.h"
 
 #include "base/interrupt.h"
@@ -22,6 +23,16 @@ static const struct place_entry *find_object(const struct place_entries *found, 
   return NULL;
 }
 
+static json_t *parse_manifest(const struct place *place, const char *key, const char *bytes,
+                              size_t len, struct err *err)
+{
+  json_error_t why;
+  json_t *manifest = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &why);
+  if (!manifest)
+    err_set(err, ERR_DAMAGED, "%s: %s, line %d: %s", place_name(place), key, why.line, why.text);
+  return manifest;
+}
+
 static json_t *load_manifest(struct arena *arena, struct place *place, const char *key,
                              const struct place_entries *found, struct err *err)
 {
@@ -35,13 +46,7 @@ static json_t *load_manifest(struct arena *arena, struct place *place, const cha
   }
   if (place_get(place, arena, key, &bytes, &len, err) < 0)
     return NULL;
-  json_error_t why;
-  json_t *manifest = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &why);
-  if (!manifest) {
-    err_set(err, ERR_DAMAGED, "%s: %s, line %d: %s", place_name(place), key, why.line, why.text);
-    return NULL;
-  }
-  return manifest;
+  return parse_manifest(place, key, bytes, len, err);
 }
 
 static int check_format(const json_t *manifest, struct err *err)
@@ -49,12 +54,12 @@ static int check_format(const json_t *manifest, struct err *err)
   const json_t *format = json_object_get(manifest, "format");
   if (!json_is_integer(format))
     return err_set(err, ERR_DAMAGED, "there is no format number");
-  if (json_integer_value(format) > ARCHIVE_FORMAT) {
+  if (json_integer_value(format) > ARCHIVE_FORMAT_SEALED) {
     err_set(err, ERR_DAMAGED, "format %" JSON_INTEGER_FORMAT " is newer than this belay knows (%d)",
-            json_integer_value(format), ARCHIVE_FORMAT);
+            json_integer_value(format), ARCHIVE_FORMAT_SEALED);
     return err_hint(err, "Use a newer belay; belay version shows which one this is.");
   }
-  if (json_integer_value(format) != ARCHIVE_FORMAT)
+  if (json_integer_value(format) < ARCHIVE_FORMAT)
     return err_set(err, ERR_DAMAGED, "format %" JSON_INTEGER_FORMAT " is unknown",
                    json_integer_value(format));
   return 0;
@@ -121,7 +126,7 @@ static const char *what_is_wrong(const struct archive *a, const struct archive_e
   char name[ARCHIVE_NAME_MAX];
   const char *before = a->entries.len ? a->entries.at[a->entries.len - 1].id : "";
   size_t len = strlen(e->id), before_len = strlen(before);
-  if (!id_is_valid(e->id) || archive_member_name(e, name) < 0)
+  if (!id_is_valid(e->id) || archive_member_name(e, a->sealed, name) < 0)
     return "an impossible name or kind";
   if (len < before_len || (len == before_len && strcmp(e->id, before) <= 0))
     return "an id that is out of order";
@@ -138,8 +143,21 @@ static const char *what_is_wrong(const struct archive *a, const struct archive_e
   return NULL;
 }
 
+/* What the clear part of a manifest does not tell, so that one reader does for both. */
+static void complete_locked(json_t *item)
+{
+  static const char *const numbers[] = {"part", "rows"};
+  for (size_t i = 0; i < COUNT_OF(numbers); i++)
+    json_object_set_new(item, numbers[i], json_integer(0));
+  json_object_set(item, "raw_size", json_object_get(item, "size"));
+  if (!json_object_get(item, "object"))
+    json_object_set_new(item, "object", json_string(""));
+}
+
 static int read_entry(struct arena *arena, struct archive *a, json_t *item, struct err *err)
 {
+  if (a->locked)
+    complete_locked(item);
   struct archive_entry e = {0};
   json_int_t raw_size = 0, size = 0, offset = 0, part = 0, segment = 0;
   const char *sha256 = "";
@@ -176,10 +194,95 @@ static int read_entries(struct arena *arena, struct archive *a, struct err *err)
   for (size_t i = 0; i < json_array_size(list); i++)
     if (read_entry(arena, a, json_array_get(list, i), err) < 0)
       return -1;
-  return archive_check_parts(a->entries.at, a->entries.len, err);
+  return a->locked ? 0 : archive_check_parts(a->entries.at, a->entries.len, err);
 }
 
-int archive_open(struct arena *arena, struct place *place, const char *prefix, struct archive **ret,
+/* ---- the encrypted manifest ---- */
+
+int archive_say_locked(const struct archive *archive, struct err *err)
+{
+  err_set(err, ERR_SEALED, "%s: %s is encrypted for %s, and %s", place_name(archive->place),
+          archive->prefix, archive->recipients, archive->locked_why);
+  return err_hint(err, "Give an identity of one of them: --identity FILE, or BELAY_IDENTITY.");
+}
+
+/* What the clear part says of the other one. */
+static int read_encryption(struct arena *arena, struct archive *a, struct err *err)
+{
+  CLEANUP(text_clear) struct text all = TEXT_INIT;
+  const json_t *sealed = json_object_get(a->manifest, "sealed");
+  a->sealed_sha256 = arena_strdup(arena, json_string_value(json_object_get(sealed, "sha256")));
+  const json_t *list = json_object_get(json_object_get(a->manifest, "encryption"), "recipients");
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *one = json_string_value(json_array_get(list, i));
+    if (one)
+      text_printf(&all, "%s%s", all.len ? ", " : "", one);
+  }
+  a->recipients = arena_strdup(arena, all.data);
+  if (!all.len || !a->sealed_sha256)
+    return err_set(err, ERR_DAMAGED, "it does not describe its encrypted part");
+  return 0;
+}
+
+/* The bytes of manifest.json.age, which are what the clear part says. */
+static int get_sealed(struct arena *arena, const struct archive *a, char **ret_bytes,
+                      size_t *ret_len, struct err *err)
+{
+  const char *key = archive_sealed_key(arena, a->prefix);
+  char sha256[STORE_SHA256_HEX];
+  if (!place_exists(a->place, key))
+    return err_set(err, ERR_DAMAGED, "%s is missing", key);
+  if (place_get(a->place, arena, key, ret_bytes, ret_len, err) < 0)
+    return -1;
+  store_sha256(*ret_bytes, *ret_len, sha256);
+  if (strcmp(sha256, a->sealed_sha256) != 0)
+    return err_set(err, ERR_DAMAGED, "the sha256 of %s is %s, the manifest says %s", key, sha256,
+                   a->sealed_sha256);
+  return 0;
+}
+
+/* The clear part says of the whole what the whole says. */
+static int check_clear_part(const struct archive *a, json_t *whole, struct err *err)
+{
+  CLEANUP(json_decrefp) json_t *said = json_copy(a->manifest);
+  CLEANUP(json_decrefp) json_t *expected = archive_clear_part(whole);
+  json_object_del(said, "self");
+  json_object_del(said, "sealed");
+  if (json_equal(said, expected))
+    return 0;
+  return err_set(err, ERR_DAMAGED, "it is not the clear part of manifest.json.age");
+}
+
+/* Puts the whole manifest in the place of the clear part; a locked archive keeps that. */
+static int unseal_manifest(struct arena *arena, struct archive *a, struct err *err)
+{
+  CLEANUP(text_clear) struct text plain = TEXT_INIT;
+  CLEANUP(err_clear) struct err closed = ERR_INIT;
+  char *bytes;
+  size_t len;
+  if (read_encryption(arena, a, err) < 0 || get_sealed(arena, a, &bytes, &len, err) < 0)
+    return -1;
+  if (keys_unseal(place_keys(a->place), bytes, len, &plain, &closed) < 0) {
+    if (closed.code == ERR_DAMAGED) {
+      err_move(err, &closed);
+      return err_wrap(err, "manifest.json.age");
+    }
+    a->locked = true;
+    const char *why = strstr(closed.message, ", and ");
+    a->locked_why = arena_strdup(arena, closed.code == ERR_SEALED && why ? why + strlen(", and ")
+                                                                         : closed.message);
+    return 0;
+  }
+  CLEANUP(json_decrefp)
+  json_t *whole = parse_manifest(a->place, "manifest.json.age", plain.data, plain.len, err);
+  if (!whole || check_self(whole, err) < 0 || check_clear_part(a, whole, err) < 0)
+    return -1;
+  json_decref(a->manifest);
+  a->manifest = TAKE(whole);
+  return 0;
+}
+
+int archive_look(struct arena *arena, struct place *place, const char *prefix, struct archive **ret,
                  struct err *err)
 {
   CLEANUP(archive_closep) struct archive *a = x_calloc(1, sizeof(*a));
@@ -192,9 +295,24 @@ int archive_open(struct arena *arena, struct place *place, const char *prefix, s
   a->manifest = load_manifest(arena, place, key, &found, err);
   if (!a->manifest)
     return -1;
-  if (check_format(a->manifest, err) < 0 || check_self(a->manifest, err) < 0 ||
+  if (check_format(a->manifest, err) < 0 || check_self(a->manifest, err) < 0)
+    return err_wrap(err, "%s: %s", place_name(place), key);
+  a->sealed = json_integer_value(json_object_get(a->manifest, "format")) == ARCHIVE_FORMAT_SEALED;
+  if ((a->sealed && unseal_manifest(arena, a, err) < 0) ||
       read_segments(arena, a, &found, err) < 0 || read_entries(arena, a, err) < 0)
     return err_wrap(err, "%s: %s", place_name(place), key);
+  *ret = TAKE(a);
+  return 0;
+}
+
+int archive_open(struct arena *arena, struct place *place, const char *prefix, struct archive **ret,
+                 struct err *err)
+{
+  CLEANUP(archive_closep) struct archive *a = NULL;
+  if (archive_look(arena, place, prefix, &a, err) < 0)
+    return -1;
+  if (a->locked)
+    return archive_say_locked(a, err);
   *ret = TAKE(a);
   return 0;
 }
@@ -218,10 +336,23 @@ void archive_closep(struct archive **archive)
 static int wrap_member(const struct archive *a, const struct archive_entry *e, struct err *err)
 {
   char name[ARCHIVE_NAME_MAX];
-  if (archive_member_name(e, name) < 0)
+  if (archive_member_name(e, a->sealed, name) < 0)
     return -1;
   return err_wrap(err, "%s: %s, %s, member %s (%s part %d)", place_name(a->place), a->prefix,
                   a->segments.at[e->segment - 1].name, name, e->object, e->part);
+}
+
+static int expand(const struct archive *a, const struct archive_entry *e, const struct text *stored,
+                  struct text *ret_raw, struct err *err)
+{
+  CLEANUP(text_clear) struct text packed = TEXT_INIT;
+  if (!a->sealed)
+    return store_expand(stored->data, e->size, e->raw_size, ret_raw, err);
+  if (a->locked)
+    return archive_say_locked(a, err);
+  if (keys_unseal(place_keys(a->place), stored->data, e->size, &packed, err) < 0)
+    return -1;
+  return store_expand(packed.data, packed.len, e->raw_size, ret_raw, err);
 }
 
 static int read_member(const struct archive *a, const struct archive_entry *e, struct text *ret_raw,
@@ -237,11 +368,12 @@ static int read_member(const struct archive *a, const struct archive_entry *e, s
   store_sha256(stored.data, e->size, sha256);
   if (strcmp(sha256, e->sha256) != 0)
     return err_set(err, ERR_DAMAGED, "its sha256 is %s, the manifest says %s", sha256, e->sha256);
-  text_reset(ret_raw);
-  if (strcmp(e->kind, "text") == 0)
+  if (strcmp(e->kind, "text") == 0) {
+    text_reset(ret_raw);
     text_append(ret_raw, stored.data, e->size);
-  else if (store_expand(stored.data, e->size, e->raw_size, ret_raw, err) < 0)
+  } else if (expand(a, e, &stored, ret_raw, err) < 0) {
     return -1;
+  }
   if (ret_raw->len != e->raw_size)
     return err_set(err, ERR_DAMAGED, "it expands to %zu bytes, the manifest says %" PRIu64,
                    ret_raw->len, e->raw_size);
@@ -298,7 +430,7 @@ static int check_member(void *arg, const struct tar_member *m, struct err *err)
   if (c->seen == c->count)
     return err_set(err, ERR_DAMAGED, "member %s is not in the manifest", m->name);
   const struct archive_entry *e = c->expected[c->seen];
-  if (archive_member_name(e, name) < 0 || strcmp(name, m->name) != 0)
+  if (archive_member_name(e, c->archive->sealed, name) < 0 || strcmp(name, m->name) != 0)
     return err_set(err, ERR_DAMAGED, "member %s stands where %s should be", m->name, name);
   if (m->size != e->size)
     return err_set(err, ERR_DAMAGED, "member %s has %" PRIu64 " bytes, the manifest says %" PRIu64,
@@ -323,7 +455,7 @@ static int check_rest(struct check *c, struct err *err)
   char buf[4096], sha256[STORE_SHA256_HEX];
   char name[ARCHIVE_NAME_MAX];
   if (c->seen < c->count) {
-    if (archive_member_name(c->expected[c->seen], name) < 0)
+    if (archive_member_name(c->expected[c->seen], c->archive->sealed, name) < 0)
       return -1;
     return err_set(err, ERR_DAMAGED, "member %s is missing", name);
   }
@@ -388,5 +520,9 @@ int archive_check_hashes(const struct archive *archive, struct err *err)
       return -1;
   }
   CLEANUP(arena_freep) struct arena *arena = arena_new();
+  char *bytes;
+  size_t len;
+  if (archive->sealed && get_sealed(arena, archive, &bytes, &len, err) < 0)
+    return err_wrap(err, "%s", place_name(archive->place));
   return check_no_others(archive, arena, err);
 }

@@ -1,4 +1,5 @@
 #include "store/archive_private.h"
+#include "store/keys.h"
 #include "store/tar.h"
 
 #include "base/clock.h"
@@ -21,12 +22,14 @@ struct lane {
   int number;
   struct compressor *compressor; /* made with the first member */
   struct text packed;            /* the compressed chunk; its memory is used again */
+  struct text sealed;            /* the same, encrypted */
   uint64_t raw_size;             /* of the member that is being written */
 };
 
 struct archive_writer {
   struct place *place;
   char *prefix;
+  const struct keys *keys; /* NULL: nothing is encrypted */
   int level;
   int64_t started_s;
   uint64_t segment_bytes;
@@ -79,12 +82,13 @@ int archive_create(struct place *place, const char *prefix, int level, int lanes
   struct archive_writer *w = x_calloc(1, sizeof(*w));
   w->place = place;
   w->prefix = x_strdup(prefix);
+  w->keys = keys_encrypt(place_keys(place)) ? place_keys(place) : NULL;
   w->level = level;
   w->started_s = clock_wall_us() / 1000000;
   w->segment_bytes = ARCHIVE_SEGMENT_BYTES;
   w->lane_count = lanes;
   for (int i = 0; i < lanes; i++)
-    w->lanes[i].packed = TEXT_INIT;
+    w->lanes[i].packed = w->lanes[i].sealed = TEXT_INIT;
   atomic_init(&w->next_id, 1);
   atomic_init(&w->next_segment, 1);
   pthread_mutex_init(&w->mutex, NULL);
@@ -174,14 +178,20 @@ static int list_entry(struct archive_writer *w, const struct archive_entry *entr
   return 0;
 }
 
-/* Appends the stored bytes of an entry to the lane's segment; fills what is known only then. */
+/* Appends the bytes of an entry to the lane's segment; fills what is known only then. */
 static int append(struct archive_writer *w, struct lane *lane, struct archive_entry *entry,
                   const void *stored, struct err *err)
 {
+  if (w->keys && strcmp(entry->kind, "text") != 0) {
+    if (keys_seal(w->keys, stored, entry->size, &lane->sealed, err) < 0)
+      return -1;
+    stored = lane->sealed.data;
+    entry->size = lane->sealed.len;
+  }
   char id[16], name[ARCHIVE_NAME_MAX];
   snprintf(id, sizeof(id), "%06d", atomic_fetch_add(&w->next_id, 1));
   entry->id = id;
-  if (archive_member_name(entry, name) < 0)
+  if (archive_member_name(entry, w->keys != NULL, name) < 0)
     return err_set(err, ERR_UNEXPECTED, "%s: \"%s\" of kind %s cannot be a member", w->prefix,
                    entry->object, entry->kind);
   store_sha256(stored, entry->size, entry->sha256);
@@ -222,8 +232,10 @@ int archive_begin(struct archive_writer *w, int lane_number, struct err *err)
   if (!lane->compressor)
     lane->compressor = compressor_new(w->level);
   compressor_reset(lane->compressor);
-  if (lane->packed.cap > PACKED_KEPT_BYTES)
+  if (lane->packed.cap > PACKED_KEPT_BYTES) {
     text_clear(&lane->packed);
+    text_clear(&lane->sealed);
+  }
   text_reset(&lane->packed);
   lane->raw_size = 0;
   return 0;
@@ -339,7 +351,8 @@ static json_t *segments_json(struct archive_writer *w)
 
 static int check_extra(const struct archive_writer *w, const json_t *extra, struct err *err)
 {
-  static const char *const ours[] = {"entries", "segments", "format", "self"};
+  static const char *const ours[] = {"entries", "segments",   "format",
+                                     "self",    "encryption", "sealed"};
   if (extra && !json_is_object(extra))
     return err_set(err, ERR_UNEXPECTED, "%s: what joins the manifest is no object", w->prefix);
   for (size_t i = 0; i < COUNT_OF(ours); i++)
@@ -347,6 +360,15 @@ static int check_extra(const struct archive_writer *w, const json_t *extra, stru
       return err_set(err, ERR_UNEXPECTED, "%s: \"%s\" of the manifest is not the caller's",
                      w->prefix, ours[i]);
   return 0;
+}
+
+static json_t *encryption_json(struct archive_writer *w)
+{
+  const struct strings recipients = keys_recipients(w->arena, w->keys);
+  json_t *list = json_array();
+  for (size_t i = 0; i < recipients.len; i++)
+    json_array_append_new(list, json_string(recipients.at[i]));
+  return json_pack("{ss so}", "format", "age-encryption.org/v1", "recipients", list);
 }
 
 static json_t *manifest_json(struct archive_writer *w, const json_t *extra, struct err *err)
@@ -362,12 +384,12 @@ static json_t *manifest_json(struct archive_writer *w, const json_t *extra, stru
   if (!entries)
     return NULL;
   json_object_set_new(manifest, "schema", json_integer(ARCHIVE_SCHEMA));
-  json_object_set_new(manifest, "format", json_integer(ARCHIVE_FORMAT));
+  json_object_set_new(manifest, "format",
+                      json_integer(w->keys ? ARCHIVE_FORMAT_SEALED : ARCHIVE_FORMAT));
+  if (w->keys)
+    json_object_set_new(manifest, "encryption", encryption_json(w));
   json_object_set_new(manifest, "entries", entries);
   json_object_set_new(manifest, "segments", segments_json(w));
-  char self[STORE_SHA256_HEX];
-  archive_self_hash(manifest, self);
-  json_object_set_new(manifest, "self", json_string(self));
   return TAKE(manifest);
 }
 
@@ -390,19 +412,49 @@ static int check_text(const struct archive_writer *w, const char *text, size_t l
   return 0;
 }
 
-static int put_manifest(struct archive_writer *w, const json_t *extra, struct err *err)
+/* The manifest with its own hash, as the text of a file. */
+static int print_manifest(const struct archive_writer *w, json_t *manifest, struct text *ret,
+                          struct err *err)
 {
-  CLEANUP(json_decrefp) json_t *manifest = manifest_json(w, extra, err);
-  if (!manifest)
-    return -1;
+  char self[STORE_SHA256_HEX];
+  archive_self_hash(manifest, self);
+  json_object_set_new(manifest, "self", json_string(self));
   CLEANUP(free_ptr) char *text = json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS);
   if (!text)
     return err_set(err, ERR_UNEXPECTED, "%s: the manifest cannot be written as JSON", w->prefix);
-  size_t len = strlen(text);
-  if (check_text(w, text, len, err) < 0)
+  text_reset(ret);
+  text_printf(ret, "%s\n", text);
+  return check_text(w, ret->data, ret->len, err);
+}
+
+/* manifest.json.age, and what of it is clear. */
+static int put_sealed(struct archive_writer *w, json_t *manifest, json_t **ret_clear,
+                      struct err *err)
+{
+  CLEANUP(text_clear) struct text text = TEXT_INIT, sealed = TEXT_INIT;
+  char sha256[STORE_SHA256_HEX];
+  if (print_manifest(w, manifest, &text, err) < 0 ||
+      keys_seal(w->keys, text.data, text.len, &sealed, err) < 0 ||
+      place_put_new(w->place, archive_sealed_key(w->arena, w->prefix), sealed.data, sealed.len,
+                    err) < 0)
     return -1;
-  text[len] = '\n'; /* instead of the NUL: a text file ends with a line end */
-  return place_put_new(w->place, archive_manifest_key(w->arena, w->prefix), text, len + 1, err);
+  store_sha256(sealed.data, sealed.len, sha256);
+  *ret_clear = archive_clear_part(manifest);
+  json_object_set_new(*ret_clear, "sealed",
+                      json_pack("{sI ss}", "size", (json_int_t)sealed.len, "sha256", sha256));
+  return 0;
+}
+
+static int put_manifest(struct archive_writer *w, const json_t *extra, struct err *err)
+{
+  CLEANUP(json_decrefp) json_t *manifest = manifest_json(w, extra, err);
+  CLEANUP(json_decrefp) json_t *clear = NULL;
+  CLEANUP(text_clear) struct text text = TEXT_INIT;
+  if (!manifest || (w->keys && put_sealed(w, manifest, &clear, err) < 0) ||
+      print_manifest(w, clear ? clear : manifest, &text, err) < 0)
+    return -1;
+  return place_put_new(w->place, archive_manifest_key(w->arena, w->prefix), text.data, text.len,
+                       err);
 }
 
 int archive_commit(struct archive_writer *w, const json_t *extra, struct err *err)
@@ -432,6 +484,9 @@ static void remove_segments(struct archive_writer *w)
     place_delete(w->place, archive_segment_key(w->arena, w->prefix, w->segments.at[i].number),
                  &ignored);
   }
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  if (w->keys)
+    place_delete(w->place, archive_sealed_key(w->arena, w->prefix), &ignored);
 }
 
 void archive_free(struct archive_writer *w)
@@ -442,6 +497,7 @@ void archive_free(struct archive_writer *w)
     tar_writer_free(w->lanes[i].tar);
     compressor_free(w->lanes[i].compressor);
     text_clear(&w->lanes[i].packed);
+    text_clear(&w->lanes[i].sealed);
   }
   if (!w->committed)
     remove_segments(w);

@@ -1,5 +1,6 @@
 #include "base/base.h"
 #include "base/clock.h"
+#include "store/keys.h"
 #include "store/place_private.h"
 
 static bool key_char(char c)
@@ -106,6 +107,7 @@ void place_close(struct place *place)
     place->ops->close(place);
   free(place->name);
   free(place->root);
+  keys_free(place->keys);
   free(place);
 }
 
@@ -113,6 +115,17 @@ void place_closep(struct place **place)
 {
   place_close(*place);
   *place = NULL;
+}
+
+void place_set_keys(struct place *place, struct keys *keys)
+{
+  keys_free(place->keys);
+  place->keys = keys;
+}
+
+struct keys *place_keys(const struct place *place)
+{
+  return place->keys;
 }
 
 const char *place_name(const struct place *place)

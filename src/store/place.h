@@ -24,6 +24,11 @@ VEC_TYPE(place_entries, struct place_entry);
 int place_open(const char *where, struct place **ret_place, struct err *err);
 void place_close(struct place *place);
 void place_closep(struct place **place);
+/* What archives and sealed objects are encrypted for and opened with; the place owns it from here
+ * on. Without keys (NULL) nothing is encrypted, and nothing that is can be read. */
+struct keys;
+void place_set_keys(struct place *place, struct keys *keys);
+struct keys *place_keys(const struct place *place);
 const char *place_name(const struct place *place); /* "file:/var/backups/belay" */
 /* What the credentials turned out not to be allowed here: "read, list"; NULL: nothing so far. */
 const char *place_denied(const struct place *place, struct arena *arena);
@@ -42,6 +47,12 @@ int place_get_range(struct place *place, const char *key, uint64_t offset, size_
 int place_writer(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
 /* A writer that never finishes, only to be seen: place_look_for_leftovers counts it as living. */
 int place_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
+/* place_sealed.c: small objects that may hold rows or names: encrypted as "<key>.age" where the
+ * place has recipients, else put as they are. Reading takes whichever is there. */
+int place_put_sealed(struct place *place, const char *key, const void *bytes, size_t len,
+                     struct err *err);
+int place_get_sealed(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
+                     size_t *ret_len, struct err *err);
 /* true, too, where it cannot be known (a bucket that does not answer). */
 bool place_exists(struct place *place, const char *key);
 int place_size(struct place *place, const char *key, uint64_t *ret_size, struct err *err);

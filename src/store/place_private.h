@@ -42,8 +42,9 @@ enum { PLACE_DENIES_READ = 1, PLACE_DENIES_LIST = 2, PLACE_DENIES_DELETE = 4 };
 
 struct place {
   const struct place_ops *ops;
-  char *name; /* "file:/var/backups/belay" */
-  char *root; /* "/var/backups/belay" */
+  char *name;        /* "file:/var/backups/belay" */
+  char *root;        /* "/var/backups/belay" */
+  struct keys *keys; /* owned; may be NULL */
   atomic_int denied;
 };
 

@@ -126,7 +126,7 @@ static void recover_txt_restores_without_belay(void **state)
   /* the copy inside the first segment is the same text */
   const char *inside = output_of(
       f, dir, (const char *const[]){"tar", "-xOf", "segment-0001.tar", "RECOVER.txt", NULL});
-  assert_string_equal(inside, backup_recover_text(f->arena, "source", info.prefix));
+  assert_string_equal(inside, backup_recover_text(f->arena, "source", info.prefix, false));
 }
 
 static void the_manifest_says_what_it_is(void **state)

@@ -155,7 +155,8 @@ static const struct broken {
      "Did you mean migrations.format?"},
     {"format: prisma\n", "1:1: unknown key \"format\"", "Did you mean migrations.format?"},
     {"zzzzzz: 1\n", "1:1: unknown key \"zzzzzz\"",
-     "Known here: database, env_file, store, environment, shadow, migrations, policies, command, "
+     "Known here: database, env_file, store, encryption, environment, shadow, migrations, "
+     "policies, command, "
      "checks, hooks."},
     {"store: x\nshadow: y\nstore: z\n", "3:1: duplicate key \"store\", first on line 1", NULL},
     {"migrations:\n  format: prisna\n", "2:11: migrations.format does not know \"prisna\"",

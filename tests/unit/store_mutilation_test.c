@@ -259,7 +259,7 @@ static void write_manifest(struct fixture *f, const char *text)
 MANIFEST(empty_manifest, "")
 MANIFEST(array_manifest, "[]")
 MANIFEST(bare_manifest, "{\"format\": 1}")
-MANIFEST(newer_manifest, "{\"format\": 2, \"parts\": []}")
+MANIFEST(newer_manifest, "{\"format\": 3, \"parts\": []}")
 MANIFEST(format_zero, "{\"format\": 0}")
 MANIFEST(format_as_text, "{\"format\": \"1\"}")
 MANIFEST(doubled_key, "{\"format\": 1, \"format\": 1}")
@@ -411,7 +411,7 @@ static const struct mutilation {
     {"empty manifest", empty_manifest, "manifest.json, line 1"},
     {"manifest is an array", array_manifest, "no format number"},
     {"bare manifest", bare_manifest, "no hash of itself"},
-    {"newer manifest", newer_manifest, "format 2 is newer"},
+    {"newer manifest", newer_manifest, "format 3 is newer"},
     {"format 0", format_zero, "format 0 is unknown"},
     {"format as text", format_as_text, "no format number"},
     {"half a manifest", cut_manifest, "manifest.json, line "},
