@@ -12,8 +12,8 @@
 struct cli_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *dir;
   const char *format, *fail_on, *against, *stdin_path, *runner, *target, *output, *plan, *into,
-      *level, *before, *on_conflict, *keep_within, *confirm, *scope, *since, *identity,
-      *identity_command;
+      *level, *before, *on_conflict, *keep_within, *confirm, *scope, *since, *identity, *to,
+      *limit_rate, *identity_command;
   struct strings recipients;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;
@@ -59,6 +59,8 @@ int cmd_show(struct cli *cli, struct err *err);
 int cmd_prune(struct cli *cli, struct err *err);
 int cmd_pin(struct cli *cli, struct err *err);
 int cmd_unpin(struct cli *cli, struct err *err);
+int cmd_doctor(struct cli *cli, struct err *err);
+int cmd_copy(struct cli *cli, struct err *err);
 int cmd_version(struct cli *cli, struct err *err);
 
 /* options.c */
@@ -81,6 +83,8 @@ int cli_swap(struct cli *cli, const struct run_env *env, const struct backup_inf
              struct err *err);
 /* --target; 0: not given. */
 int cli_target_major(struct cli *cli, int *ret_major, struct err *err);
+/* --limit-rate in bytes a second; 0: not given. */
+int cli_limit_rate(struct cli *cli, uint64_t *ret_bytes_per_s, struct err *err);
 struct run_options cli_run_options(const struct cli *cli);
 int cli_env(struct cli *cli, int needs, struct run_env *ret_env, struct err *err);
 /* The backup that an argument and --before name. */

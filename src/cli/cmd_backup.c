@@ -49,9 +49,11 @@ int cmd_backup(struct cli *cli, struct err *err)
 {
   struct run_env env;
   struct backup_info info;
-  if (check_options(&cli->options, err) < 0 ||
+  uint64_t rate;
+  if (check_options(&cli->options, err) < 0 || cli_limit_rate(cli, &rate, err) < 0 ||
       cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
     return -1;
+  place_limit(env.place, rate);
   int rc = run_require_encryption(&env, err) < 0 ? -1 : take(cli, &env, &info, err);
   if (rc == 0) {
     cli_warn_scoped(&info);

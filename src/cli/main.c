@@ -18,6 +18,11 @@ const struct cli_command cli_commands[] = {
      NULL},
     {"status", "status", "what state is the database in, what is pending, what to type next", "dir",
      0, 0, false, cmd_status, NULL},
+    {"doctor", "doctor", "is everything there that a run will need, and what to do about it",
+     "dir shadow", 0, 0, false, cmd_doctor,
+     "Asks for configuration, migrations, database, clock, shadow, encryption and store; tries the "
+     "store with an object of\n"
+     "its own. Ends with the exit code that the first failure would have in a run."},
     {"lint", "lint [FILE|DIR|-]...", "find dangerous operations in migrations",
      "format fail-on against observe shadow since fix diff stdin-path dir runner target", 0, 100000,
      false, cmd_lint,
@@ -46,8 +51,8 @@ const struct cli_command cli_commands[] = {
      "captures what it destroys. With CMD it wraps that command; it gets the database as "
      "DATABASE_URL."},
     {"backup", "backup [--table PATTERN]... | --template [--terminate]",
-     "take a consistent copy of the database; prints its id", "table scope template terminate", 0,
-     0, false, cmd_backup,
+     "take a consistent copy of the database; prints its id",
+     "table scope template terminate limit-rate", 0, 0, false, cmd_backup,
      "With --table or --scope pending the backup holds the rows of some tables only, and the whole "
      "schema. It says which\n"
      "tables it leaves out, and is never the latest one. Partitions go with their root, "
@@ -102,12 +107,29 @@ const struct cli_command cli_commands[] = {
      "without any nothing is removed. The newest good backup, pinned ones and those that a run "
      "needs stay in any case.\n"
      "What killed writers left unfinished for a day goes, too."},
+    {"copy", "copy ID|RUN|latest --to PLACE",
+     "a backup or the record of a run into another store, byte for byte", "to limit-rate", 1, 1,
+     false, cmd_copy,
+     "What is there already is left alone, so that the same command goes on after it was stopped; "
+     "nothing that differs is\n"
+     "overwritten. Each object is read back; the manifest comes last. Template backups cannot be "
+     "copied."},
     {"pin", "pin ID", "prune leaves this backup alone", "", 1, 1, false, cmd_pin, NULL},
     {"unpin", "unpin ID", "prune may remove this backup again", "", 1, 1, false, cmd_unpin, NULL},
     {"version", "version", "version of belay and of what it stands on", "", 0, 0, false,
      cmd_version, NULL},
     {NULL, NULL, NULL, NULL, 0, 0, false, NULL, NULL},
 };
+
+int cli_limit_rate(struct cli *cli, uint64_t *ret_bytes_per_s, struct err *err)
+{
+  const char *text = cli->options.limit_rate;
+  *ret_bytes_per_s = 0;
+  if (!text || (config_parse_size(text, ret_bytes_per_s) == 0 && *ret_bytes_per_s))
+    return 0;
+  return err_set(err, ERR_USAGE, "--limit-rate takes bytes a second (512KiB, 10MiB), not \"%s\"",
+                 text);
+}
 
 struct run_options cli_run_options(const struct cli *cli)
 {

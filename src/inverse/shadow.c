@@ -271,6 +271,11 @@ int shadow_open(struct arena *arena, const struct shadow_options *options,
   return 0;
 }
 
+const char *shadow_programs(struct arena *arena, int major)
+{
+  return local_server_programs(arena, major);
+}
+
 void shadow_close(struct shadow *s)
 {
   if (!s)

@@ -30,6 +30,8 @@ struct shadow_options {
 int shadow_open(struct arena *arena, const struct shadow_options *options,
                 const struct catalog *schema, const struct catalog_options *catalog_options,
                 struct shadow **ret_shadow, struct err *err);
+/* Where the programs for a throw-away server of that version are; NULL: none are installed. */
+const char *shadow_programs(struct arena *arena, int major);
 void shadow_close(struct shadow *shadow);
 void shadow_closep(struct shadow **shadow);
 /* Valid until the next shadow_run, which ends with a fresh session (a migration may have SET

@@ -51,3 +51,8 @@ int config_read(struct arena *arena, const char *path, const char *dir, struct c
   *ret_config = config;
   return 0;
 }
+
+int config_parse_size(const char *text, uint64_t *ret_bytes)
+{
+  return table_parse_size(text, ret_bytes);
+}

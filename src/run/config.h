@@ -88,6 +88,8 @@ int config_read(struct arena *arena, const char *path, const char *dir, struct c
  * lists the known names. */
 int policy_read(struct arena *arena, const struct config *config, const char *environment,
                 struct policy *ret_policy, struct err *err);
+/* "512KiB", "10MiB"; -1: it is no size. */
+int config_parse_size(const char *text, uint64_t *ret_bytes);
 /* Is this migration accepted by name (inverse.allow)? */
 bool policy_allows(const struct policy *policy, const char *migration);
 /* The built-in text of policies/<name>.yaml (embedded at build), NULL if unknown. */

@@ -17,7 +17,7 @@ static const char *shorten(struct arena *arena, const char *path)
   return path;
 }
 
-static int find_migrations(struct run_env *env, const struct run_options *options, struct err *err)
+int run_env_migrations(struct run_env *env, const struct run_options *options, struct err *err)
 {
   const struct config *config = &env->config;
   const char *dir = options->migrations_dir;
@@ -35,7 +35,7 @@ static int find_migrations(struct run_env *env, const struct run_options *option
   return migration_format_of(env->migrations_dir, config->migrations_format, &env->format, err);
 }
 
-static int open_store(struct run_env *env, const struct run_options *options, struct err *err)
+int run_env_store(struct run_env *env, const struct run_options *options, struct err *err)
 {
   const char *where = options->store;
   if (!where && env->config.store) {
@@ -119,31 +119,41 @@ int run_require_encryption(const struct run_env *env, struct err *err)
                        "BELAY_RECIPIENTS, or with --recipient.");
 }
 
+int run_env_config(struct run_env *env, const struct run_options *options, struct err *err)
+{
+  if (config_read(env->arena, options->config, ".", &env->config, err) < 0 ||
+      policy_read(env->arena, &env->config, options->environment, &env->policy, err) < 0)
+    return -1;
+  env->jobs = options->jobs ? options->jobs : env->policy.backup.jobs;
+  env->shadow_url = options->shadow ? options->shadow : env->config.shadow;
+  return 0;
+}
+
+int run_env_target(struct run_env *env, const struct run_options *options, struct err *err)
+{
+  struct db_target_request request = {
+      .option = options->database,
+      .env_file = options->env_file ? options->env_file
+                  : env->config.env_file
+                      ? fs_join(env->arena, env->config.dir, env->config.env_file)
+                      : NULL,
+      .dir = env->config.dir,
+      .configured = env->config.database,
+      .direct_url_names = "DIRECT_URL,DIRECT_DATABASE_URL",
+  };
+  if (db_target_resolve(env->arena, &request, &env->target, err) < 0)
+    return -1;
+  env->database_prefix = place_key_escape(env->arena, env->target.database);
+  return 0;
+}
+
 int run_env_open(struct arena *arena, const struct run_options *options, int needs,
                  struct run_env *ret_env, struct err *err)
 {
   struct run_env env = {.arena = arena};
-  if (config_read(arena, options->config, ".", &env.config, err) < 0 ||
-      policy_read(arena, &env.config, options->environment, &env.policy, err) < 0 ||
-      find_migrations(&env, options, err) < 0)
-    return -1;
-  env.jobs = options->jobs ? options->jobs : env.policy.backup.jobs;
-  env.shadow_url = options->shadow ? options->shadow : env.config.shadow;
-  struct db_target_request request = {
-      .option = options->database,
-      .env_file =
-          options->env_file
-              ? options->env_file
-              : (env.config.env_file ? fs_join(arena, env.config.dir, env.config.env_file) : NULL),
-      .dir = env.config.dir,
-      .configured = env.config.database,
-      .direct_url_names = "DIRECT_URL,DIRECT_DATABASE_URL",
-  };
-  if ((needs & RUN_ENV_TARGET) && db_target_resolve(arena, &request, &env.target, err) < 0)
-    return -1;
-  if (needs & RUN_ENV_TARGET)
-    env.database_prefix = place_key_escape(arena, env.target.database);
-  if ((needs & RUN_ENV_STORE) && open_store(&env, options, err) < 0)
+  if (run_env_config(&env, options, err) < 0 || run_env_migrations(&env, options, err) < 0 ||
+      ((needs & RUN_ENV_TARGET) && run_env_target(&env, options, err) < 0) ||
+      ((needs & RUN_ENV_STORE) && run_env_store(&env, options, err) < 0))
     return -1;
   *ret_env = env;
   return 0;

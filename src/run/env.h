@@ -37,6 +37,11 @@ struct run_env {
 
 int run_env_open(struct arena *arena, const struct run_options *options, int needs,
                  struct run_env *ret_env, struct err *err);
+/* The steps of it, in this order; env begins as {.arena = arena}. */
+int run_env_config(struct run_env *env, const struct run_options *options, struct err *err);
+int run_env_migrations(struct run_env *env, const struct run_options *options, struct err *err);
+int run_env_target(struct run_env *env, const struct run_options *options, struct err *err);
+int run_env_store(struct run_env *env, const struct run_options *options, struct err *err);
 void run_env_close(struct run_env *env);
 
 /* ERR_REFUSED when the policy wants artifacts to be encrypted and there are no recipients. */

@@ -1,5 +1,6 @@
 /* Preflight: everything that can be known to go wrong before anything is touched. */
 #include "run/check.h"
+#include "run/doctor.h"
 #include "run/drift.h"
 
 #include "backup/sessions.h"
@@ -8,33 +9,6 @@
 #include "base/log.h"
 
 enum { LISTED_MAX = 5 };
-
-static int check_server(struct run *run, struct err *err)
-{
-  const char *standby, *plpgsql;
-  if (run->env->target.pooled) {
-    err_set(err, ERR_PREFLIGHT, "the URL goes through a connection pooler (pgbouncer=true)");
-    return err_hint(err, "Set DIRECT_URL to the server's own address: a run needs sessions, "
-                         "advisory locks and snapshots.");
-  }
-  if (db_query_value(run->conn, run->arena, &standby, err, "SELECT pg_is_in_recovery()", NULL) < 0)
-    return -1;
-  if (standby[0] == 't') {
-    err_set(err, ERR_PREFLIGHT, "the server is a standby: it cannot be migrated");
-    return err_hint(err, "Point the URL to the primary.");
-  }
-  if (db_query_value(run->conn, run->arena, &plpgsql, err,
-                     "SELECT count(*) FROM pg_extension WHERE extname = 'plpgsql'", NULL) < 0)
-    return -1;
-  /* fails when the server's packages were upgraded under the running server */
-  if (plpgsql[0] == '1' && db_exec(run->conn, "DO $$ BEGIN END $$", err) < 0) {
-    err_wrap(err, "a trivial plpgsql block fails");
-    return err_hint(err, "Were the server's packages upgraded without a restart?");
-  }
-  run->result->server = arena_printf(run->arena, "PostgreSQL %d.%d", db_server_major(run->conn),
-                                     db_server_version(run->conn) % 10000);
-  return 0;
-}
 
 /* Failed, edited, missing and out-of-order migrations: what Prisma's own deploy and status pass
  * over in silence. */
@@ -221,27 +195,11 @@ static int check_alone(struct run *run, struct err *err)
 
 static int check_store(struct run *run, struct err *err)
 {
-  const char *size;
   uint64_t free_bytes;
-  if (db_query_value(run->conn, run->arena, &size, err,
-                     "SELECT pg_database_size(current_database())", NULL) < 0)
-    return -1;
-  if (place_probe(run->env->place, &free_bytes, err) < 0)
-    return err_wrap(err, "the store %s cannot be used", place_name(run->env->place));
   int swept; /* what killed runs left there unfinished; planning removes nothing */
-  if (run->journal && place_sweep(run->env->place, run->env->database_prefix, &swept, err) < 0)
+  if (doctor_store(run->env, run->conn, &free_bytes, err) < 0)
     return -1;
-  /* measured: a level-1 archive is a third of the COPY text, and that is smaller than the database
-   * on disk */
-  bool archive = run->env->policy.backup.kind != BACKUP_TEMPLATE;
-  uint64_t need =
-      (archive ? strtoull(size, NULL, 10) / 2 : 0) + run->env->policy.preflight.min_free_bytes;
-  if (free_bytes >= need)
-    return 0;
-  err_set(err, ERR_STORE, "the store %s has %" PRIu64 " MiB free, the run may need %" PRIu64 " MiB",
-          place_name(run->env->place), free_bytes >> 20, need >> 20);
-  return err_hint(err,
-                  "Make room, use another --store, or lower preflight.min_free in the policy.");
+  return run->journal ? place_sweep(run->env->place, run->env->database_prefix, &swept, err) : 0;
 }
 
 static int read_catalog(struct run *run, struct err *err)
@@ -272,7 +230,8 @@ int run_stage_preflight(struct run *run, const char **summary, struct err *err)
     return -1;
   if (run->journal)
     backup_template_sweep(run->arena, run->env->place, &run->env->target);
-  if (run_open_target(run, err) < 0 || check_server(run, err) < 0)
+  if (run_open_target(run, err) < 0 ||
+      doctor_server(run->arena, &run->env->target, run->conn, &run->result->server, err) < 0)
     return -1;
   if (run->journal &&
       run_lock(run, err) < 0) /* before the ledger is read: nobody else changes it then */

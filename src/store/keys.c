@@ -173,6 +173,25 @@ int keys_load(struct keys *keys, size_t *ret_count, struct err *err)
   return rc;
 }
 
+const char *keys_identity_file(const struct keys *keys)
+{
+  return keys ? keys->identity_file : NULL;
+}
+
+int keys_open_own(const struct keys *keys, bool *ret_opens, struct err *err)
+{
+  static const char probe[] = "belay tries whether an identity opens what it encrypts\n";
+  CLEANUP(text_clear) struct text sealed = TEXT_INIT, plain = TEXT_INIT;
+  CLEANUP(err_clear) struct err closed = ERR_INIT;
+  *ret_opens = false;
+  if (!keys_encrypt(keys))
+    return 0;
+  if (age_encrypt(&keys->named, probe, sizeof(probe), &sealed, err) < 0)
+    return -1;
+  *ret_opens = age_decrypt(&keys->loaded, sealed.data, sealed.len, &plain, &closed) == 0;
+  return 0;
+}
+
 /* ---- sealing ---- */
 
 int keys_seal(const struct keys *keys, const void *bytes, size_t len, struct text *ret,

@@ -33,6 +33,11 @@ struct strings keys_recipients(struct arena *arena, const struct keys *keys);
 /* Reads the identities now, if some are named. *ret_count: how many there are. */
 int keys_load(struct keys *keys, size_t *ret_count, struct err *err);
 
+/* The file that is named as the identity's; NULL: none. */
+const char *keys_identity_file(const struct keys *keys);
+/* Do the identities, after keys_load, open what is encrypted for the recipients that are named? */
+int keys_open_own(const struct keys *keys, bool *ret_opens, struct err *err);
+
 /* Both replace what ret held. Thread-safe. */
 int keys_seal(const struct keys *keys, const void *bytes, size_t len, struct text *ret,
               struct err *err);

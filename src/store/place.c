@@ -1,6 +1,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "store/keys.h"
+#include "store/rate.h"
 #include "store/place_private.h"
 
 static bool key_char(char c)
@@ -108,6 +109,7 @@ void place_close(struct place *place)
   free(place->name);
   free(place->root);
   keys_free(place->keys);
+  rate_free(place->rate);
   free(place);
 }
 
@@ -172,7 +174,17 @@ int place_writer(struct place *place, const char *key, struct sink **ret_sink, s
 {
   if (check_key(place, key, err) < 0)
     return -1;
-  return place->ops->writer(place, key, true, ret_sink, err);
+  struct sink *sink = NULL;
+  if (place->ops->writer(place, key, true, &sink, err) < 0)
+    return -1;
+  *ret_sink = place->rate ? sink_limited(sink, place->rate) : sink;
+  return 0;
+}
+
+void place_limit(struct place *place, uint64_t bytes_per_s)
+{
+  rate_free(place->rate);
+  place->rate = bytes_per_s ? rate_new(bytes_per_s) : NULL;
 }
 
 int place_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err)
@@ -274,6 +286,12 @@ int place_look_for_leftovers(struct place *place, const char *prefix, struct pla
   if (check_prefix(place, prefix, err) < 0)
     return -1;
   return place->ops->sweep(place, prefix, false, ret, err);
+}
+
+int place_advise(struct place *place, struct arena *arena, struct place_advices *ret,
+                 struct err *err)
+{
+  return place->ops->advise ? place->ops->advise(place, arena, ret, err) : 0;
 }
 
 char *place_local_dir(struct place *place, struct arena *arena, const char *prefix, struct err *err)

@@ -47,6 +47,9 @@ int place_get_range(struct place *place, const char *key, uint64_t offset, size_
 int place_writer(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
 /* A writer that never finishes, only to be seen: place_look_for_leftovers counts it as living. */
 int place_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
+/* Bounds what goes to the place through place_writer, in bytes a second, all writers together; 0:
+ * no bound. Before the first writer. */
+void place_limit(struct place *place, uint64_t bytes_per_s);
 /* place_sealed.c: small objects that may hold rows or names: encrypted as "<key>.age" where the
  * place has recipients, else put as they are. Reading takes whichever is there. */
 int place_put_sealed(struct place *place, const char *key, const void *bytes, size_t len,
@@ -80,6 +83,15 @@ int place_look_for_leftovers(struct place *place, const char *prefix, struct pla
  * (place_denied tells afterwards); ret_free_bytes is UINT64_MAX where it
  * cannot be known. */
 int place_probe(struct place *place, uint64_t *ret_free_bytes, struct err *err);
+/* What doctor should say of the place beyond that: permissions, versioning, lifecycle, lock. */
+struct place_advice {
+  const char *name;       /* "store", "lifecycle" */
+  bool warning;           /* else it is good to know */
+  const char *what, *fix; /* fix may be NULL */
+};
+VEC_TYPE(place_advices, struct place_advice);
+int place_advise(struct place *place, struct arena *arena, struct place_advices *ret,
+                 struct err *err);
 /* A local directory for things appended to line by line (the journal of a run): for file: places
  * the place itself, for s3: a directory under $XDG_STATE_HOME (~/.local/state). */
 char *place_local_dir(struct place *place, struct arena *arena, const char *prefix,

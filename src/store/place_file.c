@@ -457,6 +457,7 @@ const struct place_ops place_file_ops = {
     .remove_dir = file_remove_dir,
     .sweep = file_sweep,
     .free_bytes = file_free_bytes,
+    .advise = place_file_advise,
     .local_dir = file_local_dir,
 };
 

@@ -28,6 +28,9 @@ struct place_ops {
   int (*remove_dir)(struct place *place, const char *dir, struct err *err);
   int (*sweep)(struct place *place, const char *prefix, bool remove, struct place_leftovers *ret,
                struct err *err);
+  /* Adds to *ret what doctor should say; may be NULL. */
+  int (*advise)(struct place *place, struct arena *arena, struct place_advices *ret,
+                struct err *err);
   int (*free_bytes)(struct place *place, uint64_t *ret_bytes, struct err *err);
   char *(*local_dir)(struct place *place, struct arena *arena, const char *prefix, struct err *err);
   /* NULL: what is appended to in local_dir is in the place already. */
@@ -45,12 +48,15 @@ struct place {
   char *name;        /* "file:/var/backups/belay" */
   char *root;        /* "/var/backups/belay" */
   struct keys *keys; /* owned; may be NULL */
+  struct rate *rate; /* owned; NULL: writers are not held back */
   atomic_int denied;
 };
 
 extern const struct place_ops place_file_ops;
 extern const struct place_ops place_s3_ops;
 int place_s3_open(const char *where, struct place **ret_place, struct err *err);
+int place_file_advise(struct place *place, struct arena *arena, struct place_advices *ret,
+                      struct err *err);
 int place_file_open(const char *path, struct place **ret_place, struct err *err);
 
 /* May the key be one: components of [A-Za-z0-9._@=+-], none of them empty or beginning with a

@@ -1,0 +1,14 @@
+/* store/rate.h: a bound on the bytes that go to a place in a second, shared by all who write there.
+ *
+ *   struct rate *rate = rate_new(10 * 1024 * 1024);
+ *   sink = sink_limited(sink, rate);     // owns the sink, borrows the rate
+ */
+#pragma once
+
+#include "store/stream.h"
+
+struct rate;
+
+struct rate *rate_new(uint64_t bytes_per_s) MUST_CHECK;
+void rate_free(struct rate *rate); /* NULL is fine */
+struct sink *sink_limited(struct sink *next, struct rate *rate) MUST_CHECK;
