@@ -141,7 +141,7 @@ expect 0 "$BELAY" rollback last --yes --identity "$scratch/alice.key"
 [ "$(content)" = "$(echo "$before" | head -n "$(content | wc -l)")" ] || fail "the rows are not back"
 leaks_not mister- whose
 # what the journal holds back can be read with age
-jq -r 'select(.sealed) | .sealed' <store/*/runs/"$run"/journal.jsonl | head -1 | base64 -d |
+jq -rn 'first(inputs | select(.sealed) | .sealed)' <store/*/runs/"$run"/journal.jsonl | base64 -d |
   age -d -i "$scratch/bob.key" | jq -e .summary >/dev/null || fail "the sealed part of the journal does not open"
 
 # ---- the run takes back by itself what it did, without any identity ----
