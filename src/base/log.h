@@ -9,8 +9,8 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
-/* Copied; of more than LOG_SECRETS_MAX the oldest is forgotten. NULL and words below 3 bytes are ignored: they would blank out
- * ordinary text. */
+/* Copied; of more than LOG_SECRETS_MAX the oldest is forgotten. NULL and words below 3 bytes are
+ * ignored: they would blank out ordinary text. */
 void log_secret(const char *secret);
 enum { LOG_SECRETS_MAX = 256 };
 
