@@ -480,6 +480,15 @@ static void test_probe_and_local_dir(void **state)
   ok(f, place_probe(f->place, &free_bytes, &f->err));
   assert_true(free_bytes > 0);
   assert_int_equal(count_files(f, "store"), 0);
+  /* a probe that could not be removed goes, a database that is called so stays */
+  static const char *const probes[] = {"probe-shop/backups/1/manifest.json", "probe-20200101"};
+  for (size_t i = 0; i < COUNT_OF(probes); i++) {
+    ok(f, place_put(f->place, probes[i], "x", 1, &f->err));
+    age(path_of(f, arena_printf(f->arena, "store/%s", probes[i])));
+  }
+  ok(f, place_probe(f->place, &free_bytes, &f->err));
+  assert_true(place_exists(f->place, probes[0]));
+  assert_false(place_exists(f->place, probes[1]));
   char *dir = place_local_dir(f->place, f->arena, "app/runs/1", &f->err);
   assert_string_equal(dir, path_of(f, "store/app/runs/1"));
   assert_true(fs_is_dir(dir));
