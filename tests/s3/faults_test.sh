@@ -116,6 +116,13 @@ reads 0 '503 while reading' "0 2 answer 503,SlowDown $segments"
 reads 11 'a list that is refused' '0 0 answer 403,AccessDenied /list-type=2/'
 reads 11 'half a list' '0 0 cut 100 /list-type=2/'
 
+# ---- who may not look at uploads is told of a damaged backup all the same ----
+backup '0 0 answer 403,AccessDenied /^GET .*uploads=/' '0 0 flip 40 /^GET .*manifest.json/'
+case $got in 5 | 12) ;; *) fail "a damaged read-back: belay ended with $got" ;; esac
+acted flip 'a damaged read-back'
+says_not 'may not'
+"$BELAY" prune --damaged --keep-last 1 --yes -s "$direct" >/dev/null 2>&1
+
 # ---- signals: while tables are copied, with uploads under way ----
 begin_upload='/^POST .*segment-.*uploads=/'
 for signal in TERM INT; do
