@@ -168,7 +168,7 @@ expect 6 "$BELAY" run -e short
 says 'lock budget'
 unchanged budget
 printf 'extends: staging\napply:\n  lock_timeout: 200ms\n  lock_retries: 1\n' >policies/impatient.yaml
-psql -X -q -c "BEGIN; LOCK TABLE t IN ROW EXCLUSIVE MODE; SELECT pg_sleep(8); COMMIT" >/dev/null &
+psql -X -q -c "BEGIN; LOCK TABLE t IN ROW EXCLUSIVE MODE; SELECT pg_sleep(120); COMMIT" >/dev/null &
 sleeper=$!
 sleep 0.5
 only 20260101000000_add 'ALTER TABLE t ADD COLUMN w int;'
@@ -176,7 +176,7 @@ expect 6 "$BELAY" run -e impatient
 says 'lock timeout'
 kill $sleeper 2>/dev/null || true
 wait $sleeper || true
-sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(8)%' AND pid <> pg_backend_pid()" >/dev/null
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(120)%' AND pid <> pg_backend_pid()" >/dev/null
 unchanged impatient
 
 # ---- 10: another run ----
