@@ -124,6 +124,7 @@ says_not 'may not'
 "$BELAY" prune --damaged --keep-last 1 --yes -s "$direct" >/dev/null 2>&1
 
 # ---- signals: while tables are copied, with uploads under way ----
+before=$(s3 ls faults a/)
 begin_upload='/^POST .*segment-.*uploads=/'
 for signal in TERM INT; do
   printf '0 0 delay 1500 %s\n' "$part" '/partNumber=1&/' "$begin_upload" >"$rules"
@@ -141,4 +142,4 @@ for signal in TERM INT; do
   no_uploads faults
   echo "  SIG$signal: $got"
 done
-[ "$(s3 ls faults a/test/backups/ | cut -d/ -f4 | sort -u)" = "$id" ] || fail "left behind: $(s3 ls faults a/)"
+[ "$(s3 ls faults a/)" = "$before" ] || fail "left behind: $(diff <(echo "$before") <(s3 ls faults a/))"
