@@ -5,11 +5,11 @@ function(belay_link_late target)
     target_link_libraries(${target} PRIVATE PkgConfig::LATE)
     return()
   endif()
-  set(stubs ${CMAKE_BINARY_DIR}/generated/late_stubs.s)
-  add_custom_command(OUTPUT ${stubs}
-    COMMAND ${CMAKE_SOURCE_DIR}/cmake/late.sh $<TARGET_FILE:belay> ${LATE_LINK_LIBRARIES} > ${stubs}
+  set(calls ${CMAKE_BINARY_DIR}/generated/late_calls.s)
+  add_custom_command(OUTPUT ${calls}
+    COMMAND ${CMAKE_SOURCE_DIR}/cmake/late.sh $<TARGET_FILE:belay> ${LATE_LINK_LIBRARIES} > ${calls}
     DEPENDS belay ${CMAKE_SOURCE_DIR}/cmake/late.sh
     COMMENT "Making stand-ins for libraries that are loaded late")
-  target_sources(${target} PRIVATE ${stubs})
+  target_sources(${target} PRIVATE ${calls})
   target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
 endfunction()

@@ -52,7 +52,8 @@ static void read_one(struct arena *arena, struct place *place, const char *prefi
         .id = fs_basename(prefix),
         .prefix = prefix,
         .damaged = true,
-        .unread = err.code == ERR_STORE || err.code == ERR_DENIED,
+        .unread = err.code == ERR_STORE || err.code == ERR_DENIED || err.code == ERR_INTERRUPTED ||
+                  err.code == ERR_TERMINATED,
         .template =
             place_exists(place, template_note_key(arena, prefix)) ? "of a template backup" : NULL,
         .damage = arena_strdup(arena, err.message)};

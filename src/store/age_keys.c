@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <strings.h>
 
 int age_identity_new(struct age_identity *ret, struct err *err)
 {
@@ -22,7 +23,7 @@ int age_recipient_parse(const char *text, struct age_recipient *ret, struct err 
 {
   if (age_bech32_decode("age", text, ret->key))
     return 0;
-  if (strncmp(text, "AGE-SECRET-KEY-", 15) == 0) {
+  if (strncasecmp(text, "AGE-SECRET-KEY-", 15) == 0) { /* never shown */
     err_set(err, ERR_USAGE, "a secret key stands where a recipient should");
     return err_hint(err, "Recipients are public keys (age1...): age-keygen -y FILE prints them.");
   }

@@ -1,6 +1,7 @@
 #include "store/keys.h"
 
 #include <pthread.h>
+#include <strings.h>
 
 #include "base/fs.h"
 #include "base/spawn.h"
@@ -29,7 +30,7 @@ static int add_recipient(struct age_recipients *recipients, const char *name, st
                : age_recipients_add(recipients, &recipient, err);
   if (!fs_exists(name)) {
     err_set(err, ERR_USAGE, "recipient \"%.80s\" is neither a key (age1...) nor a file of them",
-            strncmp(name, "AGE-SECRET-KEY-", 15) == 0 ? "AGE-SECRET-KEY-..." : name);
+            strncasecmp(name, "AGE-SECRET-KEY-", 15) == 0 ? "AGE-SECRET-KEY-..." : name);
     return err_hint(err, "Recipients are public keys: age-keygen -y FILE prints them.");
   }
   if (fs_read(arena, name, &text, &len, err) < 0)

@@ -152,6 +152,7 @@ static void test_bech32(void **state)
   for (size_t i = 0; i < COUNT_OF(no_keys); i++)
     fails(f, age_recipient_parse(no_keys[i], &recipient, &f->err), ERR_USAGE, "not a recipient");
   fails(f, age_recipient_parse(published_secret, &recipient, &f->err), ERR_USAGE, "secret key");
+  fails(f, age_recipient_parse("age-secret-key-1qq", &recipient, &f->err), ERR_USAGE, "secret key");
 }
 
 static void test_key_files(void **state)
