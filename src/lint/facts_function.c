@@ -80,6 +80,8 @@ void facts_rename_function(struct lint_facts *f, const struct sql_tree *tree)
   const struct sql_name from = {.schema = slot->schema, .name = tree->name.name};
   struct sql_name to = from;
   *(tree->kind == SQL_SET_SCHEMA ? &to.schema : &to.name) = tree->new_name;
+  if (strcmp(to.schema, from.schema) == 0 && strcmp(to.name, from.name) == 0)
+    return; /* where it is already */
   for (size_t i = 0; i < all->len; i++)
     facts_add_function(f, to, all->at[i], false);
   if (all->len == 1) /* else it is not known which one is left */
