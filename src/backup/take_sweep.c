@@ -1,7 +1,7 @@
 /* What killed backups of a database left in the store. A backup holds the object "writing" open
- * under its prefix for as long as it is made; of a killed one nobody does, and its temporary file
- * is left: without that nothing is removed, for it may be what somebody put there, or the rest of a
- * backup that can still be read. */
+ * under its prefix for as long as it is made or copied; of a killed one nobody does, and its
+ * temporary file is left: without that nothing is removed, for it may be what somebody put there,
+ * or the rest of a backup that can still be read. */
 #include "backup/take.h"
 
 #include "base/clock.h"

@@ -162,7 +162,10 @@ int place_copy(const struct place_copy *copy, struct place_copied *ret, struct e
   CLEANUP(free_ptr) char *other = x_malloc(PIECE_BYTES);
   c.buf = buf;
   c.other = other;
-  int rc = copy_all(&c, &entries, err);
+  CLEANUP(sink_freep) struct sink *hold = NULL; /* as a backup does: nobody sweeps it away */
+  int rc = place_hold(copy->to, arena_printf(arena, "%s/writing", copy->prefix), &hold, err);
+  if (rc == 0)
+    rc = copy_all(&c, &entries, err);
   *ret = c.result;
   return rc;
 }

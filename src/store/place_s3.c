@@ -27,6 +27,11 @@ int s3_ask(struct place_s3 *p, struct arena *arena, const struct s3_request *req
   return err_recode(err, ERR_DENIED);
 }
 
+int64_t s3_now_us(const struct place_s3 *p)
+{
+  return clock_wall_us() + s3_client_clock_offset_s(p->client) * 1000000;
+}
+
 int s3_read_size(const char *text, uint64_t *ret)
 {
   if (!text || !*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 18)
@@ -202,6 +207,7 @@ const struct place_ops place_s3_ops = {
     .remove = remove_object,
     .remove_dir = s3_remove_dir,
     .sweep = s3_sweep,
+    .advise = s3_advise,
     .free_bytes = free_bytes,
     .local_dir = local_dir,
     .publish = publish,
@@ -238,6 +244,7 @@ int place_s3_open(const char *where, struct place **ret_place, struct err *err)
   struct place_s3 *p = x_calloc(1, sizeof(*p));
   p->settings = settings;
   p->state_dir = state_dir(arena, &settings);
+  p->hold_ms = S3_HOLD_MS;
   p->arena = TAKE(arena);
   p->place.ops = &place_s3_ops;
   p->place.root = x_strdup(settings.root);

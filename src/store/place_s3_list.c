@@ -1,7 +1,6 @@
-/* Lists of a bucket: objects, and uploads that were begun and not ended. */
+/* Lists of a bucket: objects, uploads that were begun and not ended, and their parts. */
 #include "base/base.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "store/place_s3_private.h"
 #include "store/s3_xml.h"
 
@@ -41,6 +40,8 @@ struct page {
   struct place_s3 *place;
   bool is_list, truncated, encoded;
   const char *next, *next_too; /* where the next page begins */
+  char *last;                  /* the same of the page before */
+  int pages;
   /* of the item that is being read */
   const char *key, *id, *time, *size;
   struct place_entries *entries;
@@ -114,6 +115,20 @@ static void visit(void *context, const char *path, const char *text)
     page->is_list = strncmp(path, "List", 4) == 0;
 }
 
+/* A list whose next page is the same again would never end. */
+static int check_moves(struct page *page, struct err *err)
+{
+  char *next = arena_printf(page->arena, "%s %s", page->next ? page->next : "",
+                            page->next_too ? page->next_too : "");
+  bool same = page->last && strcmp(page->last, next) == 0;
+  if (page->truncated && (same || ++page->pages == S3_PAGES_MAX)) {
+    err_set(err, ERR_STORE, "%s: a list without an end", page->place->place.name);
+    return err_hint(err, "Is endpoint= really an S3 server?");
+  }
+  page->last = next;
+  return 0;
+}
+
 /* One page; page->truncated tells whether there are more. EncodingType may come after the keys it
  * is about, so the list is read twice. */
 static int read_page(struct page *page, struct s3_request *request, struct s3_answer *answer,
@@ -130,7 +145,7 @@ static int read_page(struct page *page, struct s3_request *request, struct s3_an
   (void)s3_xml_read(answer->body.data, answer->body.len, visit, page);
   if (page->truncated && (!page->next || !*page->next))
     return torn(page->place, err);
-  return 0;
+  return check_moves(page, err);
 }
 
 int s3_list(struct place *place, struct arena *arena, const char *prefix, struct place_entries *ret,
@@ -138,8 +153,7 @@ int s3_list(struct place *place, struct arena *arena, const char *prefix, struct
 {
   struct place_s3 *p = (struct place_s3 *)place;
   struct page page = {.arena = arena, .place = p, .entries = ret};
-  const char *last = "";
-  for (int i = 0; i < S3_PAGES_MAX; i++) {
+  do {
     CLEANUP(s3_answer_clear) struct s3_answer answer = {.body = TEXT_INIT};
     struct s3_request request = {.method = "GET", .doing = "listing", .xml = true};
     add(arena, &request.query, "list-type", "2");
@@ -150,13 +164,8 @@ int s3_list(struct place *place, struct arena *arena, const char *prefix, struct
       add(arena, &request.query, "continuation-token", page.next);
     if (read_page(&page, &request, &answer, err) < 0)
       return -1;
-    if (!page.truncated)
-      return 0;
-    if (strcmp(page.next, last) == 0)
-      break;
-    last = page.next;
-  }
-  return err_set(err, ERR_STORE, "%s: a list without an end", place->name);
+  } while (page.truncated);
+  return 0;
 }
 
 /* ---- uploads ---- */
@@ -166,7 +175,7 @@ int s3_list_uploads(struct place_s3 *p, struct arena *arena, const char *prefix,
 {
   struct s3_uploads all = {0};
   struct page page = {.arena = arena, .place = p, .uploads = &all};
-  for (int i = 0; i < S3_PAGES_MAX; i++) {
+  do {
     struct s3_request request = {
         .method = "GET", .doing = "listing the uploads", .xml = true, .cleaning_up = true};
     add(arena, &request.query, "uploads", "");
@@ -179,9 +188,7 @@ int s3_list_uploads(struct place_s3 *p, struct arena *arena, const char *prefix,
     s3_answer_clear(ret_answer);
     if (read_page(&page, &request, ret_answer, err) < 0)
       return -1;
-    if (!page.truncated)
-      break;
-  }
+  } while (page.truncated);
   for (size_t i = 0; i < all.len; i++)
     if (!exact || strcmp(all.at[i].key, prefix) == 0)
       vec_push(arena, ret, all.at[i]);
@@ -203,93 +210,26 @@ int s3_abort_upload(struct place_s3 *p, const char *key, const char *id, struct 
   return 0;
 }
 
-/* When the newest part came, and how much there is. */
-static int look_at_parts(struct place_s3 *p, struct arena *arena, const struct s3_upload *u,
-                         struct page *page, struct err *err)
+int s3_look_at_parts(struct place_s3 *p, struct arena *arena, const struct s3_upload *upload,
+                     int64_t *ret_newest_us, uint64_t *ret_bytes, struct err *err)
 {
-  *page = (struct page){.arena = arena, .place = p, .newest_us = u->initiated_us};
-  for (int i = 0; i <= S3_PARTS_MAX; i++) {
+  struct page page = {.arena = arena, .place = p, .newest_us = upload->initiated_us};
+  do {
     CLEANUP(s3_answer_clear) struct s3_answer answer = {.body = TEXT_INIT};
     struct s3_request request = {
-        .method = "GET", .doing = "listing the parts of", .key = u->key, .xml = true};
-    add(arena, &request.query, "uploadId", u->id);
-    if (page->next)
-      add(arena, &request.query, "part-number-marker", page->next);
-    if (read_page(page, &request, &answer, err) < 0) {
+        .method = "GET", .doing = "listing the parts of", .key = upload->key, .xml = true};
+    add(arena, &request.query, "uploadId", upload->id);
+    if (page.next)
+      add(arena, &request.query, "part-number-marker", page.next);
+    if (read_page(&page, &request, &answer, err) < 0) {
       if (answer.status != 404)
         return -1;
-      err_clear(err); /* it ended meanwhile */
-      page->newest_us = clock_wall_us();
-      return 0;
-    }
-    if (!page->truncated)
+      err_clear(err);
+      page.newest_us = s3_now_us(p);
       break;
-  }
-  return 0;
-}
-
-/* Nobody tells whether the writer of an upload lives: one that got no part for a day does not. */
-int s3_sweep(struct place *place, const char *prefix, bool remove, struct place_leftovers *ret,
-             struct err *err)
-{
-  struct place_s3 *p = (struct place_s3 *)place;
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
-  CLEANUP(s3_answer_clear) struct s3_answer answer = {.body = TEXT_INIT};
-  struct s3_uploads uploads = {0};
-  struct place_leftovers found = {0};
-  CLEANUP(err_clear) struct err why = ERR_INIT;
-  if (s3_list_uploads(p, arena, prefix, false, &uploads, &answer, &why) < 0 &&
-      !s3_answer_is_denied(&answer) && answer.status != 501) {
-    err_move(err, &why);
-    return -1;
-  }
-  if (why.code != ERR_NONE)
-    found.living = 1; /* nobody knows: what is being written is not to be taken away */
-  int64_t now_us = clock_wall_us() + s3_client_clock_offset_s(p->client) * 1000000;
-  int64_t stale_us = now_us - p->settings.stale_ms * 1000;
-  for (size_t i = 0; i < uploads.len; i++) {
-    struct page parts = {.newest_us = now_us};
-    const struct s3_upload *u = &uploads.at[i];
-    CLEANUP(err_clear) struct err denied = ERR_INIT;
-    if (u->initiated_us <= stale_us && look_at_parts(p, arena, u, &parts, &denied) < 0) {
-      if (denied.code != ERR_DENIED) {
-        err_move(err, &denied);
-        return -1;
-      }
-      parts.newest_us = now_us; /* its parts cannot be seen: left alone */
     }
-    if (parts.newest_us > stale_us) {
-      found.living++;
-      continue;
-    }
-    if (remove && s3_abort_upload(p, u->key, u->id, &denied) < 0 && denied.code != ERR_DENIED) {
-      err_move(err, &denied);
-      return -1;
-    }
-    found.abandoned++;
-    found.bytes += parts.bytes;
-  }
-  *ret = found;
-  return 0;
-}
-
-int s3_remove_dir(struct place *place, const char *dir, struct err *err)
-{
-  struct place_s3 *p = (struct place_s3 *)place;
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
-  CLEANUP(s3_answer_clear) struct s3_answer answer = {.body = TEXT_INIT};
-  CLEANUP(err_clear) struct err why = ERR_INIT;
-  struct s3_uploads uploads = {0};
-  const char *under = arena_printf(arena, "%s/", dir);
-  if (s3_list_uploads(p, arena, under, false, &uploads, &answer, &why) < 0 &&
-      !s3_answer_is_denied(&answer) && answer.status != 501) {
-    err_move(err, &why);
-    return -1;
-  }
-  for (size_t i = 0; i < uploads.len; i++)
-    if (s3_abort_upload(p, uploads.at[i].key, uploads.at[i].id, err) < 0)
-      return -1;
-  if (fs_remove_tree(fs_join(arena, p->state_dir, dir), err) < 0)
-    return err_recode(err, ERR_STORE);
+  } while (page.truncated);
+  *ret_newest_us = page.newest_us;
+  *ret_bytes = page.bytes;
   return 0;
 }

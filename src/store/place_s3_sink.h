@@ -42,6 +42,10 @@ bool s3_sink_came_through(struct s3_sink *s);
 int s3_sink_check(struct s3_sink *s, struct err *err);
 
 int s3_upload_begin(struct s3_sink *s, struct err *err);
+/* A byte as its first part, only so that the upload has got one now. */
+int s3_upload_touch(struct s3_sink *s, struct err *err);
+/* With all signals blocked: they are for the program's other threads. Not 0: there is none. */
+int s3_start_thread(pthread_t *ret, void *(*run)(void *), void *context);
 /* Hands the buffer to a thread, once one is free; begins the upload when none is. */
 int s3_upload_part(struct s3_sink *s, struct err *err);
 void s3_upload_wait(struct s3_sink *s);

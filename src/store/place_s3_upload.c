@@ -38,6 +38,7 @@ int s3_upload_begin(struct s3_sink *s, struct err *err)
                                .headers = s3_sink_properties(s),
                                .body = "",
                                .xml = true,
+                               .once = true,
                                .cancelled = &s->cancelled};
   add(s->arena, &request.query, "uploads", "");
   int status = s3_ask(s->place, s->arena, &request, &answer, err);
@@ -65,7 +66,7 @@ void s3_upload_abort(struct s3_sink *s, bool ours)
   CLEANUP(err_clear) struct err unseen = ERR_INIT;
   struct s3_uploads uploads = {0};
   if (s3_list_uploads(s->place, s->arena, s->key, true, &uploads, &answer, &unseen) < 0)
-    return; /* the sweep finds them in a day */
+    return; /* the sweep finds them */
   for (size_t i = 0; i < uploads.len; i++) {
     CLEANUP(err_clear) struct err unaborted = ERR_INIT;
     (void)s3_abort_upload(s->place, s->key, uploads.at[i].id, &unaborted);
@@ -141,20 +142,24 @@ static void *part_thread(void *context)
   return NULL;
 }
 
-/* The signals of the program are for its other threads. */
-static int start_thread(struct part *part)
+int s3_start_thread(pthread_t *ret, void *(*run)(void *), void *context)
 {
-  pthread_t thread;
-  pthread_attr_t attributes;
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  int status = pthread_create(&thread, &attributes, part_thread, part);
-  pthread_attr_destroy(&attributes);
+  int status = pthread_create(ret, NULL, run, context);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return status;
+}
+
+int s3_upload_touch(struct s3_sink *s, struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  char byte = '\n';
+  const char *etag;
+  struct part part = {.sink = s, .number = 1, .bytes = &byte, .len = 1};
+  store_sha256(&byte, 1, part.sha256);
+  return send_part(&part, arena, &etag, err);
 }
 
 int s3_upload_check_failure(struct s3_sink *s, struct err *err)
@@ -194,7 +199,10 @@ int s3_upload_part(struct s3_sink *s, struct err *err)
   p->in_flight++;
   s->sending++;
   pthread_mutex_unlock(&p->mutex);
-  if (start_thread(part) != 0)
+  pthread_t thread;
+  if (s3_start_thread(&thread, part_thread, part) == 0)
+    pthread_detach(thread);
+  else
     part_thread(part); /* no thread to be had: here, then */
   return 0;
 }

@@ -53,7 +53,7 @@ struct s3_pairs s3_sink_properties(struct s3_sink *s)
   add(s->arena, &h, "x-amz-meta-belay-write", s->nonce);
   s3_add_storage(s->arena, set, &h);
   if (s3_sink_is_locked(s)) {
-    int64_t until_us = clock_wall_us() + set->lock_days * INT64_C(86400000000);
+    int64_t until_us = s3_now_us(s->place) + set->lock_days * INT64_C(86400000000);
     add(s->arena, &h, "x-amz-object-lock-mode", s3_lock_name(set->lock));
     add(s->arena, &h, "x-amz-object-lock-retain-until-date", clock_iso8601(s->arena, until_us));
   }
@@ -105,7 +105,7 @@ static const char *what_was_ignored(struct s3_sink *s, const struct s3_answer *h
     return NULL;
   if (!mode || strcmp(mode, s3_lock_name(set->lock)) != 0)
     return "lock";
-  int64_t least_us = clock_wall_us() + (set->lock_days * INT64_C(86400) - 3600) * 1000000;
+  int64_t least_us = s3_now_us(s->place) + (set->lock_days * INT64_C(86400) - 3600) * 1000000;
   return !until || clock_parse(until, &until_us) < 0 || until_us < least_us ? "lock_days" : NULL;
 }
 
@@ -122,7 +122,7 @@ static void lock_afterwards(struct s3_sink *s)
   const struct s3_settings *set = &s->place->settings;
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
   CLEANUP(s3_answer_clear) struct s3_answer answer = {.body = TEXT_INIT};
-  int64_t until_us = clock_wall_us() + set->lock_days * INT64_C(86400000000);
+  int64_t until_us = s3_now_us(s->place) + set->lock_days * INT64_C(86400000000);
   const char *body =
       arena_printf(s->arena,
                    "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>%s</Mode>"
@@ -340,15 +340,5 @@ int s3_writer(struct place *place, const char *key, bool exclusive, struct sink 
   s->failure = ERR_INIT;
   make_nonce(s->nonce);
   *ret_sink = &s->sink;
-  return 0;
-}
-
-int s3_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err)
-{
-  CLEANUP(sink_freep) struct sink *sink = NULL;
-  if (s3_writer(place, key, true, &sink, err) < 0 ||
-      s3_upload_begin((struct s3_sink *)sink, err) < 0)
-    return -1;
-  *ret_sink = TAKE(sink);
   return 0;
 }

@@ -12,6 +12,8 @@ enum {
   CONNECT_MS = 10000,
   STALL_MS = 30000,
   ANSWER_MAX = 256 * 1024 * 1024,
+  XML_MAX = 16 * 1024 * 1024,
+  PROGRESS_MIN = 64 * 1024,
   BACKOFF_MS = 100,
   THROTTLED_MS = 1000,
   BACKOFF_MAX_MS = 20000,
@@ -268,7 +270,8 @@ static void try_once(struct tries *t, struct s3_http_answer *ret)
       .body_len = r->len,
       .into = r->range ? (char *)r->range->buf + t->got : NULL,
       .into_size = r->range ? r->range->size - t->got : 0,
-      .body_max = ANSWER_MAX,
+      .body_max = r->xml ? XML_MAX : ANSWER_MAX,
+      .fresh = r->once,
       .ca_file = s->ca_file,
       .connect_ms = s->timeout_ms < CONNECT_MS ? s->timeout_ms : CONNECT_MS,
       .stall_ms = stall_ms,
@@ -324,14 +327,27 @@ static int fail_by_transport(struct tries *t, const struct s3_http_answer *answe
   return err_hint(err, "Look at endpoint=, the network and the proxy (HTTPS_PROXY, NO_PROXY).");
 }
 
+static bool begins_as_asked(struct tries *t, const struct s3_http_answer *answer)
+{
+  const char *told = s3_http_header(answer, "content-range");
+  CLEANUP(free_ptr)
+  char *wanted = x_printf("bytes %" PRIu64 "-", t->request->range->offset + t->got);
+  return answer->status == 206 && told && strncmp(told, wanted, strlen(wanted)) == 0;
+}
+
 /* What a broken-off range has brought stays, if it was of the object's same state. */
 static void keep_progress(struct tries *t, const struct s3_http_answer *answer)
 {
   const char *etag = s3_http_header(answer, "etag");
-  if (!t->request->range || answer->status != 206 || !etag)
+  t->deadline_ms += answer->moved_ms;
+  if (!t->request->range || !etag || !begins_as_asked(t, answer))
     return;
   t->got += answer->into_len;
   t->etag = arena_strdup(t->arena, etag);
+  if (answer->into_len < PROGRESS_MIN)
+    return;
+  t->count = 1;
+  t->deadline_ms = clock_monotonic_ms() + t->client->settings->timeout_ms;
 }
 
 /* Is what a 2xx brought the range that was asked for? 1: yes, 0: not all of it yet. */
@@ -339,9 +355,8 @@ static int check_range(struct tries *t, const struct s3_http_answer *answer, str
 {
   const struct s3_range *range = t->request->range;
   const char *told = s3_http_header(answer, "content-range");
-  CLEANUP(free_ptr) char *wanted = x_printf("bytes %" PRIu64 "-", range->offset + t->got);
   bool whole = answer->status == 200 && range->offset + t->got == 0;
-  if (!whole && (answer->status != 206 || !told || strncmp(told, wanted, strlen(wanted)) != 0)) {
+  if (!whole && !begins_as_asked(t, answer)) {
     fail(t, ERR_STORE, err, "the server sent another range than was asked for");
     return err_hint(err, "Is there a cache or proxy between here and the server?");
   }
@@ -450,6 +465,7 @@ static int try_again(struct tries *t, struct s3_answer *ret, struct err *err)
   if (correct(t, verdict, &answer, &fault))
     return 1;
   t->count++;
+  t->deadline_ms += answer.moved_ms;
   bool later = verdict == S3_AGAIN || verdict == S3_THROTTLED;
   ret->unsure = ret->unsure || answer.status >= 500 || answer.status < 300;
   if (later && wait_to_try_again(t, verdict, s3_retry_after_ms(&answer)))

@@ -7,9 +7,11 @@
  *     ... answer.status and answer.code say what the server said, err is complete
  *
  * Tried again: transport errors but for TLS ones, 408, 429, 499, 5xx but 501, and the codes of
- * s3_client.c's table; at most S3_TRIES_MAX times and the place's timeout long, with full jitter,
- * and not before a Retry-After. A wrong clock, a wrong region and an expired token are each
- * corrected once. After a signal a request has ten seconds left; after a second signal it ends.
+ * s3_judge.c's table; at most S3_TRIES_MAX times and the place's timeout long, with full jitter,
+ * and not before a Retry-After. Time in which bytes move does not count, and a range that got a
+ * good deal further is as good as a new one. A wrong clock, a wrong region and an expired token are
+ * each corrected once. After a signal a request has ten seconds left; after a second signal it
+ * ends.
  * Every method is thread-safe.
  */
 #pragma once
@@ -41,6 +43,7 @@ struct s3_request {
   size_t len;
   const char *sha256; /* of body, in hex; NULL: computed here */
   bool xml;           /* a 2xx may hold an <Error> instead: then it is none */
+  bool once;          /* libcurl may not send it again by itself */
   struct s3_range *range;
   const atomic_bool *cancelled; /* ends it at once; may be NULL */
   bool cleaning_up;             /* goes on for a few seconds whatever signals came */

@@ -1,5 +1,7 @@
 #include "store/s3_http.h"
 
+#include "base/clock.h"
+
 #include <ctype.h>
 #include <curl/curl.h>
 #include <pthread.h>
@@ -16,7 +18,9 @@ struct exchange {
   struct arena *arena;
   const struct s3_http_request *request;
   struct s3_http_answer *answer;
-  bool too_much, stopped;
+  bool too_much, enough, stopped;
+  int64_t begin_ms;
+  curl_off_t moved; /* bytes, both ways */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -109,8 +113,13 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
   struct s3_http_answer *a = x->answer;
   size_t len = size * count;
   bool into = x->request->into && a->status >= 200 && a->status < 300;
+  if (a->status >= 300 && len > S3_HTTP_ERROR_MAX - a->body.len) {
+    text_append(&a->body, bytes, S3_HTTP_ERROR_MAX - a->body.len);
+    x->enough = true;
+    return 0;
+  }
   size_t room = into ? x->request->into_size - a->into_len : x->request->body_max - a->body.len;
-  if (len > room) {
+  if (a->status < 300 && len > room) {
     x->too_much = true;
     return 0;
   }
@@ -123,13 +132,16 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
   return len;
 }
 
-static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static int on_progress(void *context, curl_off_t to_get, curl_off_t got, curl_off_t to_send,
+                       curl_off_t sent)
 {
   struct exchange *x = context;
-  UNUSED(a);
-  UNUSED(b);
-  UNUSED(c);
-  UNUSED(d);
+  UNUSED(to_get);
+  UNUSED(to_send);
+  if (got + sent != x->moved) {
+    x->moved = got + sent;
+    x->answer->moved_ms = clock_monotonic_ms() - x->begin_ms;
+  }
   x->stopped = x->request->stop && x->request->stop(x->request->stop_context);
   return x->stopped;
 }
@@ -203,6 +215,8 @@ static void set_request(CURL *curl, const struct s3_http_request *r)
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   if (r->ca_file)
     curl_easy_setopt(curl, CURLOPT_CAINFO, r->ca_file);
+  if (r->fresh)
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
   if (r->direct)
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
   if (strcmp(r->method, "HEAD") == 0) {
@@ -237,6 +251,8 @@ static enum s3_http_failure failure_of(CURLcode code, const struct exchange *x)
     return S3_HTTP_STOPPED;
   if (x->too_much)
     return S3_HTTP_TOO_MUCH;
+  if (x->enough)
+    return S3_HTTP_WHOLE;
   switch (code) {
   case CURLE_OK:
     return S3_HTTP_WHOLE;
@@ -261,7 +277,8 @@ static bool never_connected(CURLcode code)
 void s3_http_exchange(struct s3_http *http, struct arena *arena,
                       const struct s3_http_request *request, struct s3_http_answer *ret)
 {
-  struct exchange x = {.arena = arena, .request = request, .answer = ret};
+  struct exchange x = {
+      .arena = arena, .request = request, .answer = ret, .begin_ms = clock_monotonic_ms()};
   CLEANUP(list_freep) struct curl_slist *headers = NULL;
   *ret = (struct s3_http_answer){.body = TEXT_INIT};
   if (put_headers(&x, &headers) < 0)

@@ -13,6 +13,8 @@
 
 #include "store/s3_sign.h"
 
+enum { S3_HTTP_ERROR_MAX = 64 * 1024 };
+
 struct s3_http_request {
   const char *method, *url;
   const struct s3_pairs *headers;
@@ -20,9 +22,11 @@ struct s3_http_request {
   size_t body_len;
   void *into; /* NULL: all goes to the answer's body; else what a 2xx brings, at most into_size */
   size_t into_size;
-  size_t body_max; /* of the answer; more is a failure */
+  size_t body_max; /* of a 2xx; more is a failure. Of others S3_HTTP_ERROR_MAX are kept */
   const char *ca_file;
-  bool direct;                            /* past any proxy */
+  bool direct; /* past any proxy */
+  bool fresh;  /* on a connection of its own: on a kept one that has ended libcurl sends again
+                * without telling, and then the server may have done it twice */
   int64_t connect_ms, stall_ms, total_ms; /* total_ms 0: as long as bytes move */
   bool (*stop)(const void *context);      /* asked a few times a second; may be NULL */
   const void *stop_context;
@@ -41,6 +45,7 @@ struct s3_http_answer {
   enum s3_http_failure failure;
   bool connected;          /* with a failure: the server may have got the request */
   const char *why;         /* with a failure */
+  int64_t moved_ms;        /* from the begin to the last byte that moved */
   int status;              /* 0: none came */
   struct s3_pairs headers; /* names in lower case */
   struct text body;

@@ -99,16 +99,24 @@ static int set_part_size(struct arena *arena, struct s3_settings *s, const char 
   return 0;
 }
 
-static int set_parallel(struct arena *arena, struct s3_settings *s, const char *value,
-                        struct err *err)
+static int set_count(const struct s3_settings *s, const char *name, const char *value, int max,
+                     int *ret, struct err *err)
 {
   int64_t n;
   const char *rest;
-  UNUSED(arena);
-  if (read_number(value, 1, 32, &n, &rest) < 0 || *rest)
-    return wrong_value(s, "parallel", value, "1 to 32", err);
-  s->parallel = (int)n;
+  char wanted[32];
+  snprintf(wanted, sizeof(wanted), "1 to %d", max);
+  if (read_number(value, 1, max, &n, &rest) < 0 || *rest)
+    return wrong_value(s, name, value, wanted, err);
+  *ret = (int)n;
   return 0;
+}
+
+static int set_parallel(struct arena *arena, struct s3_settings *s, const char *value,
+                        struct err *err)
+{
+  UNUSED(arena);
+  return set_count(s, "parallel", value, 32, &s->parallel, err);
 }
 
 static int set_sse(struct arena *arena, struct s3_settings *s, const char *value, struct err *err)
@@ -137,13 +145,8 @@ static int set_lock(struct arena *arena, struct s3_settings *s, const char *valu
 static int set_lock_days(struct arena *arena, struct s3_settings *s, const char *value,
                          struct err *err)
 {
-  int64_t n;
-  const char *rest;
   UNUSED(arena);
-  if (read_number(value, 1, 36500, &n, &rest) < 0 || *rest)
-    return wrong_value(s, "lock_days", value, "1 to 36500", err);
-  s->lock_days = (int)n;
-  return 0;
+  return set_count(s, "lock_days", value, 36500, &s->lock_days, err);
 }
 
 static int set_payload(struct arena *arena, struct s3_settings *s, const char *value,
@@ -296,6 +299,8 @@ static int check_together(struct s3_settings *s, struct err *err)
     wrong = "payload=unsigned wants https: else nothing would notice a changed byte";
   else if (s->timeout_ms < 1000)
     wrong = "timeout wants 1s at least";
+  else if (s->stale_ms < S3_STALE_MIN_MS)
+    wrong = "stale wants 1h at least: else uploads under way would be taken for abandoned";
   if (!wrong)
     return 0;
   err_set(err, ERR_USAGE, "%s: %s", s->name, wrong);
@@ -312,12 +317,14 @@ int s3_settings_read(struct arena *arena, const char *where, struct s3_settings 
   if (read_name(arena, where, &s, err) < 0 || read_environment(arena, &s, err) < 0)
     return -1;
   /* Amazon's certificates are for one level of names: no dots in a bucket's name there */
-  bool style_told = strstr(where, "style=") != NULL;
+  bool style_told = false;
   const char *query = strchr(where, '?');
   char *rest = arena_strdup(arena, query ? query + 1 : "");
-  for (char *pair; (pair = strsep(&rest, "&"));)
+  for (char *pair; (pair = strsep(&rest, "&"));) {
+    style_told = style_told || strncmp(pair, "style=", 6) == 0;
     if (*pair && read_setting(arena, &s, pair, err) < 0)
       return -1;
+  }
   if (!style_told)
     s.virtual_host = !s.endpoint && !strchr(s.bucket, '.');
   if (!s.region)

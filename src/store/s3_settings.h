@@ -6,6 +6,8 @@
 
 #include "base/base.h"
 
+enum { S3_STALE_MIN_MS = 3600000 };
+
 enum s3_lock { S3_LOCK_NONE, S3_LOCK_GOVERNANCE, S3_LOCK_COMPLIANCE };
 
 struct s3_settings {    /* every string may be NULL unless it says */

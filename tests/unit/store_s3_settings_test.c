@@ -87,6 +87,10 @@ static void test_styles(void **state)
   assert_false(f->s.virtual_host);
   reads(f, "s3://bucket/a?endpoint=http://h");
   assert_false(f->s.virtual_host);
+  reads(f, "s3://bucket/a?profile=style=path"); /* of another setting's value */
+  assert_true(f->s.virtual_host);
+  reads(f, "s3://bucket/a?style=path");
+  assert_false(f->s.virtual_host);
 }
 
 static void test_the_environment(void **state)
@@ -132,6 +136,9 @@ static void test_what_is_refused(void **state)
                                        {"s3://bucket?kms_key=x", "aws:kms"},
                                        {"s3://bucket?timeout=0s", "1s at least"},
                                        {"s3://bucket?timeout=99999999999s", "timeout="},
+                                       {"s3://bucket?stale=0s", "1h at least"},
+                                       {"s3://bucket?stale=59min", "1h at least"},
+                                       {"s3://bucket?lock_days=0", "1 to 36500"},
                                        {"s3://bucket?endpoint=http://h&payload=unsigned", "https"}};
   for (size_t i = 0; i < COUNT_OF(bad); i++)
     refuses(f, bad[i][0], bad[i][1]);
