@@ -22,6 +22,7 @@
  *   stallback BYTES stops after so many, and holds the connection
  *   flip BYTE       changes one bit of that byte of the answer's body
  *   etag            changes the ETag header of the answer
+ *   old             puts the times of uploads and parts in the answer ten years back
  *   error CODE      answers 200 with an <Error> as body
  *
  * Each request is one line in LOG: the action (or "-") and the request line. One thread and one
@@ -160,6 +161,7 @@ struct message { /* of a side: its head, and how much body follows */
   char head[HEAD_MAX + 1];
   size_t len, head_len; /* read so far; of the head with its empty line */
   long long body;
+  bool old; /* its times lie back */
 };
 
 static const char *header(const struct message *m, const char *name, char *value, size_t size)
@@ -200,6 +202,17 @@ static bool read_head(struct message *m)
   return true;
 }
 
+static void put_back(char *bytes, size_t len)
+{
+  static const char *const names[] = {"<Initiated>20", "<LastModified>20"};
+  for (size_t i = 0; i < 2; i++) {
+    size_t n = strlen(names[i]);
+    for (char *p = bytes; (p = memmem(p, len - (size_t)(p - bytes), names[i], n)); p += n)
+      if (p + n < bytes + len)
+        p[n]--;
+  }
+}
+
 /* Forwards the body, at most `stop` bytes of it (-1: all), with one bit of byte `flip` changed. */
 static bool forward_body(struct message *from, int to, long long stop, long long flip)
 {
@@ -220,6 +233,8 @@ static bool forward_body(struct message *from, int to, long long stop, long long
     }
     if (n <= 0)
       return from->body == LLONG_MAX;
+    if (from->old)
+      put_back(piece, (size_t)n);
     if (flip >= done && flip < done + n)
       piece[flip - done] ^= 1;
     if (stop >= 0 && done + n > stop)
@@ -280,6 +295,7 @@ static bool forward_answer(struct message *server, int client, const struct acti
   }
   if (is(a, "etag"))
     change_etag(server);
+  server->old = is(a, "old");
   long long n = atoll(a->argument);
   bool stops = is(a, "cut") || is(a, "stallback");
   if (!send_all(client, server->head, server->head_len) ||

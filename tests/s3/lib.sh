@@ -14,6 +14,20 @@ rows() {
     FROM generate_series(1, $2 * 400) g, generate_series(1, 30) i GROUP BY g"
   sql "ALTER TABLE $1 ADD PRIMARY KEY (id)"
 }
+# relayed BUCKET/PREFIX: that place by way of tests/harness/relay.c, which does what $scratch/rules says and logs to $scratch/relay.log
+relayed() {
+  local port
+  if [ ! -s "$scratch/relay.port" ]; then
+    port=$(shuf -i 20000-31999 -n 1)
+    cc -O1 -o "$scratch/relay" "$BELAY_TESTS/harness/relay.c" -lpthread
+    : >"$scratch/rules"
+    "$scratch/relay" "$port" "${S3_ENDPOINT##*:}" "$scratch/rules" "$scratch/relay.log" >/dev/null &
+    echo $! >"$scratch/relay.pid"
+    echo "$port" >"$scratch/relay.port"
+    trap 'kill $(cat "$scratch/relay.pid"); rm -rf "$scratch"' EXIT
+  fi
+  printf 's3://%s?endpoint=http://127.0.0.1:%s' "$1" "$(cat "$scratch/relay.port")"
+}
 # s3_project: as project (harness/lib.sh), with its store in the bucket of that name
 s3_project() {
   project

@@ -97,9 +97,26 @@ while read -r key; do
     --version-id "$version" >/dev/null 2>&1; then fail "$key could be deleted"; fi
 done <"$scratch/keys"
 expect 0 "$BELAY" verify "$id" -s "$(place locked/a)"
+expect 0 "$BELAY" doctor -s "$(place locked/a 'lock=COMPLIANCE&lock_days=1')"
+says '^ok +bucket +object lock: what is written cannot be deleted for 1 day \(COMPLIANCE\)'
+says '^warning +bucket +the bucket keeps versions'
 # a bucket made without it
+expect 0 "$BELAY" doctor -s "$(place guarded/unlocked 'lock=GOVERNANCE&lock_days=1')"
+says '^warning +bucket +lock=GOVERNANCE is wanted, and the bucket has no object lock'
 expect 11 "$BELAY" backup -s "$(place guarded/unlocked 'lock=GOVERNANCE&lock_days=1')"
 nothing_under unlocked/
+
+# ---- lifecycle rules ----
+rule() { jq -nc --arg prefix "$1" --argjson more "$2" '{Rules: [{ID: "x", Status: "Enabled", Filter: {Prefix: $prefix}} + $more]}'; }
+s3 lifecycle guarded "$(rule a/ '{"Expiration": {"Days": 30}}')"
+expect 0 "$BELAY" doctor
+says '^warning +bucket +a lifecycle rule deletes objects below a/ after 30 days'
+expect 0 "$BELAY" doctor -s "$(place guarded/other)"
+says_not 'deletes objects'
+says '^ok +bucket +no lifecycle rule aborts uploads'
+s3 lifecycle guarded "$(rule '' '{"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}')"
+expect 0 "$BELAY" doctor
+says_not '^[a-z]+ +bucket '
 
 # ---- storage class, encryption ----
 expect 0 "$BELAY" backup -s "$(place guarded/class storage_class=STANDARD)"

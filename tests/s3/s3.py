@@ -4,6 +4,7 @@
   s3.py uploads BUCKET            keys of unfinished uploads     s3.py cat BUCKET KEY
   s3.py put BUCKET KEY TEXT       s3.py rm BUCKET KEY            s3.py head BUCKET KEY     JSON
   s3.py policy BUCKET JSON        s3.py versioning BUCKET        s3.py begin BUCKET KEY    an upload of one part, left open
+  s3.py lifecycle BUCKET JSON
 """
 import json
 import os
@@ -43,6 +44,8 @@ def main(command, bucket, *rest):
         client.put_bucket_policy(Bucket=bucket, Policy=rest[0])
     elif command == 'versioning':
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={'Status': 'Enabled'})
+    elif command == 'lifecycle':
+        client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=json.loads(rest[0]))
     elif command == 'begin':
         upload = client.create_multipart_upload(Bucket=bucket, Key=rest[0])['UploadId']
         client.upload_part(Bucket=bucket, Key=rest[0], UploadId=upload, PartNumber=1, Body=b'x' * 1000)
