@@ -45,6 +45,7 @@ struct capture_table {
 VEC_TYPE(capture_tables, struct capture_table);
 
 struct capture_sequence {
+  uint32_t oid;
   const char *identity, *last_value, *is_called;
 };
 

@@ -29,7 +29,7 @@ int capture_sequences_read(struct arena *arena, struct db_conn *conn, struct cap
   /* one that may not be read is left out; the migration, run by the same role, cannot set it
    * either */
   if (db_query(conn, &r, err,
-               "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
+               "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.oid"
                " FROM pg_catalog.pg_sequence q JOIN pg_catalog.pg_class c ON c.oid = q.seqrelid"
                " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                " WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
@@ -39,8 +39,10 @@ int capture_sequences_read(struct arena *arena, struct db_conn *conn, struct cap
     return err_wrap(err, "listing the sequences");
   size_t count = (size_t)db_rows(r);
   struct capture_sequence *at = arena_alloc(arena, (count + 1) * sizeof(*at));
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < count; i++) {
     at[i].identity = arena_strdup(arena, db_value(r, (int)i, 0));
+    at[i].oid = db_oid(r, (int)i, 1);
+  }
   for (size_t i = 0; i < count; i += CAPTURE_SEQUENCE_BATCH) {
     size_t n = count - i < CAPTURE_SEQUENCE_BATCH ? count - i : CAPTURE_SEQUENCE_BATCH;
     if (read_batch(arena, conn, at + i, n, err) < 0)
@@ -109,14 +111,25 @@ static json_t *position(const char *last_value, const char *is_called)
   return o;
 }
 
+/* The same sequence, whatever it is called now; else the one that has taken its name. */
+static const struct capture_sequence *sequence_after(const struct capture *c,
+                                                     const struct capture_sequence *s)
+{
+  const struct capture_sequence *named = NULL;
+  for (size_t k = 0; k < c->sequence_after_count; k++) {
+    if (c->sequences_after[k].oid == s->oid)
+      return &c->sequences_after[k];
+    if (strcmp(c->sequences_after[k].identity, s->identity) == 0)
+      named = &c->sequences_after[k];
+  }
+  return named;
+}
+
 static json_t *sequences_json(const struct capture *c)
 {
   json_t *array = json_array();
   for (size_t i = 0; i < c->sequence_count; i++) {
-    const struct capture_sequence *s = &c->sequences[i], *after = NULL;
-    for (size_t k = 0; k < c->sequence_after_count && !after; k++)
-      if (strcmp(c->sequences_after[k].identity, s->identity) == 0)
-        after = &c->sequences_after[k];
+    const struct capture_sequence *s = &c->sequences[i], *after = sequence_after(c, s);
     json_t *o = json_object();
     json_object_set_new(o, "identity", json_string(s->identity));
     json_object_set_new(o, "before", position(s->last_value, s->is_called));

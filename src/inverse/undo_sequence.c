@@ -1,10 +1,10 @@
-/* Sequences that the migration moved back (RESTART, TRUNCATE ... RESTART IDENTITY, dropped with
- * their table) are set forward to where they were. Never backwards: numbers that were given out
- * since stay given out. */
+/* Sequences that the migration moved are set to where they were. One that gave out numbers since
+ * is never moved backwards: numbers that were given out stay given out. */
 #include "inverse/undo_private.h"
 
 struct live {
-  int64_t increment;
+  int64_t increment, cache;
+  bool owned; /* by this role, so that it may be altered */
   struct undo_position position;
 };
 
@@ -24,14 +24,18 @@ static int read_live(struct db_conn *conn, const char *identity, struct live *re
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(conn, &r, err,
                arena_printf(arena,
-                            "SELECT s.last_value, s.is_called, q.seqincrement FROM %s s,"
-                            " pg_catalog.pg_sequence q WHERE q.seqrelid = $1::text::regclass",
+                            "SELECT s.last_value, s.is_called, q.seqincrement, q.seqcache,"
+                            " pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM %s s,"
+                            " pg_catalog.pg_sequence q JOIN pg_catalog.pg_class c"
+                            " ON c.oid = q.seqrelid WHERE q.seqrelid = $1::text::regclass",
                             identity),
                identity, NULL) < 0)
     return -1;
   ret->position.last_value = db_int(r, 0, 0);
   ret->position.is_called = db_bool(r, 0, 1);
   ret->increment = db_int(r, 0, 2);
+  ret->cache = db_int(r, 0, 3);
+  ret->owned = db_bool(r, 0, 4);
   return 0;
 }
 
@@ -43,13 +47,42 @@ static bool is_behind(struct undo_position a, struct undo_position b, bool desce
   return descending ? a.last_value > b.last_value : a.last_value < b.last_value;
 }
 
+static bool same_position(struct undo_position a, struct undo_position b)
+{
+  return a.last_value == b.last_value && a.is_called == b.is_called;
+}
+
+static int set_position(struct undo *u, struct db_conn *conn, const struct undo_sequence *s,
+                        struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  const char *value = arena_printf(u->arena, "%" PRId64, s->before.last_value);
+  return db_query(conn, &r, err, "SELECT pg_catalog.setval($1::text::regclass, $2::int8, $3::bool)",
+                  s->identity, value, s->before.is_called ? "t" : "f", NULL);
+}
+
+/* setval is not undone when the transaction is, and others could take numbers meanwhile. An ALTER
+ * SEQUENCE that changes nothing keeps them out until the end, and RESTART gives the sequence a new
+ * file, which goes when the transaction does. */
+static int set_back(struct undo *u, struct db_conn *conn, const struct undo_sequence *s,
+                    struct live *live, struct err *err)
+{
+  if (db_execf(conn, err, "ALTER SEQUENCE %s CACHE %" PRId64, s->identity, live->cache) < 0 ||
+      read_live(conn, s->identity, live, err) < 0)
+    return -1;
+  if (!same_position(live->position, s->after))
+    return 0;
+  if (db_execf(conn, err, "ALTER SEQUENCE %s RESTART WITH %" PRId64, s->identity,
+               s->before.last_value) < 0)
+    return -1;
+  return set_position(u, conn, s, err);
+}
+
 static int set_one(struct undo *u, struct db_conn *conn, const struct undo_sequence *s,
                    struct err *err)
 {
   struct live live = {0};
-  /* the increment is not known without asking, so only what cannot matter is left out here */
-  if (s->has_after && s->before.last_value == s->after.last_value &&
-      s->before.is_called == s->after.is_called)
+  if (s->has_after && same_position(s->before, s->after))
     return 0;
   bool there = false;
   if (exists(conn, s->identity, &there, err) < 0)
@@ -58,14 +91,14 @@ static int set_one(struct undo *u, struct db_conn *conn, const struct undo_seque
     return 0; /* dropped by others since */
   if (read_live(conn, s->identity, &live, err) < 0)
     return -1;
+  if (!s->has_after) /* it was dropped, and made anew just now */
+    return set_position(u, conn, s, err);
+  if (live.owned && same_position(live.position, s->after))
+    return set_back(u, conn, s, &live, err);
   bool descending = live.increment < 0;
-  bool moved_back = !s->has_after || is_behind(s->after, s->before, descending);
-  if (!moved_back || !is_behind(live.position, s->before, descending))
-    return 0;
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  const char *value = arena_printf(u->arena, "%" PRId64, s->before.last_value);
-  return db_query(conn, &r, err, "SELECT pg_catalog.setval($1::text::regclass, $2::int8, $3::bool)",
-                  s->identity, value, s->before.is_called ? "t" : "f", NULL);
+  if (is_behind(s->after, s->before, descending) && is_behind(live.position, s->before, descending))
+    return set_position(u, conn, s, err);
+  return 0;
 }
 
 int undo_sequences_set(struct undo *u, struct db_conn *conn, struct err *err)
