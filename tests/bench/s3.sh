@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# s3.sh [--quick]: what a bucket costs. Two numbers, each with its limit:
+# s3.sh [--quick]: what a bucket costs. Numbers with their limits:
 #   client CPU per GiB of a backup into a sink that answers at once and keeps nothing (signed payloads): what the same backup into
 #   a directory takes is subtracted, so that what is left is signing and sending                                  limit 1.5 s
-#   wall-clock time of a backup into Ceph against one into a directory, and the most memory that belay had        limits 1.15, 200 MB
+#   wall-clock time of a backup into that sink against one into a directory: there the server is not the limit    limit 1.15
+#   the same into Ceph, with the CPU time that its daemons took: on the same cores it is they that are the limit when these seconds
+#   and belay's fill the time                                                                                     no limit
+#   the most memory that belay had                                                                                limit 200 MB
 # Environment: BELAY (else the release build is made), BENCH_MIB (1024), BENCH_RUNS (3).
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -34,6 +37,12 @@ take() {
   read -r real user system rss < <(tail -n 1 "$scratch/time")
   cpu=$(echo "$user + $system" | bc -l)
 }
+# CPU seconds of Ceph's daemons so far
+ceph_cpu() {
+  local file
+  for file in "${CEPH_CONF%/*}"/run/*.pid; do cut -d' ' -f14,15 "/proc/$(cat "$file")/stat"; done |
+    awk -v hz="$(getconf CLK_TCK)" '{ s += $1 + $2 } END { printf "%.2f", s / hz }'
+}
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 for _ in $(seq 1 "$BENCH_RUNS"); do
   rm -rf "$scratch/store"
@@ -42,13 +51,18 @@ for _ in $(seq 1 "$BENCH_RUNS"); do
   size=$(du -sk "$scratch/store" | cut -f1)
   take sink "s3://bench/sink?endpoint=http://127.0.0.1:$sink_port"
   echo "$cpu" >>"$scratch/sink.cpu" && echo "$real" >>"$scratch/sink.real"
+  before=$(ceph_cpu)
   take ceph "$(place bench/a)"
-  echo "$real" >>"$scratch/ceph.real" && echo "$rss" >>"$scratch/ceph.rss"
+  echo "$real" >>"$scratch/ceph.real" && echo "$rss" >>"$scratch/ceph.rss" && echo "$cpu" >>"$scratch/ceph.cpu"
+  echo "$(ceph_cpu) - $before" | bc -l >>"$scratch/server.cpu"
   "$BELAY" prune -q --keep-last 1 --yes -s "$(place bench/a)" >/dev/null
 done
 file=$(median <"$scratch/file.real") ceph=$(median <"$scratch/ceph.real")
 echo "$(median <"$scratch/sink.cpu") $(median <"$scratch/file.cpu") $size" |
-  awk '{ printf "client CPU of signing and sending  %.2f s per GiB (limit 1.5; %.0f MiB)\n", ($1 - $2) * 1048576 / $3, $3 / 1024 }'
-echo "$ceph $file $(median <"$scratch/sink.real")" |
-  awk '{ printf "backup to Ceph against a directory %.2f (limit 1.15 where the server is not it; %.1f s, %.1f s; to the sink %.1f s)\n", $1 / $2, $1, $2, $3 }'
-echo "$(median <"$scratch/ceph.rss")" | awk '{ printf "memory of belay                    %.0f MB (limit 200)\n", $1 / 1024 }'
+  awk '{ printf "client CPU of signing and sending    %.2f s per GiB (limit 1.5; %.0f MiB)\n", ($1 - $2) * 1048576 / $3, $3 / 1024 }'
+echo "$(median <"$scratch/sink.real") $file" |
+  awk '{ printf "backup to a sink against a directory %.2f (limit 1.15; %.1f s, %.1f s)\n", $1 / $2, $1, $2 }'
+echo "$ceph $file $(median <"$scratch/server.cpu") $(median <"$scratch/ceph.cpu") $(nproc)" |
+  awk '{ printf "backup to Ceph against a directory   %.2f (%.1f s, %.1f s; CPU: Ceph %.1f s, belay %.1f s, on %d cores; load %s)\n",
+    $1 / $2, $1, $2, $3, $4, $5, load }' load="$(cut -d' ' -f1 /proc/loadavg)"
+echo "$(median <"$scratch/ceph.rss")" | awk '{ printf "memory of belay                      %.0f MB (limit 200)\n", $1 / 1024 }'

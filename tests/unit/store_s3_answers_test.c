@@ -208,6 +208,30 @@ static void test_an_endless_error_is_read_in_part(void **state)
   assert_int_equal(answer.body.len, S3_HTTP_ERROR_MAX);
 }
 
+static void test_lists_of_several_pages(void **state)
+{
+  struct fixture *f = *state;
+  struct http_rule rules[] = {
+      {.match = "continuation-token=t%2B1",
+       .status = "200 OK",
+       .body = "<ListBucketResult><Contents><Key>a/b%2Bc</Key><Size>2</Size></Contents>"
+               "<EncodingType>url</EncodingType></ListBucketResult>"},
+      {.match = "list-type=2",
+       .status = "200 OK",
+       .body = "<ListBucketResult><Contents><Key>a/d</Key><Size>1</Size></Contents>"
+               "<Contents><Key>other/x</Key><Size>1</Size></Contents>"
+               "<IsTruncated>true</IsTruncated>"
+               "<NextContinuationToken>t+1</NextContinuationToken></ListBucketResult>"},
+  };
+  struct place_entries found = {0};
+  OPEN(f, rules, "");
+  ok(f, place_list(f->place, f->arena, "", &found, &f->err));
+  assert_int_equal(found.len, 2); /* and none of another root */
+  assert_string_equal(found.at[0].key, "b+c");
+  assert_int_equal(found.at[0].size, 2);
+  assert_string_equal(found.at[1].key, "d");
+}
+
 static void test_lists_that_stand_still(void **state)
 {
   struct fixture *f = *state;
@@ -477,6 +501,7 @@ int main(void)
       WITH_SERVER(test_a_range_that_stands_is_given_up),
       WITH_SERVER(test_time_in_which_bytes_move_does_not_count),
       WITH_SERVER(test_an_endless_error_is_read_in_part),
+      WITH_SERVER(test_lists_of_several_pages),
       WITH_SERVER(test_lists_that_stand_still),
       WITH_SERVER(test_parts_that_stand_still),
       WITH_SERVER(test_an_upload_is_begun_once),
