@@ -12,6 +12,7 @@ static int open_proof(struct cli *cli, const struct run_env *env, struct proof *
       .application_name = "belay inverse",
       .catalog_options = run_catalog_options(env),
       .shadow_url = env->shadow_url,
+      .exact_order = env->policy.inverse.exact_order,
       .shadow_on_target = !cli->options.dir && env->policy.inverse.shadow_on_target,
   };
   if (cli_target_major(cli, &request.server_major, err) < 0)
@@ -98,7 +99,7 @@ struct answer {
 };
 
 static void add_json(struct jw *w, const char *file, const struct inverse *inverse,
-                     const char *script)
+                     const struct strings *costs, const char *script)
 {
   jw_object(w);
   jw_key_string(w, "file", file);
@@ -107,6 +108,11 @@ static void add_json(struct jw *w, const char *file, const struct inverse *inver
   jw_array(w);
   for (size_t i = 0; i < inverse->refusals.len; i++)
     jw_string(w, inverse->refusals.at[i]);
+  jw_end(w);
+  jw_key(w, "costs");
+  jw_array(w);
+  for (size_t i = 0; i < costs->len; i++)
+    jw_string(w, costs->at[i]);
   jw_end(w);
   jw_key_string(w, "script", script);
   jw_end(w);
@@ -147,9 +153,12 @@ static int one_file(struct cli *cli, struct proof *proof, struct history *histor
   for (size_t i = 0; i < inverse->refusals.len; i++)
     log_warning("%s: %s", file, inverse->refusals.at[i]);
   log_info("%s: %s", file, inverse_verdict_name(inverse->verdict));
+  struct strings costs = inverse_costs(cli->arena, inverse);
+  for (size_t i = 0; i < costs.len; i++)
+    log_info("%s: %s", file, costs.at[i]);
   const char *text = inverse_script_text(cli->arena, inverse);
   if (cli->options.json)
-    add_json(&answer->w, file, inverse, text);
+    add_json(&answer->w, file, inverse, &costs, text);
   else
     text_puts(&answer->out, text);
   return 0;

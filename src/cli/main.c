@@ -35,17 +35,20 @@ const struct cli_command cli_commands[] = {
     {"explain", "explain RULE", "why a lint rule exists, what the server does, the safe way", "", 0,
      1, false, cmd_explain, NULL},
     {"inverse", "inverse FILE|DIR|-... -d URL | --dir DIR",
-     "print the rollback script of a migration, proven on a shadow database", "dir shadow target",
-     1, 1000, false, cmd_inverse,
+     "print the rollback script of a migration, proven on a shadow database",
+     "dir shadow target exact-order", 1, 1000, false, cmd_inverse,
      "The database must be in the state before the migration; it is only read. Files are taken in "
      "the order given.\n"
      "With --dir no database is asked: the migrations of DIR that come before the file are run on "
-     "an empty shadow."},
+     "an empty shadow.\n"
+     "With --exact-order pg_dump -s says after the rollback what it said before; what that costs "
+     "is "
+     "in the script's header."},
     {"plan", "plan [-o FILE] [-- CMD...]", "everything that run would do; changes nothing",
-     "output dir shadow", 0, 0, true, cmd_plan, NULL},
+     "output dir shadow exact-order", 0, 0, true, cmd_plan, NULL},
     {"run", "run [--plan FILE] [-- CMD...]",
      "preflight, lint, inverse, backup, apply, verify, seal: the pending migrations, or CMD",
-     "plan dir shadow dry-run", 0, 0, true, cmd_run,
+     "plan dir shadow dry-run exact-order", 0, 0, true, cmd_run,
      "Without CMD belay applies the pending migrations itself, each file in one transaction with "
      "its ledger row, and\n"
      "captures what it destroys. With CMD it wraps that command; it gets the database as "
@@ -146,6 +149,7 @@ struct run_options cli_run_options(const struct cli *cli)
       .recipients = o->recipients,
       .identity = o->identity,
       .identity_command = o->identity_command,
+      .exact_order = o->exact_order,
   };
 }
 

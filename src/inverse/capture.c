@@ -196,7 +196,7 @@ static int copy_after(struct capture *c, const struct capture_state *end, struct
 {
   for (size_t i = 0; i < c->items.len; i++) {
     struct capture_item *item = &c->items.at[i];
-    const struct capture_state_table *now = capture_state_find(end, item->oid);
+    const struct capture_state_table *now = capture_state_end(c, end, item->oid);
     item->after = now ? now->identity : NULL;
     bool same = item->after && item->plan->after ? strcmp(item->after, item->plan->after) == 0
                                                  : !item->after && !item->plan->after;

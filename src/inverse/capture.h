@@ -49,9 +49,17 @@ struct capture_sequence {
   const char *identity, *last_value, *is_called;
 };
 
+/* A table that is written anew in another order of columns (inverse/exact_order.h): its rows are in
+ * a new table of the name `after`. */
+struct capture_rebuilt {
+  const char *before, *after;
+};
+VEC_TYPE(capture_rebuilts, struct capture_rebuilt);
+
 struct capture_plan {
   struct capture_tables tables;
-  struct strings refusals; /* what would be destroyed and cannot be captured, by name */
+  struct capture_rebuilts rebuilt; /* of a rollback; lost neither rows nor columns by that */
+  struct strings refusals;         /* what would be destroyed and cannot be captured, by name */
 };
 
 /* From a proven inverse. Tables that the migration creates are not in it. */

@@ -61,6 +61,19 @@ const struct capture_state_table *capture_state_find(const struct capture_state 
   return bsearch(&oid, state->at, state->len, sizeof(*state->at), by_oid);
 }
 
+const struct capture_state_table *capture_state_end(const struct capture *c,
+                                                    const struct capture_state *end, uint32_t oid)
+{
+  const struct capture_state_table *found = capture_state_find(end, oid);
+  const struct capture_state_table *start = capture_state_find(&c->start, oid);
+  const struct capture_rebuilts *rebuilt = &c->options.plan->rebuilt;
+  for (size_t i = 0; !found && start && i < rebuilt->len; i++)
+    for (size_t k = 0; k < end->len && strcmp(rebuilt->at[i].before, start->identity) == 0; k++)
+      if (strcmp(end->at[k].identity, rebuilt->at[i].after) == 0)
+        found = &end->at[k];
+  return found;
+}
+
 struct capture_item *capture_item_find(struct capture *c, uint32_t oid)
 {
   for (size_t i = 0; i < c->items.len; i++)
@@ -228,13 +241,13 @@ static bool holds_all_rows(struct capture *c, const struct capture_state_table *
 static int check_table(struct capture *c, const struct capture_state_table *t,
                        const struct capture_state *end, struct err *err)
 {
-  const struct capture_state_table *now = capture_state_find(end, t->oid);
+  const struct capture_state_table *now = capture_state_end(c, end, t->oid);
   if (t->relkind == 'm' || is_ledger(c, t))
     return 0;
   if (!now)
     return t->relkind != 'r' || holds_all_rows(c, t) ? 0 : refuse(t, "the table was dropped", err);
-  if (t->relkind == 'f')
-    return 0;
+  if (t->relkind == 'f' || now->oid != t->oid)
+    return 0; /* written anew: no row and no column is lost by that, its steps see to it */
   if (now->filenode != t->filenode && !holds_all_rows(c, t))
     return refuse(t, "the table was rewritten or emptied", err);
   return check_columns(c, t, now, err);

@@ -104,6 +104,9 @@ int capture_state_read(struct arena *arena, struct db_conn *conn, struct capture
 void capture_state_clear(struct capture_state *state);
 const struct capture_state_table *capture_state_find(const struct capture_state *state,
                                                      uint32_t oid);
+/* The table as it is at the end: by its OID, or, of one that was written anew, by its name. */
+const struct capture_state_table *capture_state_end(const struct capture *c,
+                                                    const struct capture_state *end, uint32_t oid);
 /* Relations that A holds a RowExclusiveLock or AccessExclusiveLock on, as B sees it. */
 struct capture_lock {
   uint32_t oid;

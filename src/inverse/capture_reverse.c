@@ -54,6 +54,10 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
       .name = inverse->name, .before = inverse->after, .after = inverse->before};
   vec_push(arena, &reversed.effects, effect);
   capture_plan(arena, &reversed, ret_plan);
+  for (size_t i = 0; i < inverse->rebuilt.len; i++)
+    vec_push(
+        arena, &ret_plan->rebuilt,
+        ((struct capture_rebuilt){inverse->rebuilt.at[i].table_now, inverse->rebuilt.at[i].table}));
 }
 
 size_t capture_plan_count(const struct capture_plan *plan)
@@ -85,7 +89,12 @@ json_t *capture_plan_to_json(const struct capture_plan *plan)
                   "key_after", names_json(&t->key_after), "columns", names_json(&t->columns),
                   "columns_after", names_json(&t->columns_after)));
   }
-  return json_pack("{s:o,s:o}", "tables", tables, "refusals", names_json(&plan->refusals));
+  json_t *rebuilt = json_array();
+  for (size_t i = 0; i < plan->rebuilt.len; i++)
+    json_array_append_new(rebuilt, json_pack("{s:s,s:s}", "before", plan->rebuilt.at[i].before,
+                                             "after", plan->rebuilt.at[i].after));
+  return json_pack("{s:o,s:o,s:o}", "tables", tables, "refusals", names_json(&plan->refusals),
+                   "rebuilt", rebuilt);
 }
 
 static int names_from(struct arena *arena, const json_t *array, struct strings *ret)
@@ -120,6 +129,23 @@ static int table_from(struct arena *arena, const json_t *json, struct capture_ta
              : -1;
 }
 
+/* Plans of earlier versions have none. */
+static bool rebuilt_from(struct arena *arena, const json_t *array, struct capture_rebuilts *ret)
+{
+  size_t i;
+  json_t *item;
+  json_array_foreach(array, i, item)
+  {
+    const char *before = json_string_value(json_object_get(item, "before"));
+    const char *after = json_string_value(json_object_get(item, "after"));
+    if (!before || !after)
+      return false;
+    vec_push(arena, ret,
+             ((struct capture_rebuilt){arena_strdup(arena, before), arena_strdup(arena, after)}));
+  }
+  return true;
+}
+
 int capture_plan_from_json(struct arena *arena, const json_t *json, struct capture_plan *ret_plan,
                            struct err *err)
 {
@@ -127,7 +153,8 @@ int capture_plan_from_json(struct arena *arena, const json_t *json, struct captu
   size_t i;
   json_t *table;
   bool good = json_is_array(json_object_get(json, "tables")) &&
-              names_from(arena, json_object_get(json, "refusals"), &plan.refusals) == 0;
+              names_from(arena, json_object_get(json, "refusals"), &plan.refusals) == 0 &&
+              rebuilt_from(arena, json_object_get(json, "rebuilt"), &plan.rebuilt);
   json_array_foreach(json_object_get(json, "tables"), i, table) good =
       good && table_from(arena, table, vec_add(arena, &plan.tables)) == 0;
   if (!good)

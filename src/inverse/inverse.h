@@ -37,6 +37,14 @@ struct inverse_step {
 };
 VEC_TYPE(inverse_steps, struct inverse_step);
 
+/* A table that is written anew so that its columns come back in their order. */
+struct inverse_rebuild {
+  const char *table, *table_now; /* its identity before and after the migration */
+  double rows;                   /* as the target's statistics say; -1: not known */
+  int64_t bytes;
+};
+VEC_TYPE(inverse_rebuilds, struct inverse_rebuild);
+
 struct inverse {
   const char *name; /* of the migration */
   enum inverse_verdict verdict;
@@ -45,7 +53,10 @@ struct inverse {
   struct strings outside;     /* statements not run on the shadow, unproven by nature */
   struct strings
       differences; /* what still differs after the inverse (COLUMN_ORDER: which columns) */
-  bool bare;       /* the migration ran statement by statement; the inverse is one transaction */
+  struct inverse_rebuilds rebuilt; /* only of inverse_prove_exact_order */
+  struct strings exclusive; /* with it: tables locked ACCESS EXCLUSIVE until COMMIT, as named after
+                               the migration */
+  bool bare; /* the migration ran statement by statement; the inverse is one transaction */
   struct shadow_effects effects;
   const struct catalog *before, *after; /* as read from the shadow */
   char fingerprint_before[65], fingerprint_after[65];
@@ -56,6 +67,19 @@ struct inverse {
 int inverse_prove(struct arena *arena, struct shadow *shadow,
                   const struct catalog_options *catalog_options, const struct sql_script *script,
                   struct inverse **ret_inverse, struct err *err);
+
+/* The same, but columns come back in their order: tables are written anew for that (exact_order.h
+ * says how, the fields `rebuilt` and `exclusive` what it costs). Where a table cannot be, the
+ * verdict is COLUMN_ORDER, and `refusals` says why. */
+int inverse_prove_exact_order(struct arena *arena, struct shadow *shadow,
+                              const struct catalog_options *catalog_options,
+                              const struct sql_script *script, struct inverse **ret_inverse,
+                              struct err *err);
+/* Rows and bytes of what is written anew, from the catalog of the target before the migration. */
+void inverse_estimate(struct inverse *inverse, const struct catalog *target);
+/* What that costs, a sentence a table and one on locks; empty when nothing is written anew. */
+int64_t inverse_rebuild_ms(const struct inverse *inverse);
+struct strings inverse_costs(struct arena *arena, const struct inverse *inverse);
 
 /* A readable SQL file: header with verdict and what it covers, steps in order with notes, the data
  * step as a comment. */

@@ -1,10 +1,10 @@
-#include "inverse/round.h"
+#include "inverse/exact_order.h"
 
 #include "base/interrupt.h"
 #include "sql/script.h"
 
 enum {
-  ROUNDS_MAX = 24,
+  ROUNDS_MAX = 32,
   NAMED_MAX = 20,
 };
 
@@ -50,8 +50,9 @@ static int try_statement(struct proof *p, const char *sql, struct err *refusal, 
 
 static void keep(struct proof *p, const struct inverse_step *step, const char *sql)
 {
+  bool late = p->state.order && p->state.order->begun;
   vec_push(p->arena, &p->run,
-           ((struct inverse_step){.phase = step->phase,
+           ((struct inverse_step){.phase = late ? INVERSE_AFTER_DATA : step->phase,
                                   .sql = arena_strdup(p->arena, sql),
                                   .note = arena_strdup(p->arena, step->note)}));
 }
@@ -137,6 +138,8 @@ static void put_in_order(struct proof *p, struct inverse_steps *steps)
     for (size_t i = 0; i < p->run.len; i++)
       if ((int)p->run.at[i].phase == phase)
         vec_push(p->arena, steps, p->run.at[i]);
+  if (p->state.order)
+    exact_order_analyze(p->state.order, p->to, steps);
 }
 
 /* The steps in their final order, from the state after the migration. */
@@ -300,7 +303,38 @@ static int prove_and_judge(struct proof *p, struct inverse *inverse, struct err 
   put_in_order(p, &inverse->steps);
   if (inverse->refusals.len == 0 && run_in_order(p, &inverse->steps, err) < 0)
     return -1;
-  return judge(p, inverse, err);
+  if (judge(p, inverse, err) < 0)
+    return -1;
+  return p->state.order ? exact_order_cost(p->state.order, p->conn, inverse, err) : 0;
+}
+
+/* Writing tables anew did not lead back: the same without, and why. */
+static int prove_without_order(struct proof *p, struct inverse *inverse, struct err *err)
+{
+  const struct strings refusals = inverse->refusals;
+  for (size_t i = 0; i < refusals.len; i++)
+    vec_push(
+        p->arena, &p->state.order->refusals,
+        arena_printf(p->arena, "the columns do not come back in their order: %s", refusals.at[i]));
+  inverse->refusals = inverse->differences = inverse->exclusive = (struct strings){0};
+  inverse->steps = p->run = (struct inverse_steps){0};
+  inverse->rebuilt = (struct inverse_rebuilds){0};
+  p->state.replace = map_new(p->arena);
+  p->state.order = NULL;
+  if (db_exec(p->conn, "ROLLBACK TO SAVEPOINT belay_proof", err) < 0)
+    return -1;
+  return prove_and_judge(p, inverse, err);
+}
+
+static int prove_as_wanted(struct proof *p, struct inverse *inverse, struct err *err)
+{
+  struct exact_order *order = p->state.order;
+  int result = prove_and_judge(p, inverse, err);
+  if (result == 0 && order && order->rebuilt.len && inverse->verdict > INVERSE_COLUMN_ORDER)
+    result = prove_without_order(p, inverse, err);
+  for (size_t i = 0; result == 0 && order && i < order->refusals.len; i++)
+    refuse(p, order->refusals.at[i]);
+  return result;
 }
 
 static int prove_in_transaction(struct proof *p, struct inverse *inverse, struct err *err)
@@ -310,7 +344,7 @@ static int prove_in_transaction(struct proof *p, struct inverse *inverse, struct
               "SET LOCAL check_function_bodies = off; SAVEPOINT belay_proof",
               err) < 0)
     return -1;
-  int result = prove_and_judge(p, inverse, err);
+  int result = prove_as_wanted(p, inverse, err);
   CLEANUP(err_clear) struct err second = ERR_INIT;
   if (db_exec(p->conn, "ROLLBACK", &second) < 0 && result == 0) {
     err_move(err, &second);
@@ -319,12 +353,11 @@ static int prove_in_transaction(struct proof *p, struct inverse *inverse, struct
   return result;
 }
 
-int inverse_prove(struct arena *arena, struct shadow *shadow,
-                  const struct catalog_options *catalog_options, const struct sql_script *script,
-                  struct inverse **ret_inverse, struct err *err)
+static int prove(struct arena *arena, struct shadow *shadow, struct proof *p,
+                 const struct sql_script *script, struct inverse **ret_inverse, struct err *err)
 {
   struct inverse *inverse = ARENA_NEW(arena, struct inverse);
-  struct catalog_options options = catalog_options ? *catalog_options : (struct catalog_options){0};
+  struct catalog_options options = p->options ? *p->options : (struct catalog_options){0};
   struct catalog *before, *after;
   enum sql_shape shape;
   size_t first, last;
@@ -341,14 +374,32 @@ int inverse_prove(struct arena *arena, struct shadow *shadow,
   inverse->after = after;
   catalog_fingerprint(before, 0, inverse->fingerprint_before);
   catalog_fingerprint(after, 0, inverse->fingerprint_after);
-  struct proof p = {.arena = arena,
-                    .conn = shadow_conn(shadow),
-                    .options = &options,
-                    .to = before,
-                    .refusals = &inverse->refusals,
-                    .state = {.after = after, .replace = map_new(arena)}};
-  if (prove_in_transaction(&p, inverse, err) < 0)
+  p->arena = arena;
+  p->conn = shadow_conn(shadow);
+  p->options = &options;
+  p->to = before;
+  p->refusals = &inverse->refusals;
+  p->state.after = after;
+  p->state.replace = map_new(arena);
+  if (prove_in_transaction(p, inverse, err) < 0)
     return err_wrap(err, "proving the inverse of %s", script->name);
   *ret_inverse = inverse;
   return 0;
+}
+
+int inverse_prove(struct arena *arena, struct shadow *shadow,
+                  const struct catalog_options *catalog_options, const struct sql_script *script,
+                  struct inverse **ret_inverse, struct err *err)
+{
+  struct proof p = {.options = catalog_options};
+  return prove(arena, shadow, &p, script, ret_inverse, err);
+}
+
+int inverse_prove_exact_order(struct arena *arena, struct shadow *shadow,
+                              const struct catalog_options *catalog_options,
+                              const struct sql_script *script, struct inverse **ret_inverse,
+                              struct err *err)
+{
+  struct proof p = {.options = catalog_options, .state = {.order = exact_order_new(arena)}};
+  return prove(arena, shadow, &p, script, ret_inverse, err);
 }

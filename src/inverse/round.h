@@ -9,6 +9,7 @@
  *   alters       of the phase BEFORE_DATA
  *   creates      of the phase BEFORE_DATA
  *   attach       partitions and inheritance that the migration ended
+ *   exact order  tables whose columns stand in another order, if that is wanted
  *   alters, creates   of the phase AFTER_DATA
  * In a change, `before` is the goal and `after` the current object.
  */
@@ -21,6 +22,7 @@ struct round_state {
   /* As the migration left it: what is not in it was made by earlier rounds. NULL: first round. */
   const struct catalog *after;
   struct map *replace; /* round_key of objects that could not be altered in place; NULL: none */
+  struct exact_order *order; /* NULL: columns stay where they are (exact_order.h) */
 };
 
 enum { ROUND_OTHERWISE_MAX = 2 };
@@ -97,6 +99,7 @@ void round_attach(struct round *r);
 void round_drops(struct round *r);
 void round_alters(struct round *r, enum inverse_phase phase);
 void round_creates(struct round *r, enum inverse_phase phase);
+void round_exact_order(struct round *r);
 
 /* ---- drops (round_doom.c says what, round_drop.c how) ---- */
 void round_doom(struct round *r);
@@ -104,6 +107,10 @@ struct round_node *round_node_of(const struct round *r, const struct catalog_obj
 /* Edges whose `needed` is the object: [*ret_first, *ret_last). */
 void round_dependents(const struct round *r, const struct catalog_object *object, size_t *ret_first,
                       size_t *ret_last);
+/* Drops it, and first what depends on it. Only what round_can_go. */
+void round_drop_now(struct round *r, const struct catalog_object *o, const char *why);
+/* Everything that depends on it goes too, or can be made again. */
+bool round_can_go(struct round *r, const struct catalog_object *o);
 /* Holds no data: may be dropped when it is in the way, a later round makes it again. */
 bool round_can_be_made_again(const struct catalog_object *object);
 /* Must this change be made by dropping and creating? */

@@ -25,8 +25,7 @@ static bool only_default_needs(const struct catalog_object *column,
          (needed->kind == CATALOG_FUNCTION || needed->kind == CATALOG_SEQUENCE);
 }
 
-/* Everything that depends on it goes too, or can be made again. */
-static bool can_drop(struct round *r, const struct catalog_object *o)
+bool round_can_go(struct round *r, const struct catalog_object *o)
 {
   struct round_node *node = round_node_of(r, o);
   if (node->can_drop != DROP_UNKNOWN)
@@ -40,7 +39,7 @@ static bool can_drop(struct round *r, const struct catalog_object *o)
     if (round_is_view_column(d) && d->parent != o)
       d = d->parent;
     if (belongs_to(d, o) || round_node_of(r, d)->doomed || round_can_be_made_again(d))
-      ok = can_drop(r, d);
+      ok = round_can_go(r, d);
     else
       ok = only_default_needs(d, o);
   }
@@ -51,7 +50,7 @@ static bool can_drop(struct round *r, const struct catalog_object *o)
 static bool goes(struct round *r, const struct catalog_object *o)
 {
   struct round_node *node = round_node_of(r, o);
-  return node->doomed && can_drop(r, o);
+  return node->doomed && round_can_go(r, o);
 }
 
 /* The outermost doomed object that takes it along, else itself. */
@@ -134,6 +133,15 @@ static void visit(struct round *r, const struct catalog_object *o)
   visit_dependents(r, o, o);
   node->visiting = false;
   emit_drop(r, node);
+}
+
+void round_drop_now(struct round *r, const struct catalog_object *o, const char *why)
+{
+  struct round_node *node = round_node_of(r, o);
+  node->doomed = true;
+  if (!node->why)
+    node->why = why;
+  visit(r, unit_of(r, o));
 }
 
 /* Sequences owned by what goes are taken along by the server. */

@@ -38,6 +38,9 @@ static void header(struct text *out, const struct inverse *inverse)
     text_puts(out,
               "-- The migration ran statement by statement; its rollback is one transaction, so "
               "indexes are\n-- dropped and made without CONCURRENTLY and lock their tables.\n");
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  struct strings costs = inverse_costs(arena, inverse);
+  comment_list(out, "Columns come back in their order. The price:", &costs);
   comment_list(out, "Not undone:", &inverse->refusals);
   comment_list(out, "Differs afterwards:", &inverse->differences);
   comment_list(out, "Not run on the shadow, unproven and not undone here:", &inverse->outside);

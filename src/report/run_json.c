@@ -61,6 +61,7 @@ static void file(struct jw *w, const struct run_file_report *f)
   strings(w, "refusals", &f->refusals);
   strings(w, "outside", &f->outside);
   strings(w, "not_tried_on_shadow", &f->skipped);
+  strings(w, "costs", &f->costs);
   jw_key(w, "captures");
   jw_array(w);
   for (size_t i = 0; i < f->capture.tables.len; i++) {

@@ -48,6 +48,7 @@ static void plan_file(struct text *out, size_t number, const struct run_file_rep
   list(out, "cannot", &file->refusals);
   list(out, "outside", &file->outside);
   list(out, "not tried", &file->skipped);
+  list(out, "costs", &file->costs);
   bool first = true;
   for (size_t i = 0; i < file->capture.tables.len; i++) {
     const struct capture_table *t = &file->capture.tables.at[i];
@@ -103,6 +104,8 @@ void report_rollback_plan(struct arena *arena, const struct record *record, stru
       continue;
     text_printf(out, "\n  %s: inverse %s%s\n", file->name, inverse_verdict_name(file->verdict),
                 file->undo_prefix ? ", captured rows are written back" : "");
+    for (size_t k = 0; k < file->costs.len; k++)
+      text_printf(out, "    costs: %s\n", file->costs.at[k]);
     for (size_t k = 0; k < file->steps.len; k++)
       text_printf(out, "    %s\n", file->steps.at[k].sql);
   }

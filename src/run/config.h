@@ -48,6 +48,7 @@ struct policy {
   const char *lint_since; /* lint: since: NAME | DATE: migrations before it are history; NULL */
   struct {
     enum inverse_verdict least; /* inverse: least: exact | column-order | lossy | none */
+    bool exact_order;           /* exact_order: false: columns come back in their order */
     bool shadow_on_target;      /* shadow_on_target: false */
     struct strings allow; /* allow: [name of a migration or object whose refusal is accepted] */
   } inverse;

@@ -124,6 +124,7 @@ int run_env_config(struct run_env *env, const struct run_options *options, struc
   if (config_read(env->arena, options->config, ".", &env->config, err) < 0 ||
       policy_read(env->arena, &env->config, options->environment, &env->policy, err) < 0)
     return -1;
+  env->policy.inverse.exact_order |= options->exact_order;
   env->jobs = options->jobs ? options->jobs : env->policy.backup.jobs;
   env->shadow_url = options->shadow ? options->shadow : env->config.shadow;
   return 0;

@@ -17,6 +17,7 @@ struct run_options {
   const char *database, *store, *config, *environment, *env_file, *shadow, *migrations_dir;
   struct strings recipients;               /* --recipient */
   const char *identity, *identity_command; /* --identity, --identity-command */
+  bool exact_order;                        /* --exact-order: over the policy's */
   int jobs;                                /* 0: the policy's */
 };
 

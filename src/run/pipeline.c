@@ -187,6 +187,7 @@ static void finish_reports(struct run *run)
       report->refusals = file->inverse->refusals;
       report->differences = file->inverse->differences;
       report->outside = file->inverse->outside;
+      report->costs = inverse_costs(run->arena, file->inverse);
       report->skipped = skipped_statements(run, file);
       report->steps = file->inverse->steps;
       report->inverse_sql = inverse_script_text(run->arena, file->inverse);

@@ -21,8 +21,8 @@ static int put_clear(struct run *run, const char *name, const json_t *json, stru
 /* What `belay status`, list and prune need without a key: no statement, no name of a table. */
 static json_t *clear_plan(struct run *run, const json_t *plan)
 {
-  static const char *const secrets[] = {"steps", "capture", "rollback_capture", "refusals",
-                                        "differences"};
+  static const char *const secrets[] = {"steps",    "capture",     "rollback_capture",
+                                        "refusals", "differences", "costs"};
   const struct strings recipients = keys_recipients(run->arena, place_keys(run->env->place));
   json_t *clear = json_deep_copy(plan), *list = json_array(), *file;
   size_t i;
@@ -85,6 +85,8 @@ static json_t *file_json(struct run *run, const struct run_file *file)
   json_object_set_new(json, "verdict", json_string(inverse_verdict_name(inverse->verdict)));
   json_object_set_new(json, "refusals", strings_json(&inverse->refusals));
   json_object_set_new(json, "differences", strings_json(&inverse->differences));
+  struct strings costs = inverse_costs(run->arena, inverse);
+  json_object_set_new(json, "costs", strings_json(&costs));
   json_object_set_new(json, "fingerprint_before", json_string(inverse->fingerprint_before));
   json_object_set_new(json, "fingerprint_after", json_string(inverse->fingerprint_after));
   char shape[65];
@@ -130,13 +132,14 @@ json_t *run_plan_json(struct run *run)
       return NULL;
     }
   }
-  return json_pack(
-      "{s:i,s:s,s:s?,s:s,s:s,s:s,s:s?,s:s?,s:s,s:s,s:s?,s:o,s:s,s:b,s:o}", "schema", 1, "kind",
-      "run", "id", run->id, "created_at", clock_iso8601(run->arena, clock_wall_us()), "database",
-      env->target.database, "target", env->target.shown, "server_id", run->here.server_id,
-      "database_oid", run->here.database_oid, "environment", env->policy.name, "belay",
-      BELAY_VERSION, "server", run->result->server, "command", command_json(run),
-      "fingerprint_before", run->fingerprint, "capture", env->policy.apply.capture, "files", files);
+  return json_pack("{s:i,s:s,s:s?,s:s,s:s,s:s,s:s?,s:s?,s:s,s:s,s:s?,s:o,s:s,s:b,s:b,s:o}",
+                   "schema", 1, "kind", "run", "id", run->id, "created_at",
+                   clock_iso8601(run->arena, clock_wall_us()), "database", env->target.database,
+                   "target", env->target.shown, "server_id", run->here.server_id, "database_oid",
+                   run->here.database_oid, "environment", env->policy.name, "belay", BELAY_VERSION,
+                   "server", run->result->server, "command", command_json(run),
+                   "fingerprint_before", run->fingerprint, "capture", env->policy.apply.capture,
+                   "exact_order", env->policy.inverse.exact_order, "files", files);
 }
 
 int run_write_plan(struct run *run, struct err *err)

@@ -119,6 +119,7 @@ static const struct table_key policy_keys[] = {
      .entry = take_rule,
      .group = path_group},
     {.path = "inverse.least", .type = TABLE_ENUM, AT(inverse.least), .choices = verdict_choices},
+    {.path = "inverse.exact_order", .type = TABLE_BOOL, AT(inverse.exact_order)},
     {.path = "inverse.shadow_on_target", .type = TABLE_BOOL, AT(inverse.shadow_on_target)},
     {.path = "inverse.allow", .type = TABLE_STRINGS, AT(inverse.allow)},
     {.path = "backup.required", .type = TABLE_BOOL, AT(backup.required)},

@@ -4,6 +4,8 @@ struct proof {
   struct arena *arena;
   struct catalog_options options;
   struct shadow *shadow;
+  struct catalog *target; /* NULL: there is none */
+  bool exact_order;
 };
 
 static int read_database(struct arena *arena, const struct proof_request *request,
@@ -25,6 +27,7 @@ int proof_open(struct arena *arena, const struct proof_request *request, struct 
   struct proof *proof = ARENA_NEW(arena, struct proof);
   proof->arena = arena;
   proof->options = request->catalog_options;
+  proof->exact_order = request->exact_order;
   if (request->target && read_database(arena, request, &catalog, &major, err) < 0)
     return -1;
   struct shadow_options options = {
@@ -35,6 +38,7 @@ int proof_open(struct arena *arena, const struct proof_request *request, struct 
   };
   if (shadow_open(arena, &options, catalog, &proof->options, &proof->shadow, err) < 0)
     return -1;
+  proof->target = catalog;
   *ret_proof = proof;
   return 0;
 }
@@ -54,7 +58,11 @@ int proof_replay(struct proof *proof, const struct sql_script *script, struct st
 int proof_script(struct proof *proof, const struct sql_script *script, struct inverse **ret_inverse,
                  struct err *err)
 {
-  return inverse_prove(proof->arena, proof->shadow, &proof->options, script, ret_inverse, err);
+  int rc = (proof->exact_order ? inverse_prove_exact_order : inverse_prove)(
+      proof->arena, proof->shadow, &proof->options, script, ret_inverse, err);
+  if (rc == 0 && proof->target)
+    inverse_estimate(*ret_inverse, proof->target);
+  return rc;
 }
 
 void proof_closep(struct proof **proof)

@@ -23,6 +23,7 @@ struct proof_request {
   struct catalog_options catalog_options;
   const char *shadow_url; /* may be NULL */
   bool shadow_on_target;
+  bool exact_order; /* inverse_prove_exact_order */
 };
 
 int proof_open(struct arena *arena, const struct proof_request *request, struct proof **ret_proof,

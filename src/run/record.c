@@ -44,6 +44,7 @@ static void read_file(struct arena *arena, const json_t *json, struct record_fil
   file->bare = json_is_true(json_object_get(json, "bare"));
   file->undo_prefix = get(arena, json, "undo");
   file->refusals = get_strings(arena, json, "refusals");
+  file->costs = get_strings(arena, json, "costs");
   char *plan = json_dumps(json_object_get(json, "rollback_capture"), JSON_COMPACT);
   file->rollback_capture = arena_strdup(arena, plan);
   free(plan);

@@ -30,6 +30,7 @@ struct record_file {
   bool bare; /* ran statement by statement */
   struct inverse_steps steps;
   struct strings refusals;
+  struct strings costs;    /* of columns that come back in their order, as of the run */
   const char *undo_prefix; /* key prefix of its captured rows */
   const char
       *rollback_capture; /* capture_plan as JSON text: what a rollback of it destroys or changes */

@@ -27,7 +27,7 @@ struct run_file_report {
   const char *name, *checksum;
   bool bare;
   enum inverse_verdict verdict;
-  struct strings refusals, differences, outside;
+  struct strings refusals, differences, outside, costs;
   struct strings
       skipped; /* statements that only change rows, left out on the shadow: place and why */
   struct inverse_steps steps;

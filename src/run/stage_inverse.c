@@ -50,15 +50,44 @@ static void warn_of_way_back(struct run *run, const struct run_file *file)
           file->migration->name, file->inverse->steps.at[i].sql);
 }
 
+/* What columns in their order cost then. */
+static void tell_costs(struct run *run, const struct run_file *file)
+{
+  struct strings costs = inverse_costs(run->arena, file->inverse);
+  int64_t ms = inverse_rebuild_ms(file->inverse);
+  int64_t budget_ms = run->env->policy.apply.max_lock_hold_ms;
+  for (size_t i = 0; i < costs.len; i++)
+    log_info("             %s: a rollback %s", file->migration->name, costs.at[i]);
+  if (budget_ms && ms > budget_ms)
+    log_warning("%s: a rollback writes tables anew for about %s, over the lock budget of %s: raise "
+                "apply.max_lock_hold for it",
+                file->migration->name, clock_duration(run->arena, ms),
+                clock_duration(run->arena, budget_ms));
+}
+
+static int judge_verdict(struct run *run, struct run_file *file, struct err *err)
+{
+  const struct inverse *inverse = file->inverse;
+  const struct policy *policy = &run->env->policy;
+  const char *what = arena_printf(run->arena, "its inverse is '%s', policy %s wants at least '%s'",
+                                  inverse_verdict_name(inverse->verdict), policy->name,
+                                  inverse_verdict_name(policy->inverse.least));
+  if (inverse->verdict <= policy->inverse.least ||
+      refuse_file(run, file, &inverse->refusals, what, err) == 0)
+    return 0;
+  if (inverse->verdict == INVERSE_COLUMN_ORDER && !policy->inverse.exact_order)
+    err_hint(err,
+             "A rollback that writes the table anew is exact: give --exact-order (or "
+             "inverse.exact_order: true in the policy). Or accept the migration by name with "
+             "inverse.allow: [%s].",
+             file->migration->name);
+  return -1;
+}
+
 static int judge(struct run *run, struct run_file *file, struct err *err)
 {
   const struct inverse *inverse = file->inverse;
-  if (inverse->verdict > run->env->policy.inverse.least &&
-      refuse_file(run, file, &inverse->refusals,
-                  arena_printf(run->arena, "its inverse is '%s', policy %s wants at least '%s'",
-                               inverse_verdict_name(inverse->verdict), run->env->policy.name,
-                               inverse_verdict_name(run->env->policy.inverse.least)),
-                  err) < 0)
+  if (judge_verdict(run, file, err) < 0)
     return -1;
   if (inverse->outside.len &&
       refuse_file(run, file, &inverse->outside, "it has effects outside the database", err) < 0)
@@ -68,6 +97,7 @@ static int judge(struct run *run, struct run_file *file, struct err *err)
                   err) < 0)
     return -1;
   warn_of_way_back(run, file);
+  tell_costs(run, file);
   const struct policy *policy = &run->env->policy;
   bool captured = policy->apply.capture && !run->request->command;
   if (capture_plan_count(&file->capture) && !captured && !policy->backup.required)
@@ -153,6 +183,7 @@ static const char *plan_difference(const json_t *plan, const json_t *now)
       {"command", "it was made for another command, or for none"},
       {"fingerprint_before", "the schema changed since"},
       {"capture", "it was made for another apply.capture in the policy"},
+      {"exact_order", "it was made for another inverse.exact_order (--exact-order)"},
   };
   static const char *const of_file[] = {"name",         "checksum",    "bare",  "verdict",
                                         "shape_before", "shape_after", "steps", "capture"};
@@ -194,9 +225,12 @@ static int check_plan_file(struct run *run, struct err *err)
 
 static int prove_file(struct run *run, struct run_file *file, struct err *err)
 {
-  if (interrupt_check(err) < 0 || inverse_prove(run->arena, run->shadow, &run->catalog_options,
-                                                file->script, &file->inverse, err) < 0)
+  bool exact_order = run->env->policy.inverse.exact_order;
+  if (interrupt_check(err) < 0 ||
+      (exact_order ? inverse_prove_exact_order : inverse_prove)(
+          run->arena, run->shadow, &run->catalog_options, file->script, &file->inverse, err) < 0)
     return -1;
+  inverse_estimate(file->inverse, run->catalog);
   file->inverse->name = file->migration->name;
   capture_plan(run->arena, file->inverse, &file->capture);
   return 0;

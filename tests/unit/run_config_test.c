@@ -253,7 +253,7 @@ static void test_builtin_production(void **state)
   assert_true(p.lint.require_reason);
   assert_int_equal(p.lint.rules.len, 0);
   assert_int_equal(p.inverse.least, INVERSE_COLUMN_ORDER);
-  assert_false(p.inverse.shadow_on_target);
+  assert_false(p.inverse.shadow_on_target || p.inverse.exact_order);
   assert_int_equal(p.inverse.allow.len, 0);
   assert_true(p.backup.required);
   assert_int_equal(p.backup.jobs, 2);
@@ -299,6 +299,7 @@ static void test_builtins_show_every_key(void **state)
                                      "rules",
                                      "paths",
                                      "least",
+                                     "exact_order",
                                      "shadow_on_target",
                                      "allow",
                                      "required",
@@ -336,7 +337,7 @@ static const char full_policy[] = "lint:\n"
                                   "    'old/**': {'*': off}\n"
                                   "    seed: {drop-table: info, truncate: error}\n"
                                   "inverse:\n"
-                                  "  least: exact\n"
+                                  "  least: exact\n  exact_order: true\n"
                                   "  shadow_on_target: true\n"
                                   "  allow: [20260101_x, y]\n"
                                   "backup:\n"
@@ -378,7 +379,7 @@ static void test_policy_round_trip(void **state)
   assert_int_equal(p.lint.paths.at[1].rules.len, 2);
   assert_int_equal(p.lint.paths.at[1].rules.at[0].severity, LINT_INFO);
   assert_int_equal(p.inverse.least, INVERSE_EXACT);
-  assert_true(p.inverse.shadow_on_target);
+  assert_true(p.inverse.exact_order && p.inverse.shadow_on_target);
   assert_int_equal(p.inverse.allow.len, 2);
   assert_string_equal(p.inverse.allow.at[0], "20260101_x");
   assert_false(p.backup.required);
