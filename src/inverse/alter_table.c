@@ -160,6 +160,14 @@ static void attach_index(struct round *r, const struct catalog_change *c)
                index_name(r, whole), index_name(r, c->before));
 }
 
+static void alter_index_options(struct round *r, const struct catalog_change *c)
+{
+  const char *now, *goal;
+  if (round_index_options(r, c, &now, &goal))
+    alter_options(r, INVERSE_AFTER_DATA,
+                  arena_printf(r->arena, "ALTER INDEX %s", index_name(r, c->before)), now, goal);
+}
+
 void alter_constraint(struct round *r, const struct catalog_change *c, enum inverse_phase phase)
 {
   const struct catalog_object *goal = c->before;
@@ -169,6 +177,7 @@ void alter_constraint(struct round *r, const struct catalog_change *c, enum inve
     round_emit(r, phase, round_note(r, goal, "was valid"), "ALTER %s %s VALIDATE CONSTRAINT %s",
                goal->parent->kind == CATALOG_DOMAIN ? "DOMAIN" : "TABLE", round_table_of(goal),
                sql_ident(r->arena, goal->name));
+  alter_index_options(r, c);
   if (round_changed(c, "index_statistics"))
     alter_index_statistics(r, c, "index_statistics");
   if (round_changed(c, "partition_parent"))
@@ -183,6 +192,7 @@ void alter_index(struct round *r, const struct catalog_change *c, enum inverse_p
   const char *tablespace = catalog_get(c->before, "tablespace");
   if (phase != INVERSE_AFTER_DATA)
     return;
+  alter_index_options(r, c);
   if (round_changed(c, "statistics"))
     alter_index_statistics(r, c, "statistics");
   if (round_changed(c, "tablespace"))

@@ -74,7 +74,8 @@ struct capture_danger {
 VEC_TYPE(capture_danger_vec, struct capture_danger);
 struct capture_danger_vec capture_dangers(struct arena *arena, const struct inverse *inverse);
 /* For the rollback of the same migration: what its inverse destroys, and the rows that are
- * written back. */
+ * written back. A table without a row key that survives is copied whole: nothing of it is lost, but
+ * such a capture is not for undo_open, which refuses it. */
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
                           const struct capture_plan *forward, struct capture_plan *ret_plan);
 /* Tables that are expected to lose or change something (standby ones are not). */

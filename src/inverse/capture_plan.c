@@ -1,6 +1,6 @@
 /* What to capture, from the proof: the catalogs before and after (of one database, so matched by
  * OID) and what the shadow saw each statement write, lock and rewrite. */
-#include "inverse/capture.h"
+#include "inverse/capture_private.h"
 
 /* What the migration does to one table, or to a whole partition tree (then of its root). */
 struct fate {
@@ -17,6 +17,7 @@ struct planner {
   struct fates fates;
   struct map *by_identity; /* of before -> struct fate */
   struct capture_plan *plan;
+  bool keep_copies; /* of tables whose rows cannot be matched, instead of refusing */
 };
 
 static const struct catalog_object *root_of(const struct catalog *c,
@@ -252,8 +253,23 @@ static struct catalog_objects dropped_partitions(const struct planner *p, const 
   return dropped;
 }
 
+/* Rows that could not be matched: refused, or all of them copied. Such a copy loses nothing, but
+ * undo_open refuses to put it back. */
 static void refuse_key(struct planner *p, const struct capture_table *t, const char *what)
 {
+  const struct catalog_object *table =
+      catalog_find_name(p->inverse->before, CATALOG_TABLE, t->before);
+  if (p->keep_copies && table) {
+    struct capture_table whole = {.how = CAPTURE_ROWS,
+                                  .before = t->before,
+                                  .after = t->after,
+                                  .partitioned = t->partitioned,
+                                  .doomed_only = true,
+                                  .why = "its rows could not be matched one by one"};
+    fill_columns(p, &whole, table, NULL);
+    vec_push(p->arena, &p->plan->tables, whole);
+    return;
+  }
   const char *why = t->key.len == 0 ? "has no primary key" : "does not keep its primary key";
   refuse(p, arena_printf(p->arena, "%s %s: %s", t->before, why, what));
 }
@@ -396,13 +412,26 @@ struct capture_danger_vec capture_dangers(struct arena *arena, const struct inve
   return dangers;
 }
 
-void capture_plan(struct arena *arena, const struct inverse *inverse, struct capture_plan *ret_plan)
+static void plan_all(struct arena *arena, const struct inverse *inverse, bool keep_copies,
+                     struct capture_plan *ret_plan)
 {
   struct capture_plan plan = {0};
   struct planner p = planner_new(arena, inverse, &plan);
+  p.keep_copies = keep_copies;
   for (size_t i = 0; i < p.fates.len; i++)
     plan_table(&p, p.fates.at[i]);
   *ret_plan = plan;
+}
+
+void capture_plan(struct arena *arena, const struct inverse *inverse, struct capture_plan *ret_plan)
+{
+  plan_all(arena, inverse, false, ret_plan);
+}
+
+void capture_plan_copies(struct arena *arena, const struct inverse *inverse,
+                         struct capture_plan *ret_plan)
+{
+  plan_all(arena, inverse, true, ret_plan);
 }
 
 /* ---- estimate ---- */

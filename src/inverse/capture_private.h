@@ -71,6 +71,12 @@ struct capture {
   int64_t rows;
 };
 
+/* ---- capture_plan.c ---- */
+/* As capture_plan, but a table whose rows could not be matched later is copied whole, not refused.
+ */
+void capture_plan_copies(struct arena *arena, const struct inverse *inverse,
+                         struct capture_plan *ret_plan);
+
 /* ---- capture_copy.c ---- */
 /* Settings under which values are read as text, the same at capture and undo. Saved and restored
  * around our queries. */

@@ -1,6 +1,6 @@
 /* The plan for a rollback's own capture, and plans as JSON: a plan is made when the inverse is
  * proven and used when the run is rolled back, by another process. */
-#include "inverse/capture.h"
+#include "inverse/capture_private.h"
 
 static void add_all(struct arena *arena, struct strings *to, const struct strings *from)
 {
@@ -53,7 +53,7 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
   struct inverse reversed = {
       .name = inverse->name, .before = inverse->after, .after = inverse->before};
   vec_push(arena, &reversed.effects, effect);
-  capture_plan(arena, &reversed, ret_plan);
+  capture_plan_copies(arena, &reversed, ret_plan);
   for (size_t i = 0; i < inverse->rebuilt.len; i++)
     vec_push(
         arena, &ret_plan->rebuilt,

@@ -115,6 +115,9 @@ bool round_can_go(struct round *r, const struct catalog_object *o);
 bool round_can_be_made_again(const struct catalog_object *object);
 /* Must this change be made by dropping and creating? */
 bool round_must_replace(const struct round *r, const struct catalog_change *change);
+/* An index or a constraint's index whose storage options alone differ, and can be set in place. */
+bool round_index_options(const struct round *r, const struct catalog_change *change,
+                         const char **ret_now, const char **ret_goal);
 /* Labels of an enum that only have other names: the type stays. */
 bool round_enum_renamed(struct round *r, const struct catalog_change *change);
 /* A type whose columns must move to a new one. */

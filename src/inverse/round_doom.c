@@ -115,6 +115,50 @@ static bool must_be_valid(const struct catalog_change *c)
          !catalog_get(c->after->parent, "partition_key");
 }
 
+/* "... WITH (fillfactor='70') ..." without that part, which goes to *ret_options (else NULL). */
+static char *without_options(struct arena *arena, const char *text, const char **ret_options)
+{
+  static const char with[] = "WITH (";
+  int depth = 0;
+  *ret_options = NULL;
+  for (const char *p = text; p && *p; p++) {
+    if (*p == '\'' || *p == '"') {
+      const char *end = strchr(p + 1, *p);
+      p = end ? end : p + strlen(p) - 1;
+    } else if (depth == 0 && strncmp(p, with, sizeof(with) - 1) == 0) {
+      const char *first = p + sizeof(with) - 1, *end = first;
+      for (bool quoted = false; *end && (quoted || *end != ')'); end++)
+        quoted = quoted != (*end == '\'');
+      *ret_options = arena_strndup(arena, first, (size_t)(end - first));
+      int head = (int)(p - text) - (p > text && p[-1] == ' ');
+      return arena_printf(arena, "%.*s%s", head, text, *end ? end + 1 : end);
+    } else {
+      depth += (*p == '(') - (*p == ')');
+    }
+  }
+  return arena_strdup(arena, text ? text : "");
+}
+
+bool round_index_options(const struct round *r, const struct catalog_change *c,
+                         const char **ret_now, const char **ret_goal)
+{
+  const char *property = c->after->kind == CATALOG_INDEX ? "definition" : "index_options";
+  if (!round_changed(c, property) || !c->after->parent ||
+      catalog_get(c->after->parent, "partition_key") || catalog_is(c->after, "type", "x"))
+    return false;
+  const char *now = without_options(r->arena, catalog_get(c->after, property), ret_now);
+  const char *goal = without_options(r->arena, catalog_get(c->before, property), ret_goal);
+  return strcmp(now + strspn(now, " "), goal + strspn(goal, " ")) == 0;
+}
+
+/* The definition, by more than storage options. */
+static bool index_differs(const struct round *r, const struct catalog_change *c,
+                          const char *property)
+{
+  const char *now, *goal;
+  return round_changed(c, property) && !round_index_options(r, c, &now, &goal);
+}
+
 bool round_must_replace(const struct round *r, const struct catalog_change *c)
 {
   if (c->type != CATALOG_CHANGED)
@@ -126,10 +170,10 @@ bool round_must_replace(const struct round *r, const struct catalog_change *c)
     return generated_changes(c);
   case CATALOG_CONSTRAINT:
     return (round_changed(c, "definition") && !was_not_valid(c)) || round_changed(c, "type") ||
-           round_changed(c, "index_options") ||
+           index_differs(r, c, "index_options") ||
            (round_changed(c, "index_valid") && must_be_valid(c));
   case CATALOG_INDEX:
-    return round_changed(c, "definition") || (round_changed(c, "valid") && must_be_valid(c));
+    return index_differs(r, c, "definition") || (round_changed(c, "valid") && must_be_valid(c));
   case CATALOG_FOREIGN_SERVER: /* neither can be altered */
     return round_changed(c, "type") || round_changed(c, "wrapper") ||
            (round_changed(c, "version") && !catalog_get(c->before, "version"));

@@ -80,8 +80,10 @@ static int read_table(struct undo *u, const json_t *o, struct err *err)
     return damaged(u, "a table without name or kind", err);
   if (read_columns(u, o, &t, err) < 0)
     return -1;
-  if (t.key_count == 0 && t.after && !t.truncated)
-    return damaged(u, t.before, err);
+  if (t.key_count == 0 && t.after && !t.truncated) {
+    err_set(err, ERR_REFUSED, "%s has no key by which its copied rows could be put back", t.before);
+    return err_hint(err, "They are all in %s of the store, as COPY text.", u->archive->prefix);
+  }
   vec_push(u->arena, &u->tables, t);
   return 0;
 }

@@ -67,11 +67,17 @@ static const char *is_fill(const struct undo *u)
              : "(w.kind = 'c' OR (w.kind = 'u' AND w.conflict = 'changed since'))";
 }
 
-static const char *is_insert(const struct undo *u)
+/* Rows that are inserted unless they are there. One that was updated, or moved to another
+ * partition, may have gone with a partition that the migration had made. */
+static const char *is_insert(const struct undo *u, const struct undo_table *t)
 {
-  return u->on_conflict == UNDO_RESTORE ? "(w.kind = 'n' OR (w.kind = 'd' AND w.conflict IS NULL)"
-                                          " OR (w.kind = 'u' AND w.conflict = 'deleted since'))"
-                                        : "(w.kind IN ('n', 'd') AND w.conflict IS NULL)";
+  if (u->on_conflict == UNDO_RESTORE)
+    return t->partitioned ? "(w.kind = 'n' OR (w.kind IN ('d', 'u') AND w.conflict IS NULL)"
+                            " OR (w.kind = 'u' AND w.conflict = 'deleted since'))"
+                          : "(w.kind = 'n' OR (w.kind = 'd' AND w.conflict IS NULL)"
+                            " OR (w.kind = 'u' AND w.conflict = 'deleted since'))";
+  return t->partitioned ? "(w.kind IN ('n', 'd', 'u') AND w.conflict IS NULL)"
+                        : "(w.kind IN ('n', 'd') AND w.conflict IS NULL)";
 }
 
 /* ---- the statement ---- */
@@ -157,7 +163,7 @@ static void add_insert(struct undo *u, const struct undo_table *t, struct text *
   text_printf(sql, " SELECT %s FROM %s b", values.data, undo_temp(u, "before", t));
   if (t->key_count > 0)
     text_printf(sql, " JOIN %s w ON %s WHERE %s AND NOT EXISTS (SELECT FROM %s t WHERE %s) AND",
-                undo_temp(u, "work", t), undo_join(u, t, "b", "w"), is_insert(u),
+                undo_temp(u, "work", t), undo_join(u, t, "b", "w"), is_insert(u, t),
                 undo_from(u, t, UNDO_BEFORE), undo_match(u, t, UNDO_BEFORE, "t", "b"));
   else
     text_puts(sql, " WHERE");
@@ -236,7 +242,7 @@ static const char *keyed_check(struct undo *u, const struct undo_table *t)
                       " + (SELECT count(*) FROM %s b JOIN %s w ON %s JOIN %s t ON %s"
                       " WHERE %s AND (false%s))"
                       " + (SELECT count(*) FROM %s w JOIN %s t ON %s WHERE w.kind = 'i' AND %s)",
-                      before, work, join, from, match, is_update(u), is_insert(u),
+                      before, work, join, from, match, is_update(u), is_insert(u, t),
                       differs_from_before(u, t, false), before, work, join, from, match, is_fill(u),
                       differs_from_before(u, t, true), work, from,
                       undo_match(u, t, UNDO_BEFORE, "t", "w"), is_done(u));

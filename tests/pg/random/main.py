@@ -5,6 +5,7 @@ main.py [--count N] [--seed S] [--each K] [--stack M] [--keep DIR] [--workers W]
 main.py --seed S --sql FILE [--minimise]      statements of a file on the schema S
 main.py --seed S --case K [--minimise]        migration K of the schema S, if it was first in its run
 main.py --file FILE...                        a schema and a migration written by hand
+main.py --history DIR...                      the migrations of a project, one after another; 1 unless all come back
 
 Needs BELAY (the program), a server (tests/harness/with-postgres), and SHADOW_URL, another one for shadow databases. A file has the schema, a line "-- migration", the migration,
 and may say "-- expect: OUTCOME" first (exact by default). Exit 1: something is wrong.
@@ -20,8 +21,11 @@ import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import generate
-from server import Session, psql
+from server import Session, State, psql
 from trial import Outcome, Project
+
+
+CLEAN = ("exact", "column-order", "refused", "failed")  # the database is as it was
 
 
 def fresh(name):
@@ -35,10 +39,12 @@ def minimise(project, statements):
     i = 0
     while i < len(statements) and len(statements) > 1:
         fewer = statements[:i] + statements[i + 1:]
+        project.begin()
         if project.try_out([fewer])[-1].kind == want:
             statements = fewer
         else:
             i += 1
+    project.begin()
     return statements
 
 
@@ -58,6 +64,8 @@ def one_schema(seed, stacks, scratch, chosen=None, shrink=False):
         if shrink:
             migrations = [minimise(project, migrations[-1])]
         results += zip(stack, migrations, project.try_out(migrations))
+        if results[-1][2].kind not in CLEAN:
+            project.begin()
     project.drop()
     psql("postgres", f"DROP DATABASE {template} WITH (FORCE)")
     return results
@@ -83,6 +91,43 @@ def by_hand(path, scratch):
         outcome = Outcome("WRONG", f"{outcome.kind} {outcome.reason}", outcome.detail)
     project.drop()
     return os.path.basename(path), outcome
+
+
+def history(directory, scratch):
+    """The migrations of a project in order: each applied, rolled back, compared, and applied again. (file, outcome) of each."""
+    fresh("random_history_template")
+    project = Project(os.path.join(scratch, "history"), "random_history", "random_history_template")
+    results = []
+    for name in sorted(os.listdir(directory)):
+        with open(os.path.join(directory, name), encoding="utf-8") as f:
+            statements = [f.read().strip().rstrip(";")]
+        outcome = project.try_out([statements])[-1]
+        results.append((os.path.join(os.path.basename(directory.rstrip("/")), name), outcome))
+        if outcome.kind == "WRONG":
+            break
+        if outcome.kind in CLEAN[:2]:
+            again = project.keep(statements)
+            if again.kind == "WRONG":
+                results[-1] = (results[-1][0], again)
+                break
+        elif outcome.kind != "kept":
+            psql(project.database, statements[0])
+            project.state = State(project.database)
+    project.drop()
+    return results
+
+
+def histories(directories, scratch):
+    counts, reasons, began = collections.Counter(), collections.Counter(), time.time()
+    for directory in directories:
+        for name, outcome in history(directory, scratch):
+            counts[outcome.kind] += 1
+            if outcome.kind not in CLEAN[:2]:
+                reasons[outcome.kind, f"{name}: {outcome.reason}"] += 1
+            if outcome.kind == "WRONG":
+                print(f"{name}: {outcome.reason}\n{outcome.detail}")
+    table(counts, reasons, time.time() - began)
+    return any(kind not in CLEAN[:2] for kind in counts)
 
 
 def without_names(reason):
@@ -140,10 +185,13 @@ def main():
     p.add_argument("--sql")
     p.add_argument("--minimise", action="store_true")
     p.add_argument("--file", nargs="+")
+    p.add_argument("--history", nargs="+")
     args = p.parse_args()
     for server in ("postgres", os.environ["SHADOW_URL"]):
         generate.roles(server)
     with tempfile.TemporaryDirectory(dir=os.environ.get("WITH_POSTGRES_DIR")) as scratch:
+        if args.history:
+            return histories(args.history, scratch)
         if args.file:
             bad = 0
             for path in args.file:

@@ -84,7 +84,7 @@ class Project:
 
     def try_out(self, migrations):
         """Applies migrations (lists of statements) in one run and rolls it back. An outcome for each; behind one that is refused or fails
-        none was tried. After anything but a clean end the project begins anew."""
+        none was tried. After anything but these and a clean end the caller begins anew."""
         names = []
         for statements in migrations:
             self.number += 1
@@ -97,8 +97,18 @@ class Project:
             return [Outcome(v) for v in self.verdicts_tried]
         if outcome.kind in ("refused", "failed"):
             return (self.try_out(migrations[:at]) if at > 0 else []) + [outcome]
+        if len(migrations) == 1:
+            return [outcome]
         self.begin()
-        return self.one_by_one(migrations, outcome) if len(migrations) > 1 else [outcome]
+        return self.one_by_one(migrations, outcome)
+
+    def keep(self, statements):
+        """Applies a migration by belay for good."""
+        self.number += 1
+        self.write(f"migrations/{self.number:06}_random.sql", ";\n".join(statements) + ";\n")
+        code, said = self.belay("run")
+        self.state = State(self.database)
+        return Outcome("exact") if code == 0 else Outcome("WRONG", f"applied again, belay run ended with {code}: {reason_of(said)}", said)
 
     def one_by_one(self, migrations, together):
         """Which of them is wrong: each alone, over a database where the earlier ones are made by psql."""
@@ -108,9 +118,7 @@ class Project:
             outcomes += self.try_out([statements])
             if outcomes[-1].kind not in ("exact", "column-order"):
                 outcomes[-1].prelude = migrations[:i]
-                self.begin()
                 return outcomes
-        self.begin()
         together.reason += " (only together)"
         together.prelude = migrations[:-1]
         return outcomes[:-1] + [together]
