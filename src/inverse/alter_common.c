@@ -5,8 +5,10 @@
 void alter_common(struct round *r, const struct catalog_change *c, enum inverse_phase phase)
 {
   const struct catalog_object *goal = c->before;
-  bool identity_sequence = goal->kind == CATALOG_SEQUENCE && catalog_get(goal, "identity");
-  bool owner = round_changed(c, "owner") && !identity_sequence;
+  /* one that belongs to a column has the owner of its table */
+  bool belongs = goal->kind == CATALOG_SEQUENCE &&
+                 (catalog_get(goal, "identity") || catalog_get(c->after, "owned_by"));
+  bool owner = round_changed(c, "owner") && !belongs;
   if (phase == INVERSE_BEFORE_DATA) {
     if (owner)
       round_emit_script(r, phase, round_note(r, goal, "had another owner"),

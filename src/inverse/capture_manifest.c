@@ -132,6 +132,7 @@ static json_t *sequences_json(const struct capture *c)
     const struct capture_sequence *s = &c->sequences[i], *after = sequence_after(c, s);
     json_t *o = json_object();
     json_object_set_new(o, "identity", json_string(s->identity));
+    json_object_set_new(o, "oid", json_integer(s->oid));
     json_object_set_new(o, "before", position(s->last_value, s->is_called));
     json_object_set_new(o, "after",
                         after ? position(after->last_value, after->is_called) : json_null());

@@ -24,6 +24,18 @@ static char *altered_table(struct arena *arena, const char *sql)
   return arena_strndup(arena, sql, len);
 }
 
+/* Gives the table another file, although the migration need not have. */
+static bool rewrites(const char *sql)
+{
+  static const char *const words[] = {" TYPE ", " SET LOGGED", " SET UNLOGGED",
+                                      " SET ACCESS METHOD "};
+  for (size_t i = 0; i < COUNT_OF(words); i++)
+    if (strstr(sql, words[i]))
+      return true;
+  /* a default may be volatile */
+  return strstr(sql, " ADD COLUMN ") && (strstr(sql, " GENERATED ") || strstr(sql, " DEFAULT "));
+}
+
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
                           const struct capture_plan *forward, struct capture_plan *ret_plan)
 {
@@ -38,12 +50,12 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
     add_all(arena, &effect.exclusive, &inverse->effects.at[i].exclusive);
     add_all(arena, &effect.rewritten, &inverse->effects.at[i].rewritten);
   }
-  /* what the inverse rewrites although the migration did not: columns of an enum that is rebuilt */
+  /* as columns of an enum that is rebuilt */
   for (size_t i = 0; i < inverse->steps.len; i++) {
     char *table = altered_table(arena, inverse->steps.at[i].sql);
     if (table)
       vec_push(arena, &effect.exclusive, table);
-    if (table && strstr(inverse->steps.at[i].sql, " TYPE "))
+    if (table && rewrites(inverse->steps.at[i].sql))
       vec_push(arena, &effect.rewritten, table);
   }
   /* DROP CONSTRAINT and the like lock more than the migration did: with schema steps, a table that

@@ -101,7 +101,8 @@ static int read_position(const json_t *o, struct undo_position *ret)
 
 static int read_sequence(struct undo *u, const json_t *o, struct err *err)
 {
-  struct undo_sequence s = {.identity = string_of(u, o, "identity")};
+  struct undo_sequence s = {.identity = string_of(u, o, "identity"),
+                            .oid = (uint32_t)json_integer_value(json_object_get(o, "oid"))};
   const json_t *after = json_object_get(o, "after");
   s.has_after = json_is_object(after);
   if (!s.identity || read_position(json_object_get(o, "before"), &s.before) < 0 ||

@@ -41,6 +41,7 @@ struct undo_position {
 };
 struct undo_sequence {
   const char *identity;
+  uint32_t oid; /* at capture; 0: not known (captures of earlier versions) */
   struct undo_position before, after;
   bool has_after;
 };

@@ -8,13 +8,14 @@ struct live {
   struct undo_position position;
 };
 
-static int exists(struct db_conn *conn, const char *identity, bool *ret, struct err *err)
+/* *ret 0: there is none of that name. */
+static int find(struct db_conn *conn, const char *identity, uint32_t *ret, struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(conn, &r, err, "SELECT pg_catalog.to_regclass($1::text) IS NOT NULL", identity,
+  if (db_query(conn, &r, err, "SELECT coalesce(pg_catalog.to_regclass($1::text)::oid, 0)", identity,
                NULL) < 0)
     return -1;
-  *ret = db_bool(r, 0, 0);
+  *ret = db_oid(r, 0, 0);
   return 0;
 }
 
@@ -82,20 +83,24 @@ static int set_one(struct undo *u, struct db_conn *conn, const struct undo_seque
                    struct err *err)
 {
   struct live live = {0};
-  if (s->has_after && same_position(s->before, s->after))
-    return 0;
-  bool there = false;
-  if (exists(conn, s->identity, &there, err) < 0)
+  uint32_t oid;
+  if (find(conn, s->identity, &oid, err) < 0)
     return -1;
-  if (!there && s->has_after)
+  if (!oid && s->has_after)
     return 0; /* dropped by others since */
+  /* dropped by the migration, or by the inverse with the column that it had come to belong to */
+  bool made_anew = !s->has_after || (s->oid && oid != s->oid);
+  if (!made_anew && same_position(s->before, s->after))
+    return 0;
   if (read_live(conn, s->identity, &live, err) < 0)
     return -1;
-  if (!s->has_after) /* it was dropped, and made anew just now */
-    return set_position(u, conn, s, err);
+  bool descending = live.increment < 0;
+  if (made_anew)
+    return is_behind(s->before, live.position, descending) && s->has_after
+               ? 0
+               : set_position(u, conn, s, err);
   if (live.owned && same_position(live.position, s->after))
     return set_back(u, conn, s, &live, err);
-  bool descending = live.increment < 0;
   if (is_behind(s->after, s->before, descending) && is_behind(live.position, s->before, descending))
     return set_position(u, conn, s, err);
   return 0;
