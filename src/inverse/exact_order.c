@@ -176,10 +176,10 @@ static void add_keys_to(struct rebuild *w, const struct catalog_object *table,
 /* A subscription remembers a table by its OID, and would no longer feed the new one. */
 static const char *fed_by(const struct round *r)
 {
-  for (size_t i = 0; i < r->from->object_count; i++)
-    if (r->from->objects[i]->kind == CATALOG_SUBSCRIPTION)
+  for (size_t i = 0; i < r->to->object_count; i++)
+    if (r->to->objects[i]->kind == CATALOG_SUBSCRIPTION)
       return arena_printf(r->arena, "subscription %s may feed it, and would lose it",
-                          r->from->objects[i]->identity);
+                          r->to->objects[i]->identity);
   return NULL;
 }
 
@@ -516,11 +516,12 @@ struct strings inverse_costs(struct arena *arena, const struct inverse *inverse)
   CLEANUP(text_clear) struct text locks = TEXT_INIT;
   for (size_t i = 0; i < inverse->rebuilt.len; i++) {
     const struct inverse_rebuild *b = &inverse->rebuilt.at[i];
-    const char *size = b->bytes || b->rows >= 0
-                           ? arena_printf(arena, "about %.0f rows, %s with indexes, about %s",
-                                          b->rows < 0 ? 0 : b->rows, bytes_text(arena, b->bytes),
-                                          clock_duration(arena, b->bytes / MOVED_BYTES_PER_MS))
-                           : "its size is not known here";
+    const char *rows = b->rows < 0 ? "rows never counted (ANALYZE)"
+                                   : arena_printf(arena, "about %.0f rows", b->rows);
+    const char *size = b->bytes ? arena_printf(arena, "%s, %s with indexes, about %s", rows,
+                                               bytes_text(arena, b->bytes),
+                                               clock_duration(arena, b->bytes / MOVED_BYTES_PER_MS))
+                                : "no rows of its own, or its size is not known here";
     vec_push(arena, &lines,
              arena_printf(arena, "writes %s anew, with its indexes: %s", b->table, size));
   }

@@ -222,6 +222,19 @@ static void show_difference(const char *before, const char *after)
   fprintf(stderr, "--- before ---\n%.600s\n--- after ---\n%.600s\n", before + same, after + same);
 }
 
+/* Whoever follows a publication reads the moved rows one by one, and must find it there. */
+static void check_publications(const struct inverse *inverse)
+{
+  bool dropped = false;
+  for (size_t i = 0; i < inverse->steps.len; i++) {
+    const char *sql = inverse->steps.at[i].sql;
+    dropped = dropped || (strncmp(sql, "DROP PUBLICATION", 16) == 0 &&
+                          inverse->steps.at[i].phase == INVERSE_AFTER_DATA);
+    if (strncmp(sql, "INSERT INTO", 11) == 0 && dropped)
+      fail_msg("a publication is dropped before \"%s\"", sql);
+  }
+}
+
 static void apply(struct arena *arena, struct db_conn *conn, const struct inverse *inverse,
                   const char *name)
 {
@@ -247,6 +260,7 @@ static bool run_case(struct fixture *f, const struct inverse_case *c, enum inver
   check_ok(inverse_prove_exact_order(arena, f->shadow, &options, script, &inverse, &err), &err,
            c->name);
   bool good = inverse->verdict == wanted;
+  check_publications(inverse);
   if (!good || getenv("SHOW_INVERSE"))
     fprintf(stderr, "%s: %s, wanted %s\n%s\n", c->name, inverse_verdict_name(inverse->verdict),
             inverse_verdict_name(wanted), inverse_script_text(arena, inverse));
