@@ -30,10 +30,11 @@ trap 'kill $sink 2>/dev/null; rm -rf "$scratch"' EXIT
 echo "making $BENCH_MIB MiB that do not compress" >&2
 rows big "$BENCH_MIB"
 sql 'CHECKPOINT'
+# A backup into the sink ends when all is sent and it looks at what it wrote, for the sink has kept nothing.
 # take NAME PLACE: seconds, CPU seconds, largest memory (KiB), size of the backup (KiB) in the variables real, cpu, rss, size
 take() {
   /usr/bin/time -o "$scratch/time" -f '%e %U %S %M' "$BELAY" backup -q -s "$2" >"$scratch/out" 2>"$scratch/err" ||
-    { [ "$1" = sink ] || fail "$1"; }
+    { [ "$1" = sink ] && says 'reading the backup back: .*manifest.json does not exist'; } || fail "$1"
   read -r real user system rss < <(tail -n 1 "$scratch/time")
   cpu=$(echo "$user + $system" | bc -l)
 }
@@ -59,7 +60,8 @@ for _ in $(seq 1 "$BENCH_RUNS"); do
 done
 file=$(median <"$scratch/file.real") ceph=$(median <"$scratch/ceph.real")
 echo "$(median <"$scratch/sink.cpu") $(median <"$scratch/file.cpu") $size" |
-  awk '{ printf "client CPU of signing and sending    %.2f s per GiB (limit 1.5; %.0f MiB)\n", ($1 - $2) * 1048576 / $3, $3 / 1024 }'
+  awk '{ printf "client CPU of signing and sending    %.2f s per GiB (limit 1.5; %.0f MiB: %.1f s, to a directory %.1f s)\n",
+    ($1 - $2) * 1048576 / $3, $3 / 1024, $1, $2 }'
 echo "$(median <"$scratch/sink.real") $file" |
   awk '{ printf "backup to a sink against a directory %.2f (limit 1.15; %.1f s, %.1f s)\n", $1 / $2, $1, $2 }'
 echo "$ceph $file $(median <"$scratch/server.cpu") $(median <"$scratch/ceph.cpu") $(nproc)" |
