@@ -9,6 +9,7 @@
 struct passage {
   struct arena *arena;
   struct shadow *shadow;
+  struct db_conn *conn;
   const struct sql_script *script;
   struct watch *watch;
   struct shadow_effects *effects;
@@ -42,7 +43,7 @@ static void report_outside(struct passage *p, size_t i, const char *why)
  */
 static int try_role(struct passage *p, const char *sql, bool in_transaction, struct err *err)
 {
-  struct db_conn *conn = p->shadow->conn;
+  struct db_conn *conn = p->conn;
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
   if (!in_transaction) {
     db_run_statement(conn, p->arena, sql, NULL, NULL, &ignored);
@@ -67,7 +68,7 @@ static bool is_row_change(const struct sql_statement *st)
 static int run_row_change(struct passage *p, const struct sql_statement *st,
                           const char **ret_skipped, struct err *err)
 {
-  struct db_conn *conn = p->shadow->conn;
+  struct db_conn *conn = p->conn;
   CLEANUP(err_clear) struct err failed = ERR_INIT;
   if (db_exec(conn, "SAVEPOINT belay_rows", err) < 0)
     return -1;
@@ -93,7 +94,7 @@ static int run_row_change(struct passage *p, const struct sql_statement *st,
 static int run_statement(struct passage *p, size_t i, bool in_transaction, struct err *err)
 {
   const struct sql_statement *st = &p->script->statements.at[i];
-  struct db_conn *conn = p->shadow->conn;
+  struct db_conn *conn = p->conn;
   const char *why = NULL;
   enum outside outside = outside_of(p->arena, st, p->shadow->database, &why);
   if (interrupt_check(err) < 0)
@@ -126,15 +127,15 @@ static int run_statement(struct passage *p, size_t i, bool in_transaction, struc
 static int roll_back(struct passage *p)
 {
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
-  if (db_transaction_status(p->shadow->conn) != 'I')
-    db_exec(p->shadow->conn, "ROLLBACK", &ignored);
+  if (db_transaction_status(p->conn) != 'I')
+    db_exec(p->conn, "ROLLBACK", &ignored);
   return -1;
 }
 
 /* What COMMIT would still check or fire. */
 static int settle(struct passage *p, size_t i, struct err *err)
 {
-  struct db_conn *conn = p->shadow->conn;
+  struct db_conn *conn = p->conn;
   if (db_exec(conn, "SET CONSTRAINTS ALL IMMEDIATE", err) < 0)
     return at_place(p, i, err);
   if (watch_statement(p->watch, i, true, p->effects, err) < 0)
@@ -149,7 +150,7 @@ static int run_range(struct passage *p, size_t first, size_t last, struct err *e
 {
   if (first == last)
     return 0;
-  if (db_exec(p->shadow->conn, "BEGIN", err) < 0)
+  if (db_exec(p->conn, "BEGIN", err) < 0)
     return -1;
   for (size_t i = first; i < last; i++)
     if (run_statement(p, i, true, err) < 0)
@@ -174,18 +175,19 @@ int shadow_run(struct arena *arena, struct shadow *shadow, const struct sql_scri
 {
   struct passage p = {.arena = arena,
                       .shadow = shadow,
+                      .conn = shadow->held ? shadow->held : shadow->conn,
                       .script = script,
                       .effects = ret_effects,
                       .outside = ret_outside};
   enum sql_shape shape;
   size_t first, last;
   if (sql_script_shape(script, &shape, &first, &last, err) < 0 ||
-      watch_begin(arena, shadow->conn, &p.watch, err) < 0)
+      watch_begin(arena, p.conn, &p.watch, err) < 0)
     return -1;
   int failed =
       shape == SQL_SHAPE_BARE ? run_bare(&p, first, last, err) : run_range(&p, first, last, err);
   CLEANUP(err_clear) struct err second = ERR_INIT;
-  if (shadow_reconnect(shadow, failed ? &second : err) < 0)
+  if (!shadow->held && shadow_reconnect(shadow, failed ? &second : err) < 0)
     return -1;
   return failed;
 }

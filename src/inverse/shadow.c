@@ -246,6 +246,12 @@ int shadow_reconnect(struct shadow *s, struct err *err)
   return shadow_session(s, &s->conn, err);
 }
 
+int shadow_hold_session(struct shadow *s, bool hold, struct err *err)
+{
+  db_closep(&s->held);
+  return hold ? shadow_session(s, &s->held, err) : 0;
+}
+
 int shadow_open(struct arena *arena, const struct shadow_options *options,
                 const struct catalog *schema, const struct catalog_options *catalog_options,
                 struct shadow **ret_shadow, struct err *err)
@@ -283,6 +289,7 @@ void shadow_close(struct shadow *s)
   CLEANUP(err_clear) struct err ignored = ERR_INIT;
   if (!s->server && s->conn)
     catalog_forget_subscriptions(s->conn, &ignored);
+  db_close(s->held);
   db_close(s->conn);
   if (!s->server && s->database && s->admin)
     catalog_drop_database(s->admin, s->database, &ignored);

@@ -39,6 +39,9 @@ void shadow_closep(struct shadow **shadow);
 struct db_conn *shadow_conn(struct shadow *shadow);
 /* One more session with the shadow; the caller closes it. */
 int shadow_session(struct shadow *shadow, struct db_conn **ret_conn, struct err *err);
+/* While a session is held, shadow_run runs every script in it and does not end it: the parts of one
+ * file may SET something for each other. shadow_conn is another one. */
+int shadow_hold_session(struct shadow *shadow, bool hold, struct err *err);
 /* Why a statement must not be run there: its effects do not stay in the database. NULL: it may. */
 const char *shadow_keeps_out(const struct shadow *shadow, struct arena *arena,
                              const struct sql_statement *statement);

@@ -9,6 +9,7 @@ struct shadow {
   struct local_server *server; /* NULL: on a server of somebody else */
   struct db_conn *admin;       /* maintenance database of the shadow's server */
   struct db_conn *conn;
+  struct db_conn *held;    /* runs the scripts while a session is held, else NULL */
   struct db_target target; /* of the shadow's database */
   const char *database;    /* NULL until it is made */
   const char *where;

@@ -152,6 +152,25 @@ int ledger_row_fail(const struct ledger *ledger, const char *row_id, const char 
   return update_row(ledger, sql, row_id, log ? log : "", err);
 }
 
+int ledger_rows_reopen(const struct ledger *ledger, const char *name, struct err *err)
+{
+  const struct ledger_layout *layout = ledger->layout;
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  const char *sql =
+      arena_printf(arena,
+                   "UPDATE %s SET %s = NULL, logs = 'belay is rolling it back'%s%s%s"
+                   " WHERE %s = $1 AND rolled_back_at IS NULL RETURNING id",
+                   table_of(ledger, arena), layout->finished_at, layout->steps ? ", " : "",
+                   layout->steps ? layout->steps : "", layout->steps ? " = 0" : "", layout->name);
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(ledger->conn, &r, err, sql, name, NULL) < 0)
+    return err_wrap(err, "marking %s as begun in the ledger %s", name, layout->table);
+  if (db_rows(r) == 0)
+    return err_set(err, ERR_REFUSED, "the ledger %s does not hold %s as applied or failed",
+                   layout->table, name);
+  return 0;
+}
+
 int ledger_rows_undo(const struct ledger *ledger, const char *name, struct err *err)
 {
   const struct ledger_layout *layout = ledger->layout;

@@ -29,4 +29,5 @@ int ledger_row_start(const struct ledger *ledger, struct arena *arena, const str
 int ledger_row_finish(const struct ledger *ledger, const char *row_id, struct err *err);
 int ledger_row_fail(const struct ledger *ledger, const char *row_id, const char *log,
                     struct err *err);
+int ledger_rows_reopen(const struct ledger *ledger, const char *name, struct err *err);
 int ledger_rows_undo(const struct ledger *ledger, const char *name, struct err *err);

@@ -71,6 +71,9 @@ struct migration_format {
                        struct err *err);
   int (*ledger_fail)(struct db_conn *conn, const char *schema, const char *row_id, const char *log,
                      struct err *err);
+  /* Before the last part of a migration that is taken back in parts is: it counts as begun, not as
+   * finished. */
+  int (*ledger_reopen)(struct db_conn *conn, const char *schema, const char *name, struct err *err);
   /* After belay took a migration back: its finished row, or its failed one when there is no
    * finished one, no longer counts (prisma: rolled_back_at). */
   int (*ledger_undo)(struct db_conn *conn, const char *schema, const char *name, struct err *err);

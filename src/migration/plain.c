@@ -197,6 +197,12 @@ static int ledger_fail(struct db_conn *conn, const char *schema, const char *row
   return ledger_row_fail(&LEDGER(conn, schema), row_id, log, err);
 }
 
+static int ledger_reopen(struct db_conn *conn, const char *schema, const char *name,
+                         struct err *err)
+{
+  return ledger_rows_reopen(&LEDGER(conn, schema), name, err);
+}
+
 static int ledger_undo(struct db_conn *conn, const char *schema, const char *name, struct err *err)
 {
   return ledger_rows_undo(&LEDGER(conn, schema), name, err);
@@ -214,5 +220,6 @@ const struct migration_format migration_plain = {
     .ledger_start = ledger_start,
     .ledger_finish = ledger_finish,
     .ledger_fail = ledger_fail,
+    .ledger_reopen = ledger_reopen,
     .ledger_undo = ledger_undo,
 };

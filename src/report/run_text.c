@@ -35,9 +35,9 @@ static void plan_file(struct text *out, size_t number, const struct run_file_rep
 {
   text_printf(out, "\n%zu. %s\n", number, file->name);
   text_printf(out, "    %-12s %s\n", "runs",
-              file->bare ? "statement by statement (it holds a statement that cannot run in a "
-                           "transaction)"
-                         : "in one transaction, together with its ledger row");
+              file->bare    ? "outside of a transaction, as it must"
+              : file->alone ? "in a transaction of its own: another part must run outside of one"
+                            : "in one transaction, together with its ledger row");
   if (!file->inverse_sql)
     return;
   text_printf(out, "    %-12s %s\n", "inverse", inverse_verdict_name(file->verdict));
@@ -78,7 +78,7 @@ void report_run_end(struct arena *arena, const struct run_result *result, const 
   UNUSED(arena);
   size_t applied = 0;
   for (size_t i = 0; i < result->files.len; i++)
-    applied += strcmp(result->files.at[i].state, "applied") == 0;
+    applied += result->files.at[i].last_part && strcmp(result->files.at[i].state, "applied") == 0;
   if (!err_is_set(err)) {
     if (result->files.len == 0)
       text_puts(out, "nothing is pending; nothing was done\n");
@@ -96,8 +96,10 @@ void report_run_end(struct arena *arena, const struct run_result *result, const 
 void report_rollback_plan(struct arena *arena, const struct record *record, struct text *out)
 {
   UNUSED(arena);
-  text_printf(out, "Rollback of run %s (%s) on %s, newest file first:\n", record->id,
-              record->created_at, record->target);
+  bool again = strcmp(record->kind, "rollback") == 0;
+  text_printf(out, "Rollback of %s %s (%s) on %s, %s:\n", record->kind, record->id,
+              record->created_at, record->target,
+              again ? "its migrations are applied again, oldest file first" : "newest file first");
   for (size_t i = record->files.len; i-- > 0;) {
     const struct record_file *file = &record->files.at[i];
     if (file->state == RECORD_NOT_APPLIED)
@@ -125,8 +127,8 @@ void report_rollback_end(struct arena *arena, const struct rollback_report *repo
     }
   }
   if (report->id)
-    text_printf(out, "done: run %s is rolled back and checked; rollback %s\n", report->record.id,
-                report->id);
+    text_printf(out, "done: %s %s is rolled back and checked; rollback %s\n", report->record.kind,
+                report->record.id, report->id);
 }
 
 void report_status_text(struct arena *arena, const struct status_report *report, struct text *out)
@@ -190,11 +192,9 @@ void report_records_text(const struct records *records, struct text *out)
     text_puts(out, "no runs\n");
   for (size_t i = 0; i < records->len; i++) {
     const struct record *r = &records->at[i];
-    size_t applied = 0;
-    for (size_t k = 0; k < r->files.len; k++)
-      applied += r->files.at[k].state == RECORD_COMMITTED;
+    const struct record_counts n = record_count(r);
     text_printf(out, "%s  %-8s  %-11s  %s  %zu of %zu files  %s\n", r->id, r->kind, record_state(r),
-                r->environment, applied, r->files.len, r->rolls_back ? r->rolls_back : "");
+                r->environment, n.applied, n.all, r->rolls_back ? r->rolls_back : "");
   }
 }
 

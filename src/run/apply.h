@@ -17,7 +17,10 @@ struct guarded apply_guarded(struct run *run, const struct run_file *file);
 /* SIGINT or SIGTERM came: err's code becomes 130 or 143. */
 bool apply_is_interrupt(struct err *err);
 
-/* A file that holds something that cannot run in a transaction: statement by statement, each that
- * can in a transaction of its own (apply_bare.c). On failure what it left behind is taken away if
- * the policy wants that and it is safe: ERR_RESTORED, else ERR_CHANGED. */
-int apply_bare(struct run *run, struct run_file *file, struct err *err);
+/* One guarded transaction, tried again where a lock was the trouble. A whole migration goes in with
+ * its ledger row. */
+int apply_transaction(struct run *run, struct run_file *file, struct err *err);
+/* A part of a migration that holds something that cannot run in a transaction (apply_part.c). On
+ * failure what the part left behind is taken away, if the policy wants that and it is safe; else
+ * ERR_CHANGED. The parts before it are not its business. */
+int apply_part(struct run *run, struct run_file *file, struct err *err);

@@ -34,6 +34,8 @@ int checks_read(struct run *run, struct checks *ret, struct err *err)
     if (read_check(run, fs_join(run->arena, config->dir, config->checks.at[i]), &checks, err) < 0)
       return -1;
   for (size_t i = 0; i < run->files.len; i++) {
+    if (!run_is_first_part(&run->files.at[i]))
+      continue;
     const char *dir = fs_dirname(run->arena, run->files.at[i].migration->path);
     const char *path = fs_join(run->arena, dir, "verify.sql");
     if (fs_exists(path) && read_check(run, path, &checks, err) < 0)

@@ -15,7 +15,7 @@ enum { LISTED_MAX = 5 };
 static const struct record_file *file_of(const struct record *record, const char *name)
 {
   for (size_t i = 0; i < record->files.len; i++)
-    if (strcmp(record->files.at[i].name, name) == 0)
+    if (strcmp(record->files.at[i].migration, name) == 0)
       return &record->files.at[i];
   return NULL;
 }
@@ -32,7 +32,7 @@ static const struct record *record_of(const struct records *records, const char 
  * nothing applied after them. */
 static bool ledger_agrees(const struct run *run, const struct record *run_record, bool applied)
 {
-  const char *last = run_record->files.at[run_record->files.len - 1].name;
+  const char *last = run_record->files.at[run_record->files.len - 1].migration;
   for (size_t i = 0; i < run->statuses.len; i++) {
     const struct migration_status *s = &run->statuses.at[i];
     bool is_in = s->state == MIGRATION_APPLIED || s->state == MIGRATION_EDITED ||
@@ -53,8 +53,10 @@ static const char *recorded_shape(const struct run *run, const struct records *r
       continue;
     if (r->ended && r->exit_code >= 2 && r->exit_code <= 6)
       continue; /* it changed nothing */
-    bool rollback = strcmp(r->kind, "rollback") == 0;
-    const struct record *of = rollback ? record_of(records, r->rolls_back) : r;
+    bool rollback = strcmp(r->kind, "rollback") == 0 && !r->again;
+    const struct record *of = r->rolls_back ? record_of(records, r->rolls_back) : r;
+    if (of && r->again)
+      of = record_of(records, of->rolls_back);
     if (!r->ended || r->exit_code != 0 || !of || of->files.len == 0 ||
         !ledger_agrees(run, of, !rollback))
       return NULL;

@@ -172,7 +172,9 @@ static void finish_reports(struct run *run)
     const struct run_file *file = &run->files.at[i];
     struct run_file_report *report = vec_add(run->arena, &run->result->files);
     *report = (struct run_file_report){
-        .name = file->migration->name,
+        .name = file->name,
+        .last_part = run_is_last_part(file),
+        .alone = file->parts > 1,
         .checksum = file->migration->checksum,
         .bare = file->shape == SQL_SHAPE_BARE,
         .capture = file->capture,

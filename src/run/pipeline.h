@@ -6,17 +6,21 @@
 #include "run/run.h"
 #include "run/scope.h"
 
+/* A pending migration; or, where one cannot run in a transaction, a part of it: one statement, with
+ * the SETs before it. Each part is proven, captured and committed by itself, and has its own way
+ * back. The parts of a migration follow each other. */
 struct run_file {
   const struct migration *migration;
-  struct sql_script *script;
+  const char *name;                  /* in the record: the migration's, or "NAME#2" */
+  size_t part, parts;                /* 1-based; 1 of 1: the whole migration */
+  struct sql_script *whole, *script; /* script: the statements of this part */
   enum sql_shape shape;
-  size_t first, last; /* statements to run: [first, last) */
+  size_t first, last; /* statements of script to run: [first, last) */
   struct inverse *inverse;
   struct capture_plan capture;
   const char *undo_prefix;
-  bool applied;      /* committed, or its fate unknown */
-  bool partial;      /* statement by statement, stopped part-way */
-  bool rows_changed; /* statement by statement: a committed statement changed rows */
+  bool applied; /* committed, or its fate unknown */
+  bool partial; /* begun outside of a transaction, and not ended well */
   int64_t captured_rows;
 };
 VEC_TYPE(run_files, struct run_file);
@@ -39,6 +43,7 @@ struct run {
   char fingerprint[65];
   struct record_place here; /* which server and database */
   struct shadow *shadow;
+  const char *ledger_row; /* of the migration whose parts are being applied */
   struct backup_info backup;
   bool has_backup, plan_written;
   bool rolling_back; /* belay rollback, not belay run */
@@ -56,6 +61,15 @@ int run_stage_apply(struct run *run, const char **summary, struct err *err);
 int run_stage_verify(struct run *run, const char **summary, struct err *err);
 int run_stage_seal(struct run *run, const char **summary, struct err *err);
 
+/* Adds a migration to the pending files, in parts where it must be. ERR_REFUSED with the place. */
+int run_add_pending(struct run *run, const struct migration *migration, struct err *err);
+/* Adds the parts of a migration to the pending files; `whole` says which. ERR_REFUSED for a SET ROLE
+ * that would not last. */
+int run_add_parts(struct run *run, const struct run_file *whole, struct err *err);
+/* Part 1: where a migration is counted or looked at once. */
+bool run_is_first_part(const struct run_file *file);
+bool run_is_last_part(const struct run_file *file);
+size_t run_count_migrations(const struct run *run);
 /* Are the rows that it changes captured? Not by policy, around a command, or when it was allowed by
  * name although they cannot be. */
 bool run_captures(const struct run *run, const struct run_file *file);

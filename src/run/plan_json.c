@@ -75,8 +75,10 @@ static json_t *steps_json(const struct inverse_steps *steps)
 
 static json_t *file_json(struct run *run, const struct run_file *file)
 {
-  json_t *json = json_pack("{s:s,s:s,s:b}", "name", file->migration->name, "checksum",
-                           file->migration->checksum, "bare", file->shape == SQL_SHAPE_BARE);
+  json_t *json =
+      json_pack("{s:s,s:s,s:I,s:I,s:s,s:b}", "name", file->name, "migration", file->migration->name,
+                "part", (json_int_t)file->part, "parts", (json_int_t)file->parts, "checksum",
+                file->migration->checksum, "bare", file->shape == SQL_SHAPE_BARE);
   const struct inverse *inverse = file->inverse;
   if (!inverse)
     return json;
@@ -94,7 +96,7 @@ static json_t *file_json(struct run *run, const struct run_file *file)
   json_object_set_new(json, "shape_before", json_string(shape));
   catalog_fingerprint(inverse->after, CATALOG_IGNORE_COLUMN_ORDER, shape);
   json_object_set_new(json, "shape_after", json_string(shape));
-  bool held = run_captures(run, file) && file->shape == SQL_SHAPE_TRANSACTION;
+  bool held = run_captures(run, file);
   bool changes = capture_plan_count(&file->capture) || file->capture.refusals.len;
   json_object_set_new(json, "unheld", json_boolean(!held && changes));
   json_t *steps = steps_json(&inverse->steps);
@@ -105,7 +107,7 @@ static json_t *file_json(struct run *run, const struct run_file *file)
   json_object_set_new(json, "steps", steps);
   json_object_set_new(json, "capture", capture_plan_to_json(&file->capture));
   json_object_set_new(json, "rollback_capture", capture_plan_to_json(&back));
-  if (file->undo_prefix && held)
+  if (file->undo_prefix && held && file->shape == SQL_SHAPE_TRANSACTION)
     json_object_set_new(json, "undo", json_string(file->undo_prefix));
   return json;
 }

@@ -37,6 +37,9 @@ static void read_file(struct arena *arena, const json_t *json, struct record_fil
 {
   file->name = get(arena, json, "name");
   file->checksum = get(arena, json, "checksum");
+  file->migration = get(arena, json, "migration");
+  file->part = (size_t)json_integer_value(json_object_get(json, "part"));
+  file->parts = (size_t)json_integer_value(json_object_get(json, "parts"));
   file->shape_before = get(arena, json, "shape_before");
   file->shape_after = get(arena, json, "shape_after");
   file->unheld = json_is_true(json_object_get(json, "unheld"));
@@ -232,6 +235,7 @@ int record_read(struct arena *arena, struct place *place, const char *prefix, st
       .environment = get(arena, plan, "environment"),
       .target = get(arena, plan, "target"),
       .rolls_back = get(arena, plan, "rolls_back"),
+      .again = json_is_true(json_object_get(plan, "again")),
       .command = get(arena, plan, "command"),
       .server_id = get(arena, plan, "server_id"),
       .database_oid = get(arena, plan, "database_oid"),
@@ -251,6 +255,34 @@ int record_read(struct arena *arena, struct place *place, const char *prefix, st
   return 0;
 }
 
+static bool is_partly_applied(const struct record *record, size_t first, size_t last)
+{
+  size_t applied = 0;
+  for (size_t i = first; i < last; i++) {
+    if (record->files.at[i].state == RECORD_PARTIAL)
+      return true;
+    applied += record->files.at[i].state == RECORD_COMMITTED;
+  }
+  return applied > 0 && applied < record->files.at[first].parts;
+}
+
+struct record_counts record_count(const struct record *record)
+{
+  struct record_counts counts = {0};
+  for (size_t first = 0, last; first < record->files.len; first = last) {
+    const struct record_file *file = &record->files.at[first];
+    for (last = first + 1; last < record->files.len; last++)
+      if (strcmp(record->files.at[last].migration, file->migration) != 0)
+        break;
+    counts.all++;
+    if (is_partly_applied(record, first, last))
+      counts.partial = counts.partial ? counts.partial : file->migration;
+    else
+      counts.applied += file->state == RECORD_COMMITTED;
+  }
+  return counts;
+}
+
 bool record_applied_something(const struct record *record)
 {
   for (size_t i = 0; i < record->files.len; i++)
@@ -259,22 +291,41 @@ bool record_applied_something(const struct record *record)
   return false;
 }
 
-/* A committed rollback of a file undoes it; when nothing of the run is left, the run is undone. */
+static struct record *record_with_id(struct records *records, const char *id)
+{
+  for (size_t i = 0; id && i < records->len; i++)
+    if (strcmp(records->at[i].id, id) == 0)
+      return &records->at[i];
+  return NULL;
+}
+
+/* What the rollback did to the files of another record. */
+static void move_files(const struct record *rollback, struct record *of,
+                       enum record_file_state state)
+{
+  for (size_t f = 0; of && f < rollback->files.len; f++) {
+    struct record_file *file = file_named(of, rollback->files.at[f].name);
+    if (file && rollback->files.at[f].state == RECORD_COMMITTED)
+      file->state = state;
+  }
+}
+
+/* A committed rollback of a file undoes it, and one of that rollback brings it in again. When
+ * nothing of the run is left, the run is undone. The records are oldest first. */
 static void link_rollbacks(struct records *records)
 {
   for (size_t i = 0; i < records->len; i++) {
     const struct record *rollback = &records->at[i];
-    for (size_t k = 0; rollback->rolls_back && k < records->len; k++) {
-      struct record *run = &records->at[k];
-      if (strcmp(run->id, rollback->rolls_back) != 0 || !record_applied_something(rollback))
-        continue;
-      for (size_t f = 0; f < rollback->files.len; f++) {
-        struct record_file *file = file_named(run, rollback->files.at[f].name);
-        if (file && rollback->files.at[f].state == RECORD_COMMITTED)
-          file->state = RECORD_NOT_APPLIED;
-      }
-      run->undone_by = record_applied_something(run) ? NULL : rollback->id;
-    }
+    struct record *of = record_with_id(records, rollback->rolls_back);
+    if (!of || !record_applied_something(rollback))
+      continue;
+    move_files(rollback, of, RECORD_NOT_APPLIED);
+    of->undone_by = record_applied_something(of) ? NULL : rollback->id;
+    struct record *run = rollback->again ? record_with_id(records, of->rolls_back) : NULL;
+    if (!run)
+      continue;
+    move_files(rollback, run, RECORD_COMMITTED);
+    run->undone_by = record_applied_something(run) ? NULL : run->undone_by;
   }
 }
 
@@ -393,6 +444,7 @@ int record_resolve(struct arena *arena, struct db_conn *conn,
                    const struct migration_statuses *ledger, struct record *record, struct err *err)
 {
   bool of_rollback = strcmp(record->kind, "rollback") == 0;
+  bool takes_back = of_rollback && !record->again;
   for (size_t i = 0; i < record->files.len; i++) {
     struct record_file *file = &record->files.at[i];
     enum run_xact_state xact;
@@ -402,7 +454,10 @@ int record_resolve(struct arena *arena, struct db_conn *conn,
       return -1;
     if (xact == RUN_XACT_IN_PROGRESS)
       continue;
-    bool in = xact == RUN_XACT_TOO_OLD ? ledger_has(ledger, file->name) != of_rollback
+    bool finished = ledger_has(ledger, file->migration);
+    if (xact == RUN_XACT_TOO_OLD && file->parts > 1 && !finished)
+      continue; /* the ledger does not know of parts */
+    bool in = xact == RUN_XACT_TOO_OLD ? finished != takes_back
                                        : (xact == RUN_XACT_COMMITTED) != file->undoing;
     bool partly = !in && !file->xid && file->bare && !of_rollback;
     file->state = in ? RECORD_COMMITTED : partly ? RECORD_PARTIAL : RECORD_NOT_APPLIED;

@@ -19,15 +19,18 @@ enum record_file_state {
   RECORD_NOT_APPLIED, /* not begun, or rolled back by an error */
   RECORD_COMMITTED,
   RECORD_UNKNOWN, /* commit was sent, no answer is on record: ask pg_xact_status(xid) */
-  RECORD_PARTIAL, /* statement by statement, stopped part-way */
+  RECORD_PARTIAL, /* begun outside of a transaction, and its end is not on record */
 };
 const char *record_file_state_name(enum record_file_state state);
 
+/* A migration, or a part of one that does not run in one transaction (struct run_file). */
 struct record_file {
   const char *name, *checksum;
+  const char *migration;                  /* in the ledger; name unless it is a part: "NAME#2" */
+  size_t part, parts;                     /* 1-based */
   const char *shape_before, *shape_after; /* fingerprints without column order */
   enum inverse_verdict verdict;
-  bool bare; /* ran statement by statement */
+  bool bare; /* ran outside of a transaction */
   struct inverse_steps steps;
   struct strings refusals;
   struct strings costs;    /* of columns that come back in their order, as of the run */
@@ -35,8 +38,9 @@ struct record_file {
   const char
       *rollback_capture; /* capture_plan as JSON text: what a rollback of it destroys or changes */
   enum record_file_state state;
-  const char *xid, *snapshot; /* of its transaction, when known */
-  bool undoing;               /* RECORD_UNKNOWN: the xid is that of the run taking it back */
+  const struct migration *again; /* to be put back, by the rollback of a rollback (redo.c); NULL */
+  const char *xid, *snapshot;    /* of its transaction, when known */
+  bool undoing;                  /* RECORD_UNKNOWN: the xid is that of the run taking it back */
   bool unheld; /* it changed rows, and they were not captured (around a foreign command) */
 };
 VEC_TYPE(record_files, struct record_file);
@@ -47,7 +51,8 @@ struct record {
   const char *recipients; /* encrypted: "age1..., age1..." */
   const char *id, *prefix, *kind /* "run" or "rollback" */, *database, *created_at, *environment,
       *target;
-  const char *rolls_back; /* kind rollback: the id of the run */
+  const char *rolls_back; /* kind rollback: the id of the run, or of another rollback */
+  bool again;             /* kind rollback: of a rollback, so migrations are applied again */
   const char *undone_by;  /* id of the rollback that undid it, filled by record_list */
   const char *backup_id, *command;
   const char *server_id, *database_oid; /* where it ran: system identifier (may be NULL), OID */
@@ -83,6 +88,11 @@ int record_find(struct arena *arena, struct place *place, const char *database_p
 int record_say_locked(const struct record *record, struct err *err);
 /* Has at least one file that is, or may be, applied. */
 bool record_applied_something(const struct record *record);
+struct record_counts {
+  size_t all, applied; /* migrations; applied: all parts of it are */
+  const char *partial; /* name of the first migration of which some is applied; NULL: none */
+};
+struct record_counts record_count(const struct record *record);
 /* Asks the server, and where it has forgotten the transaction the ledger (may be NULL), what became
  * of files in state UNKNOWN. Those still in progress stay UNKNOWN. */
 int record_resolve(struct arena *arena, struct db_conn *conn,

@@ -8,16 +8,6 @@
 #include "base/log.h"
 #include "run/pipeline.h"
 
-/* Can what a killed statement-by-statement file left be taken away without touching a row? */
-static bool only_indexes(const struct record_file *file)
-{
-  for (size_t i = 0; i < file->steps.len; i++)
-    if (strncmp(file->steps.at[i].sql, "DROP INDEX ", 11) != 0 &&
-        !strstr(file->steps.at[i].sql, "INDEX"))
-      return false;
-  return true;
-}
-
 static int refuse_what_cannot(const struct record *record, struct err *err)
 {
   for (size_t i = 0; i < record->files.len; i++) {
@@ -27,8 +17,8 @@ static int refuse_what_cannot(const struct record *record, struct err *err)
                       : file->unheld ? "it changed rows that belay did not capture"
                       : file->verdict == INVERSE_NONE
                           ? (file->refusals.len ? file->refusals.at[0] : "it has no proven inverse")
-                      : file->state == RECORD_PARTIAL && !only_indexes(file)
-                          ? "it stopped between two statements, and more than indexes are concerned"
+                      : file->state == RECORD_PARTIAL && !file->bare
+                          ? "it was begun by its tool, and how far it got is not known"
                           : NULL;
     if (!why)
       continue;
@@ -39,40 +29,60 @@ static int refuse_what_cannot(const struct record *record, struct err *err)
   return 0;
 }
 
+static bool is_rollback(const struct record *record)
+{
+  return strcmp(record->kind, "rollback") == 0;
+}
+
 static bool is_in(const struct record *record, const char *name)
 {
   for (size_t i = 0; i < record->files.len; i++)
-    if (strcmp(record->files.at[i].name, name) == 0)
+    if (strcmp(record->files.at[i].migration, name) == 0)
       return true;
   return false;
 }
 
 /* What came later stands on it: newer runs, and migrations that the tool itself applied. */
-static int refuse_under_newer(struct run *run, const struct record *record, struct err *err)
+static int refuse_under_newer(struct run *run, const struct record *record,
+                              const struct records *records, struct err *err)
 {
-  struct records records;
-  if (record_list(run->arena, run->env->place, run->env->database_prefix, &records, NULL, err) < 0)
-    return -1;
-  for (size_t i = records.len; i-- > 0 && strcmp(records.at[i].id, record->id) != 0;) {
-    const struct record *newer = &records.at[i];
-    if (strcmp(newer->kind, "run") != 0 || newer->undone_by || !record_applied_something(newer) ||
+  for (size_t i = records->len; i-- > 0 && strcmp(records->at[i].id, record->id) != 0;) {
+    const struct record *newer = &records->at[i];
+    bool own =
+        newer->rolls_back && (!is_rollback(record) || !strcmp(newer->rolls_back, record->id));
+    if (own || newer->undone_by || !record_applied_something(newer) ||
         !record_is_of(newer, &run->here))
       continue;
-    err_set(err, ERR_REFUSED, "run %s came later and is applied", newer->id);
+    err_set(err, ERR_REFUSED, "%s %s came later and is applied", newer->kind, newer->id);
     return err_hint(err, "Newest first: belay rollback %s", newer->id);
   }
-  const char *last = record->files.len ? record->files.at[record->files.len - 1].name : "";
+  const char *last = record->files.len ? record->files.at[record->files.len - 1].migration : "";
   for (size_t i = 0; i < run->statuses.len; i++) {
     const struct migration_status *s = &run->statuses.at[i];
     bool applied = s->state == MIGRATION_APPLIED || s->state == MIGRATION_EDITED ||
                    s->state == MIGRATION_MISSING || s->state == MIGRATION_FAILED;
-    if (!applied || strcmp(s->name, last) <= 0 || is_in(record, s->name))
+    if (!applied || is_rollback(record) || strcmp(s->name, last) <= 0 || is_in(record, s->name))
       continue;
     err_set(err, ERR_REFUSED, "migration %s came later and is %s", s->name,
             migration_state_name(s->state));
     return err_hint(err, "It was not applied by a run that belay could roll back first.");
   }
   return 0;
+}
+
+static const char *capture_prefix(const struct run *run, size_t number)
+{
+  return arena_printf(run->arena, "%s/undo/%04zu", run->prefix, number);
+}
+
+static json_t *file_json(const struct run *run, const struct record_file *file, size_t number)
+{
+  /* what a killed statement left behind is taken away without a capture */
+  const char *undo = file->state == RECORD_PARTIAL ? NULL : capture_prefix(run, number);
+  return json_pack("{s:s,s:s,s:I,s:I,s:s?,s:s?,s:s}", "name", file->name, "migration",
+                   file->migration, "part", (json_int_t)file->part, "parts",
+                   (json_int_t)file->parts, "checksum", file->checksum, "undo", undo, "verdict",
+                   "none");
 }
 
 static int begin_record(struct run *run, const struct record *record, struct err *err)
@@ -84,15 +94,14 @@ static int begin_record(struct run *run, const struct record *record, struct err
   json_t *files = json_array();
   for (size_t i = record->files.len; i-- > 0;)
     if (record->files.at[i].state != RECORD_NOT_APPLIED)
-      json_array_append_new(files,
-                            json_pack("{s:s,s:s?,s:s}", "name", record->files.at[i].name,
-                                      "checksum", record->files.at[i].checksum, "verdict", "none"));
-  json_t *json = json_pack(
-      "{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s,s:s,s:s,s:o}", "schema", 1, "kind", "rollback", "id",
-      run->id, "rolls_back", record->id, "created_at", clock_iso8601(run->arena, clock_wall_us()),
-      "database", run->env->target.database, "target", run->env->target.shown, "server_id",
-      run->here.server_id, "database_oid", run->here.database_oid, "environment",
-      run->env->policy.name, "belay", BELAY_VERSION, "files", files);
+      json_array_append_new(files, file_json(run, &record->files.at[i], i + 1));
+  json_t *json =
+      json_pack("{s:i,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s?,s:s,s:s,s:s,s:o}", "schema", 1, "kind",
+                "rollback", "id", run->id, "rolls_back", record->id, "again", is_rollback(record),
+                "created_at", clock_iso8601(run->arena, clock_wall_us()), "database",
+                run->env->target.database, "target", run->env->target.shown, "server_id",
+                run->here.server_id, "database_oid", run->here.database_oid, "environment",
+                run->env->policy.name, "belay", BELAY_VERSION, "files", files);
   if (!json)
     return err_set(err, ERR_UNEXPECTED, "the record of the rollback could not be written");
   int rc = run_put_plan(run, json, err);
@@ -106,8 +115,8 @@ static int begin_record(struct run *run, const struct record *record, struct err
   return run_publish_journal(run, false, err);
 }
 
-/* A statement-by-statement file that was killed: whichever of its index steps still find something
- * to do; the structure afterwards is the judge. */
+/* A statement outside of a transaction that was killed: whichever of the steps back still find
+ * something to do; the structure afterwards is the judge. It changed no rows (prove_file). */
 static int take_partial_back(struct run *run, const struct record_file *file, struct err *err)
 {
   char now[65];
@@ -128,8 +137,7 @@ static int take_partial_back(struct run *run, const struct record_file *file, st
   catalog_fingerprint(catalog, CATALOG_IGNORE_COLUMN_ORDER, now);
   if (strcmp(now, file->shape_before) != 0)
     return err_set(err, ERR_REFUSED, "the schema would not be the one before %s", file->name);
-  if (run->env->format->ledger_undo(run->conn, run->env->target.schema, file->name, err) < 0 ||
-      db_exec(run->conn, "COMMIT", err) < 0)
+  if (rollback_ledger(run->env, run->conn, file, err) < 0 || db_exec(run->conn, "COMMIT", err) < 0)
     return -1;
   return journal_write(run->journal, err, "committed", "file", file->name, NULL);
 }
@@ -157,7 +165,7 @@ static int roll_file_back(struct run *run, const struct rollback_options *option
       .run_lock = run->lock,
       .journal = run->journal,
       .file = file,
-      .capture_prefix = arena_printf(run->arena, "%s/undo/%04zu", run->prefix, number),
+      .capture_prefix = capture_prefix(run, number),
       .on_conflict = options->on_conflict,
   };
   return rollback_one(&one, &entry->undo, outcome, err);
@@ -208,12 +216,29 @@ static int roll_files_back(struct run *run, const struct rollback_options *optio
     if (rc < 0)
       return after_failure(run, file, done, outcome, err);
     done++;
-    log_info("  %s rolled back: %" PRId64 " rows written back, %" PRId64 " inserted again, %" PRId64
+    log_info("  %s %s: %" PRId64 " rows written back, %" PRId64 " inserted again, %" PRId64
              " removed, %" PRId64 " conflicts",
-             file->name, entry->undo.restored, entry->undo.reinserted, entry->undo.deleted,
-             entry->undo.conflict_count);
+             file->name, file->again ? "is in again" : "rolled back", entry->undo.restored,
+             entry->undo.reinserted, entry->undo.deleted, entry->undo.conflict_count);
   }
   return 0;
+}
+
+static int prove_again(struct run *run, struct record *record, const struct records *records,
+                       struct err *err)
+{
+  const struct record *of = NULL;
+  for (size_t i = 0; i < records->len; i++)
+    if (strcmp(records->at[i].id, record->rolls_back) == 0)
+      of = &records->at[i];
+  if (!of || is_rollback(of)) {
+    err_set(err, ERR_REFUSED, "%s is the rollback of %s", record->id,
+            of ? "a rollback" : "a run whose record is gone");
+    return of ? err_hint(err, "Roll the run itself back: belay rollback %s", of->rolls_back) : -1;
+  }
+  if (of->locked)
+    return record_say_locked(of, err);
+  return rollback_prove_again(run, of, record, err);
 }
 
 static int prepare(struct run *run, const struct rollback_options *options, struct record *record,
@@ -227,21 +252,21 @@ static int prepare(struct run *run, const struct rollback_options *options, stru
       record_find(run->arena, run->env->place, run->env->database_prefix, options->which,
                   &run->here, record, err) < 0)
     return -1;
-  if (strcmp(record->kind, "run") != 0) {
-    err_set(err, ERR_REFUSED, "%s is a rollback itself", record->id);
-    return err_hint(err, "Apply the migrations again with: belay run");
-  }
   if (record->locked)
     return record_say_locked(record, err);
   if (run_read_ledger(run, err) < 0 ||
       record_resolve(run->arena, run->conn, &run->statuses, record, err) < 0)
     return -1;
   if (!record_applied_something(record))
-    return err_set(err, ERR_REFUSED, "run %s left nothing applied: there is nothing to roll back",
-                   record->id);
-  if (refuse_what_cannot(record, err) < 0)
+    return err_set(err, ERR_REFUSED, "%s %s left nothing applied: there is nothing to roll back",
+                   record->kind, record->id);
+  struct records records;
+  if (record_list(run->arena, run->env->place, run->env->database_prefix, &records, NULL, err) <
+          0 ||
+      refuse_under_newer(run, record, &records, err) < 0 ||
+      (is_rollback(record) && prove_again(run, record, &records, err) < 0))
     return -1;
-  return refuse_under_newer(run, record, err);
+  return refuse_what_cannot(record, err);
 }
 
 int rollback_run(struct arena *arena, const struct rollback_options *options,
@@ -272,6 +297,7 @@ int rollback_run(struct arena *arena, const struct rollback_options *options,
       (void)run_publish_journal(&run, true, &ignored);
     }
   }
+  shadow_closep(&run.shadow);
   db_closep(&run.conn);
   db_closep(&run.tool_lock);
   db_closep(&run.lock);

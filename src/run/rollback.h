@@ -2,7 +2,8 @@
  * the same guard as apply.
  *
  * A rollback is a run: it has an id, a record (kind "rollback") and a journal, and captures what it
- * destroys. Files go newest first, each in one transaction with its ledger row. Rows written since
+ * destroys, so that it can be rolled back itself: then the migrations are applied again, with the
+ * rows as they were (redo.c). Files go newest first, each in one transaction with its ledger row. Rows written since
  * the run are kept; rows changed since are conflicts.
  */
 #pragma once
@@ -10,6 +11,8 @@
 #include "run/record.h"
 #include "run/run.h"
 #include "run/transaction.h"
+
+struct run;
 
 struct rollback_options {
   const struct run_env *env;
@@ -35,6 +38,16 @@ struct rollback_report {
 
 int rollback_run(struct arena *arena, const struct rollback_options *options,
                  struct rollback_report *ret_report, struct err *err);
+
+/* The way back of a rollback: fills what its files lack (steps, captured rows, what is captured in
+ * turn), proven on a shadow of the database as it is now. The migrations must be on disk as they
+ * were. `run` is connected; `of` is the run that was rolled back. ERR_REFUSED with the reason. */
+int rollback_prove_again(struct run *run, const struct record *of, struct record *rollback,
+                         struct err *err);
+/* What the ledger says after this file, or part of one, was rolled back. In the caller's
+ * transaction. */
+int rollback_ledger(const struct run_env *env, struct db_conn *conn, const struct record_file *file,
+                    struct err *err);
 
 /* One file, in one guarded transaction, on a session of its own (conn, idle). `automatic_since`:
  * refuse if anything was written since to what the inverse drops. Used by rollback_run and by

@@ -1,5 +1,6 @@
 /* One file rolled back: compare, schema steps, rows, schema steps, check, ledger; one transaction.
  * */
+#include "base/clock.h"
 #include "base/log.h"
 #include "run/rollback.h"
 #include "run/transaction.h"
@@ -78,6 +79,21 @@ static int undo_rows(const struct rollback_file *r, struct guarded *g, struct un
   return g->capture ? capture_after_statement(g->capture, err) : 0;
 }
 
+/* While parts of it are back and others are not, the ledger has the migration as begun; while parts
+ * are in again and others are not, as rolled back. */
+int rollback_ledger(const struct run_env *env, struct db_conn *conn, const struct record_file *file,
+                    struct err *err)
+{
+  const struct migration_format *format = env->format;
+  if (file->again)
+    return file->part < file->parts
+               ? 0
+               : format->ledger_add(conn, env->target.schema, file->again,
+                                    clock_iso8601(env->arena, clock_wall_us()), err);
+  return (file->part == 1 ? format->ledger_undo : format->ledger_reopen)(conn, env->target.schema,
+                                                                         file->migration, err);
+}
+
 struct finish_context {
   const struct rollback_file *r;
 };
@@ -87,9 +103,12 @@ static int finish(void *context, struct db_conn *conn, struct err *err)
   const struct rollback_file *r = ((struct finish_context *)context)->r;
   const struct run_env *env = r->env;
   if (structure_is(r->arena, env, conn, r->file->shape_before,
-                   "the schema after the rollback is not the one before the migration", err) < 0)
+                   r->file->again
+                       ? "the schema after it is not the one that the migration made"
+                       : "the schema after the rollback is not the one before the migration",
+                   err) < 0)
     return -1;
-  return env->format->ledger_undo(conn, env->target.schema, r->file->name, err);
+  return rollback_ledger(env, conn, r->file, err);
 }
 
 static int steps_and_rows(const struct rollback_file *r, struct guarded *g,
@@ -100,7 +119,9 @@ static int steps_and_rows(const struct rollback_file *r, struct guarded *g,
       undo_open(r->arena, r->env->place, r->file->undo_prefix, &undo, err) < 0)
     return err_wrap(err, "opening the rows captured by %s", r->file->name);
   if (structure_is(r->arena, r->env, g->conn, r->file->shape_after,
-                   "the schema is no longer as the migration left it", err) < 0) {
+                   r->file->again ? "the schema is no longer as the rollback left it"
+                                  : "the schema is no longer as the migration left it",
+                   err) < 0) {
     err_hint(err, "Somebody altered the schema since. Roll newer runs back first, or restore the "
                   "backup into a new database: belay restore latest --into NAME");
     return -1;
@@ -136,7 +157,7 @@ static int refuse_up_front(const struct rollback_file *r, const struct capture_p
   }
   if (plan->refusals.len == 0)
     return 0;
-  if (policy_allows(&r->env->policy, r->file->name)) {
+  if (policy_allows(&r->env->policy, r->file->migration)) {
     log_warning("%s: %s; not captured (allowed by name in policy %s)", r->file->name,
                 plan->refusals.at[0], r->env->policy.name);
     return 0;
@@ -146,7 +167,7 @@ static int refuse_up_front(const struct rollback_file *r, const struct capture_p
   return err_hint(err,
                   "Accept that by name with inverse.allow: [%s] in the policy, or restore the "
                   "backup: belay restore latest --into NAME",
-                  r->file->name);
+                  r->file->migration);
 }
 
 int rollback_one(const struct rollback_file *r, struct undo_report *ret_report,

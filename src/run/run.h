@@ -24,7 +24,9 @@ struct run_stage_report {
 enum { RUN_STAGES_MAX = 8 };
 
 struct run_file_report {
-  const char *name, *checksum;
+  const char *name, *checksum; /* of a part: "NAME#2" */
+  bool last_part;              /* of its migration; true also where there is only one */
+  bool alone;                  /* one of several parts */
   bool bare;
   enum inverse_verdict verdict;
   struct strings refusals, differences, outside, costs;

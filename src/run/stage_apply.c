@@ -1,5 +1,5 @@
-/* Apply, belay's own way: each file in one guarded transaction with its ledger row, or statement by
- * statement where it holds something that cannot run in a transaction (apply_bare.c). */
+/* Apply, belay's own way: each file in one guarded transaction with its ledger row, or in parts where
+ * it holds something that cannot run in a transaction (apply_part.c). */
 #include <signal.h>
 
 #include "base/clock.h"
@@ -63,7 +63,7 @@ struct guarded apply_guarded(struct run *run, const struct run_file *file)
       .conn = run->conn,
       .run_lock = run->lock,
       .journal = run->journal,
-      .file = file->migration->name,
+      .file = file->name,
       .plan = run_captures(run, file) ? &file->capture : NULL,
       .capture_prefix = file->undo_prefix,
       .ledger_table = run_ledger_identity(run->env),
@@ -99,7 +99,8 @@ static int run_in_transaction(struct run *run, struct run_file *file, struct gua
                               struct err *err)
 {
   struct ledger_context context = {run, file, clock_iso8601(run->arena, clock_wall_us())};
-  if (guarded_begin(g, err) < 0 || apply_check_pending(run, file, err) < 0 ||
+  bool whole = file->parts == 1;
+  if (guarded_begin(g, err) < 0 || (whole && apply_check_pending(run, file, err) < 0) ||
       apply_check_structure(run, file, err) < 0 || guarded_capture(g, err) < 0)
     return guarded_abort(g, err);
   /* again, now that what will be destroyed is locked */
@@ -112,12 +113,12 @@ static int run_in_transaction(struct run *run, struct run_file *file, struct gua
       return guarded_abort(g, err);
     }
   }
-  if (guarded_commit(g, add_to_ledger, &context, err) < 0)
+  if (guarded_commit(g, whole ? add_to_ledger : NULL, &context, err) < 0)
     return guarded_abort(g, err);
   return 0;
 }
 
-static int apply_transaction(struct run *run, struct run_file *file, struct err *err)
+int apply_transaction(struct run *run, struct run_file *file, struct err *err)
 {
   int tries = run->env->policy.apply.lock_retries + 1;
   for (int i = 0;; i++) {
@@ -128,7 +129,7 @@ static int apply_transaction(struct run *run, struct run_file *file, struct err 
     run->touched = run->touched || file->applied;
     if (rc == 0 || file->applied || i + 1 >= tries || !guarded_is_retryable(err))
       return rc;
-    log_info("  %s: %s; try %d of %d follows", file->migration->name, err->message, i + 2, tries);
+    log_info("  %s: %s; try %d of %d follows", file->name, err->message, i + 2, tries);
     err_clear(err);
     guarded_back_off(i);
   }
@@ -153,41 +154,56 @@ static bool says_untouched(const struct err *err)
   return err->code == ERR_REFUSED || err->code == ERR_LOCKED;
 }
 
+/* After a failure, where the policy says stop. */
+static void say_applied(const struct run *run, const struct run_file *failed, struct err *err)
+{
+  size_t files = 0;
+  for (const struct run_file *file = run->files.at; file < failed; file++)
+    files += run_is_last_part(file);
+  const char *part = failed->part == 1
+                         ? ""
+                         : arena_printf(run->arena, ", and %zu of the %zu parts of %s",
+                                        failed->part - 1, failed->parts, failed->migration->name);
+  err_detail(err, "%zu of %zu files are applied%s", files, run_count_migrations(run), part);
+}
+
 /* File number `failed` did not go in (or went in unrecorded): what does that mean for the database,
  * and can it be made good? */
 static int after_failure(struct run *run, size_t failed, struct err *err)
 {
   const struct run_file *file = &run->files.at[failed];
-  if (file->applied)
+  if (file->applied && err->code != ERR_CHANGED)
     return err_recode(err, failed + 1 == run->files.len ? ERR_POSTVERIFY : ERR_CHANGED);
-  if (err->code == ERR_CHANGED || (failed > 0 && apply_is_interrupt(err)))
+  if (err->code == ERR_CHANGED || (failed > 0 && apply_is_interrupt(err))) {
+    if (failed > 0)
+      say_applied(run, file, err);
     return -1;
+  }
   if (failed == 0)
     return err->code == ERR_RESTORED || apply_is_interrupt(err) || says_untouched(err)
                ? -1
                : check_unchanged(run, err);
   if (run->env->policy.apply.on_failure == ON_FAILURE_STOP) {
-    err_detail(err, "%zu of %zu files are applied", failed, run->files.len);
+    say_applied(run, file, err);
     return err_recode(err, ERR_CHANGED);
   }
   CLEANUP(err_clear) struct err second = ERR_INIT;
   if (run_undo_files(run, failed, &second) < 0) {
-    err_detail(err, "the files before it could not be rolled back: %s", second.message);
+    err_detail(err, "what was applied before it could not be rolled back: %s", second.message);
     return err_recode(err, ERR_CHANGED);
   }
-  err_detail(err, "the %zu file%s before it %s rolled back", failed, failed == 1 ? "" : "s",
-             failed == 1 ? "was" : "were");
+  err_detail(err, "what was applied before it was rolled back");
   return err_recode(err, ERR_RESTORED);
 }
 
 static int apply_file(struct run *run, struct run_file *file, struct err *err)
 {
   /* a session of its own: what one file SETs must not hold for the next */
-  if (journal_write(run->journal, err, "file-begin", "file", file->migration->name, NULL) < 0 ||
-      run_open_target(run, err) < 0)
+  if (journal_write(run->journal, err, "file-begin", "file", file->name, NULL) < 0 ||
+      (run_is_first_part(file) && run_open_target(run, err) < 0))
     return -1;
-  return file->shape == SQL_SHAPE_BARE ? apply_bare(run, file, err)
-                                       : apply_transaction(run, file, err);
+  bool whole = file->parts == 1 && file->shape == SQL_SHAPE_TRANSACTION;
+  return whole ? apply_transaction(run, file, err) : apply_part(run, file, err);
 }
 
 int run_apply_native(struct run *run, struct err *err)
@@ -198,13 +214,11 @@ int run_apply_native(struct run *run, struct err *err)
     struct run_file *file = &run->files.at[i];
     if (apply_file(run, file, err) < 0) {
       CLEANUP(err_clear) struct err ignored = ERR_INIT;
-      (void)journal_write(run->journal, &ignored, "file-failed", "file", file->migration->name,
-                          "sqlstate", err->sqlstate, "message", err->message, "detail", err->detail,
-                          NULL);
+      (void)journal_write(run->journal, &ignored, "file-failed", "file", file->name, "sqlstate",
+                          err->sqlstate, "message", err->message, "detail", err->detail, NULL);
       return after_failure(run, i, err);
     }
-    log_info("             %s applied%s", file->migration->name,
-             file->shape == SQL_SHAPE_BARE ? " statement by statement" : "");
+    log_info("             %s applied", file->name);
   }
   /* verify must not see what the last file SET */
   return run_open_target(run, err) < 0 ? err_recode(err, ERR_POSTVERIFY) : 0;
@@ -224,8 +238,9 @@ int run_stage_apply(struct run *run, const char **summary, struct err *err)
     return -1;
   for (size_t i = 0; i < run->files.len; i++)
     rows += run->files.at[i].captured_rows;
+  size_t files = run_count_migrations(run);
   *summary =
       arena_printf(run->arena, "%zu file%s applied, %" PRId64 " rows captured for the way back",
-                   run->files.len, run->files.len == 1 ? "" : "s", rows);
+                   files, files == 1 ? "" : "s", rows);
   return 0;
 }

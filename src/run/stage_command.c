@@ -54,8 +54,8 @@ static int begin_journal(struct run *run, struct err *err)
   /* Until the ledger was looked at, any of them may have been applied: a killed run must not claim
    * the opposite. */
   for (size_t i = 0; i < run->files.len; i++)
-    if (journal_write(run->journal, err, "commit-sent", "file", run->files.at[i].migration->name,
-                      "by", "command", NULL) < 0)
+    if (journal_write(run->journal, err, "commit-sent", "file", run->files.at[i].name, "by",
+                      "command", NULL) < 0)
       return -1;
   return journal_write(run->journal, err, "command-begin", "command", run->request->command[0],
                        "since_snapshot_ms", gap, NULL);
@@ -261,12 +261,11 @@ static int judge(struct run *run, const struct spawn_result *done, const struct 
 static int journal_files(struct run *run, struct err *err)
 {
   for (size_t i = 0; i < run->files.len; i++) {
-    const char *name = run->files.at[i].migration->name;
-    enum migration_state state = ledger_state(run, name);
+    enum migration_state state = ledger_state(run, run->files.at[i].migration->name);
     if (state == MIGRATION_FAILED || state == MIGRATION_EDITED)
       continue;
     if (journal_write(run->journal, err, state == MIGRATION_APPLIED ? "committed" : "rolled-back",
-                      "file", name, "by", "ledger", NULL) < 0)
+                      "file", run->files.at[i].name, "by", "ledger", NULL) < 0)
       return -1;
   }
   return 0;

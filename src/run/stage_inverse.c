@@ -17,11 +17,11 @@ static int refuse_file(const struct run *run, const struct run_file *file,
                        const struct strings *reasons, const char *what, struct err *err)
 {
   if (policy_allows(&run->env->policy, file->migration->name)) {
-    log_warning("%s: %s: %s (allowed by name in policy %s)", file->migration->name, what,
+    log_warning("%s: %s: %s (allowed by name in policy %s)", file->name, what,
                 reasons->len ? reasons->at[0] : "", run->env->policy.name);
     return 0;
   }
-  err_set(err, ERR_REFUSED, "%s: %s", file->migration->name, what);
+  err_set(err, ERR_REFUSED, "%s: %s", file->name, what);
   CLEANUP(text_clear) struct text detail = TEXT_INIT;
   for (size_t i = 0; i < reasons->len; i++)
     text_printf(&detail, "%s%s", i ? "; " : "", reasons->at[i]);
@@ -39,7 +39,7 @@ static void warn_of_way_back(struct run *run, const struct run_file *file)
   struct capture_plan back;
   capture_plan_reverse(run->arena, file->inverse, &file->capture, &back);
   for (size_t i = 0; i < back.refusals.len; i++)
-    log_warning("%s: a rollback will be refused, unless allowed by name: %s", file->migration->name,
+    log_warning("%s: a rollback will be refused, unless allowed by name: %s", file->name,
                 back.refusals.at[i]);
   for (size_t i = 0; i < file->inverse->steps.len; i++)
     if (strstr(file->inverse->steps.at[i].sql, " USING ") &&
@@ -47,7 +47,7 @@ static void warn_of_way_back(struct run *run, const struct run_file *file)
       log_warning(
           "%s: a rollback casts values back (%s); if one does not fit it fails, and nothing "
           "is changed",
-          file->migration->name, file->inverse->steps.at[i].sql);
+          file->name, file->inverse->steps.at[i].sql);
 }
 
 /* What columns in their order cost then. */
@@ -57,7 +57,7 @@ static void tell_costs(struct run *run, const struct run_file *file)
   int64_t ms = inverse_rebuild_ms(file->inverse);
   int64_t budget_ms = run->env->policy.apply.max_lock_hold_ms;
   for (size_t i = 0; i < costs.len; i++)
-    log_info("             %s: a rollback %s", file->migration->name, costs.at[i]);
+    log_info("             %s: a rollback %s", file->name, costs.at[i]);
   if (budget_ms && ms > budget_ms)
     log_warning("%s: a rollback writes tables anew for about %s, over the lock budget of %s: raise "
                 "apply.max_lock_hold for it",
@@ -105,19 +105,6 @@ static int judge(struct run *run, struct run_file *file, struct err *err)
                        "it changes or destroys rows, and policy wants neither a backup nor (around "
                        "a command) can they be captured",
                        err);
-  if (file->shape == SQL_SHAPE_BARE && capture_plan_count(&file->capture)) {
-    struct strings reasons = {0};
-    for (size_t i = 0; i < file->capture.tables.len; i++)
-      if (!file->capture.tables.at[i].standby)
-        vec_push(run->arena, &reasons,
-                 arena_printf(run->arena, "%s: %s", file->capture.tables.at[i].before,
-                              file->capture.tables.at[i].why));
-    return refuse_file(
-        run, file, &reasons,
-        "it changes data and holds a statement that cannot run in a transaction; "
-        "put that statement (CREATE INDEX CONCURRENTLY and the like) into a migration of its own",
-        err);
-  }
   return 0;
 }
 
@@ -185,8 +172,9 @@ static const char *plan_difference(const json_t *plan, const json_t *now)
       {"capture", "it was made for another apply.capture in the policy"},
       {"exact_order", "it was made for another inverse.exact_order (--exact-order)"},
   };
-  static const char *const of_file[] = {"name",         "checksum",    "bare",  "verdict",
-                                        "shape_before", "shape_after", "steps", "capture"};
+  static const char *const of_file[] = {"name",        "checksum", "migration",
+                                        "bare",        "verdict",  "shape_before",
+                                        "shape_after", "steps",    "capture"};
   for (size_t i = 0; i < COUNT_OF(of_plan); i++) {
     const json_t *then = json_object_get(plan, of_plan[i].key);
     if (!then || !json_equal(then, json_object_get(now, of_plan[i].key)))
@@ -223,17 +211,28 @@ static int check_plan_file(struct run *run, struct err *err)
   return differs ? -1 : 0;
 }
 
+/* The parts of a migration share a session: what one SETs holds for the next. */
+static int hold_session(struct run *run, const struct run_file *file, struct err *err)
+{
+  if (file->parts == 1 || !run_is_first_part(file))
+    return 0;
+  return shadow_hold_session(run->shadow, true, err);
+}
+
 static int prove_file(struct run *run, struct run_file *file, struct err *err)
 {
   bool exact_order = run->env->policy.inverse.exact_order;
-  if (interrupt_check(err) < 0 ||
+  if (interrupt_check(err) < 0 || hold_session(run, file, err) < 0 ||
       (exact_order ? inverse_prove_exact_order : inverse_prove)(
           run->arena, run->shadow, &run->catalog_options, file->script, &file->inverse, err) < 0)
     return -1;
   inverse_estimate(file->inverse, run->catalog);
-  file->inverse->name = file->migration->name;
-  capture_plan(run->arena, file->inverse, &file->capture);
-  return 0;
+  file->inverse->name = file->name;
+  /* what cannot run in a transaction changes no rows: it builds, drops or rewrites with the same
+   * rows */
+  if (file->shape == SQL_SHAPE_TRANSACTION)
+    capture_plan(run->arena, file->inverse, &file->capture);
+  return run_is_last_part(file) ? shadow_hold_session(run->shadow, false, err) : 0;
 }
 
 static int prove_all(struct run *run, struct err *err)

@@ -18,15 +18,17 @@ static int read_session(struct run *run, struct lint_session *session, struct er
 int run_stage_lint(struct run *run, const char **summary, struct err *err)
 {
   struct sql_script **scripts = arena_alloc(run->arena, (run->files.len + 1) * sizeof(*scripts));
+  size_t count = 0;
   for (size_t i = 0; i < run->files.len; i++)
-    scripts[i] = run->files.at[i].script;
+    if (run_is_first_part(&run->files.at[i]))
+      scripts[count++] = run->files.at[i].whole;
   run->result->scripts = scripts;
-  run->result->script_count = run->files.len;
+  run->result->script_count = count;
   struct lint_report *report = &run->result->lint;
   const struct lint_settings *settings = &run->env->policy.lint;
   struct lint_session session = {0};
   const struct lint_input input = {.scripts = scripts,
-                                   .count = run->files.len,
+                                   .count = count,
                                    .catalog = run->catalog,
                                    .conn = run->conn,
                                    .session = &session};
@@ -35,8 +37,7 @@ int run_stage_lint(struct run *run, const char **summary, struct err *err)
     return -1;
   if (run->journal) {
     CLEANUP(text_clear) struct text json = TEXT_INIT;
-    const struct report_lint shown = {
-        .report = report, .scripts = scripts, .script_count = run->files.len};
+    const struct report_lint shown = {.report = report, .scripts = scripts, .script_count = count};
     report_lint_json(&json, &shown);
     if (run_put(run, "findings.json", json.data, json.len, err) < 0)
       return -1;

@@ -79,25 +79,34 @@ static int check_migration_text(const struct migration *m, struct err *err)
   return 0;
 }
 
+int run_add_pending(struct run *run, const struct migration *migration, struct err *err)
+{
+  struct run_file file = {.migration = migration, .name = migration->name, .part = 1, .parts = 1};
+  if (check_migration_text(migration, err) < 0)
+    return -1;
+  if (sql_script_read(run->arena, migration->path, migration->bytes, migration->len, &file.whole,
+                      err) < 0)
+    return err_recode(err, ERR_REFUSED);
+  file.script = file.whole;
+  if (sql_script_shape(file.whole, &file.shape, &file.first, &file.last, err) < 0)
+    return -1;
+  if (file.shape == SQL_SHAPE_BARE)
+    return run_add_parts(run, &file, err);
+  vec_push(run->arena, &run->files, file);
+  return 0;
+}
+
 static int collect_pending(struct run *run, struct err *err)
 {
   for (size_t i = 0; i < run->statuses.len; i++) {
     const struct migration_status *s = &run->statuses.at[i];
-    if (s->state != MIGRATION_PENDING && s->state != MIGRATION_OUT_OF_ORDER &&
-        s->state != MIGRATION_ROLLED_BACK)
-      continue;
-    struct run_file *file = vec_add(run->arena, &run->files);
-    *file = (struct run_file){.migration = s->migration};
-    if (check_migration_text(s->migration, err) < 0)
+    bool pending = s->state == MIGRATION_PENDING || s->state == MIGRATION_OUT_OF_ORDER ||
+                   s->state == MIGRATION_ROLLED_BACK;
+    if (pending && run_add_pending(run, s->migration, err) < 0)
       return -1;
-    if (sql_script_read(run->arena, s->migration->path, s->migration->bytes, s->migration->len,
-                        &file->script, err) < 0)
-      return err_recode(err, ERR_REFUSED);
-    if (sql_script_shape(file->script, &file->shape, &file->first, &file->last, err) < 0)
-      return -1;
-    file->undo_prefix =
-        run->prefix ? arena_printf(run->arena, "%s/undo/%04zu", run->prefix, run->files.len) : NULL;
   }
+  for (size_t i = 0; run->prefix && i < run->files.len; i++)
+    run->files.at[i].undo_prefix = arena_printf(run->arena, "%s/undo/%04zu", run->prefix, i + 1);
   return 0;
 }
 
@@ -255,9 +264,10 @@ int run_stage_preflight(struct run *run, const char **summary, struct err *err)
       (run->env->place && check_store(run, err) < 0) || read_catalog(run, err) < 0 ||
       run_check_drift(run, &drift, err) < 0)
     return -1;
+  size_t pending = run_count_migrations(run);
   *summary =
       arena_printf(run->arena, "%s, %zu pending migration%s, %s, no transaction in the way%s%s",
-                   run->result->server, run->files.len, run->files.len == 1 ? "" : "s", drift,
+                   run->result->server, pending, pending == 1 ? "" : "s", drift,
                    !run->env->place                            ? ""
                    : place_denied(run->env->place, run->arena) ? ", store writable (that only)"
                                                                : ", store writable",

@@ -153,7 +153,7 @@ static size_t count_applied(const struct run *run)
 {
   size_t count = 0;
   for (size_t i = 0; i < run->files.len; i++)
-    count += run->files.at[i].applied;
+    count += run->files.at[i].applied && run_is_last_part(&run->files.at[i]);
   return count;
 }
 

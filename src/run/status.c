@@ -148,7 +148,13 @@ static void resolve_by_ledger(struct status *s, struct record_file *file)
                           cause));
     return;
   }
-  enum record_file_state now = ledger_state(s, file->name);
+  enum record_file_state now = ledger_state(s, file->migration);
+  if (file->parts > 1 && now != RECORD_COMMITTED) {
+    s->undetermined = file->name;
+    vec_push(s->run.arena, &s->report.notes,
+             arena_printf(s->run.arena, "%s, and the ledger does not tell of parts", cause));
+    return;
+  }
   if (now == RECORD_NOT_APPLIED && !file->xid && file->bare && strcmp(last->kind, "run") == 0)
     now = RECORD_PARTIAL; /* statement by statement: some may be in */
   const char *says = now == RECORD_COMMITTED ? "applied"
@@ -157,7 +163,7 @@ static void resolve_by_ledger(struct status *s, struct record_file *file)
   if (!last->command)
     vec_push(s->run.arena, &s->report.notes,
              arena_printf(s->run.arena, "%s; its ledger row decides: %s", cause, says));
-  if (strcmp(last->kind, "rollback") == 0)
+  if (strcmp(last->kind, "rollback") == 0 && !last->again)
     now = now == RECORD_NOT_APPLIED ? RECORD_COMMITTED : RECORD_NOT_APPLIED;
   file->state = now;
 }
@@ -247,7 +253,7 @@ static int look_at_command(struct status *s, struct err *err)
   if (!s->command_begun)
     return 0;
   for (size_t i = 0; s->run.env->format && i < last->files.len; i++)
-    last->files.at[i].state = ledger_state(s, last->files.at[i].name);
+    last->files.at[i].state = ledger_state(s, last->files.at[i].migration);
   return compare_schema(s, err);
 }
 

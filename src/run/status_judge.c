@@ -1,24 +1,6 @@
 /* What the facts mean, in one sentence, and the one command to type next. */
 #include "run/status_private.h"
 
-struct counts {
-  size_t applied, partial, all;
-  const char *first_partial;
-};
-
-static struct counts count(const struct record *record)
-{
-  struct counts counts = {.all = record->files.len};
-  for (size_t i = 0; i < record->files.len; i++) {
-    const struct record_file *file = &record->files.at[i];
-    counts.applied += file->state == RECORD_COMMITTED;
-    counts.partial += file->state == RECORD_PARTIAL;
-    if (file->state == RECORD_PARTIAL && !counts.first_partial)
-      counts.first_partial = file->name;
-  }
-  return counts;
-}
-
 static bool is_rollback(const struct record *record)
 {
   return strcmp(record->kind, "rollback") == 0;
@@ -83,7 +65,7 @@ static const char *what_happened(struct status *s)
 
 static void judge_rollback(struct status *s, const char *what)
 {
-  const struct counts n = count(&s->report.last);
+  const struct record_counts n = record_count(&s->report.last);
   s->report.verdict =
       arena_printf(s->run.arena, "%s; %zu of %zu file%s %s rolled back", what, n.applied, n.all,
                    n.all == 1 ? "" : "s", n.applied == 1 ? "is" : "are");
@@ -96,8 +78,8 @@ static void judge_command(struct status *s, const char *what)
 {
   struct arena *arena = s->run.arena;
   struct status_report *report = &s->report;
-  const struct counts n = count(&report->last);
-  if (n.applied == 0 && n.partial == 0) {
+  const struct record_counts n = record_count(&report->last);
+  if (n.applied == 0 && !n.partial) {
     report->verdict = arena_printf(
         arena, "%s; the ledger has nothing of it%s", what,
         s->schema_as_before
@@ -108,11 +90,10 @@ static void judge_command(struct status *s, const char *what)
   }
   const char *schema = s->schema_as_applied ? "the schema is as predicted for that"
                                             : "the schema is not as predicted for that";
-  report->verdict =
-      arena_printf(arena, "%s; the ledger has %zu of its %zu files as applied%s%s, and %s", what,
-                   n.applied, n.all, n.partial ? " and begun, but not finished, " : "",
-                   n.partial ? n.first_partial : "", schema);
-  bool between = n.applied < n.all && n.partial == 0 && s->schema_as_applied;
+  report->verdict = arena_printf(
+      arena, "%s; the ledger has %zu of its %zu files as applied%s%s, and %s", what, n.applied,
+      n.all, n.partial ? " and begun, but not finished, " : "", n.partial ? n.partial : "", schema);
+  bool between = n.applied < n.all && !n.partial && s->schema_as_applied;
   report->next = between ? again(s) : way_back(s);
 }
 
@@ -121,7 +102,7 @@ static void judge_native(struct status *s, const char *what)
   struct arena *arena = s->run.arena;
   struct status_report *report = &s->report;
   const struct record *last = &report->last;
-  const struct counts n = count(last);
+  const struct record_counts n = record_count(last);
   bool failed = last->exit_code == err_exit_code(ERR_CHANGED) ||
                 last->exit_code == err_exit_code(ERR_POSTVERIFY);
   const char *files = arena_printf(arena, "%zu of its %zu files %s committed", n.applied, n.all,
@@ -129,7 +110,7 @@ static void judge_native(struct status *s, const char *what)
   if (n.partial) {
     report->verdict =
         arena_printf(arena, "%s; %s runs statement by statement and stopped part-way%s%s", what,
-                     n.first_partial, n.applied ? ", " : "", n.applied ? files : "");
+                     n.partial, n.applied ? ", " : "", n.applied ? files : "");
     report->next = way_back(s);
   } else if (n.applied == 0 && failed) {
     report->verdict = arena_printf(arena, "%s; none of its files is committed", what);

@@ -382,3 +382,14 @@ int sql_script_shape(const struct sql_script *script, enum sql_shape *ret_shape,
   *ret_last = last;
   return 0;
 }
+
+struct sql_script *sql_script_part(struct arena *arena, const struct sql_script *script,
+                                   size_t first, size_t last)
+{
+  struct sql_script *part = ARENA_NEW(arena, struct sql_script);
+  *part = *script;
+  part->statements = (struct sql_statements){
+      .at = script->statements.at + first, .len = last - first, .cap = last - first};
+  part->no_transaction = false;
+  return part;
+}
