@@ -1,5 +1,6 @@
 /* What a run takes back by itself after a failure: files, or parts of them, by their inverse, and
- * what a statement outside of a transaction left behind. Both only while nobody else has built on it. */
+ * what a statement outside of a transaction left behind. Both only while nobody else has built on
+ * it. */
 #include "base/log.h"
 #include "run/pipeline.h"
 #include "run/rollback.h"

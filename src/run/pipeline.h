@@ -63,8 +63,8 @@ int run_stage_seal(struct run *run, const char **summary, struct err *err);
 
 /* Adds a migration to the pending files, in parts where it must be. ERR_REFUSED with the place. */
 int run_add_pending(struct run *run, const struct migration *migration, struct err *err);
-/* Adds the parts of a migration to the pending files; `whole` says which. ERR_REFUSED for a SET ROLE
- * that would not last. */
+/* Adds the parts of a migration to the pending files; `whole` says which. ERR_REFUSED for a SET
+ * ROLE that would not last. */
 int run_add_parts(struct run *run, const struct run_file *whole, struct err *err);
 /* Part 1: where a migration is counted or looked at once. */
 bool run_is_first_part(const struct run_file *file);

@@ -3,8 +3,8 @@
  *
  * A rollback is a run: it has an id, a record (kind "rollback") and a journal, and captures what it
  * destroys, so that it can be rolled back itself: then the migrations are applied again, with the
- * rows as they were (redo.c). Files go newest first, each in one transaction with its ledger row. Rows written since
- * the run are kept; rows changed since are conflicts.
+ * rows as they were (redo.c). Files go newest first, each in one transaction with its ledger row.
+ * Rows written since the run are kept; rows changed since are conflicts.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
-/* Apply, belay's own way: each file in one guarded transaction with its ledger row, or in parts where
- * it holds something that cannot run in a transaction (apply_part.c). */
+/* Apply, belay's own way: each file in one guarded transaction with its ledger row, or in parts
+ * where it holds something that cannot run in a transaction (apply_part.c). */
 #include <signal.h>
 
 #include "base/clock.h"

@@ -119,7 +119,8 @@ enum sql_shape {
 int sql_script_shape(const struct sql_script *script, enum sql_shape *ret_shape, size_t *ret_first,
                      size_t *ret_last, struct err *err);
 
-/* The statements [first, last) as a script of their own, places as in the whole. Borrows from it. */
+/* The statements [first, last) as a script of their own, places as in the whole. Borrows from it.
+ */
 struct sql_script *sql_script_part(struct arena *arena, const struct sql_script *script,
                                    size_t first, size_t last);
 
