@@ -1,5 +1,6 @@
 #include "backup/chunks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/interrupt.h"
@@ -391,5 +392,22 @@ int chunks_copy_in(struct db_conn *conn, const char *copy_sql, const struct arch
     return -1;
   if (ret_rows)
     *ret_rows = rows;
+  return 0;
+}
+
+int chunks_write_text(const struct archive *archive, const char *object, FILE *out, struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  CLEANUP(text_clear) struct text raw = TEXT_INIT;
+  struct entry_pointers parts = {0};
+  if (find_parts(arena, archive, object, &parts, err) < 0)
+    return -1;
+  for (size_t i = 0; i < parts.len; i++) {
+    text_reset(&raw);
+    if (archive_read(archive, parts.at[i], &raw, err) < 0)
+      return -1;
+    if (fwrite(raw.data ? raw.data : "", 1, raw.len, out) != raw.len)
+      return err_set(err, ERR_UNEXPECTED, "writing the rows of %s: %s", object, strerror(errno));
+  }
   return 0;
 }

@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <stdio.h>
+
 #include <stdatomic.h>
 
 #include "db/db.h"
@@ -86,5 +88,8 @@ int chunks_copy_watched(struct db_conn *conn, const char *copy_sql,
                         const struct chunks_target *target, int64_t *ret_rows, struct err *err);
 /* Runs copy_sql (COPY ... FROM STDIN, text format) with the parts of `object`, in order. No such
  * object: 0 rows. */
+/* The rows of an object in text format, as they stand between COPY ... FROM stdin and \. */
+int chunks_write_text(const struct archive *archive, const char *object, FILE *out,
+                      struct err *err);
 int chunks_copy_in(struct db_conn *conn, const char *copy_sql, const struct archive *archive,
                    const char *object, int64_t *ret_rows, struct err *err);

@@ -17,8 +17,10 @@ struct cli_options {
   struct strings recipients;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;
+
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged, swap;
-  bool schema_only, data_only, no_analyze, no_tablespaces, template, terminate, observe, fix, diff;
+  bool schema_only, data_only, no_analyze, no_tablespaces, template, terminate, observe, fix, diff,
+      script;
   bool exact_order;
   int jobs, keep_last, keep_daily, keep_weekly, keep_monthly;
 };

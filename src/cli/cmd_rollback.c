@@ -1,3 +1,7 @@
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "base/term.h"
 #include "cli/cli.h"
 #include "report/run.h"
@@ -35,6 +39,39 @@ static void last_words(struct cli *cli, const struct err *err)
                                  run_database_state(err->code), err_code_text(err->code));
 }
 
+/* Whole or not at all: what failed half-way must not look like a script. */
+static int copy_out(FILE *from, struct err *err)
+{
+  char buffer[65536];
+  size_t n;
+  rewind(from);
+  while ((n = fread(buffer, 1, sizeof(buffer), from)) > 0)
+    if (fwrite(buffer, 1, n, stdout) != n)
+      return err_set(err, ERR_UNEXPECTED, "writing the script: %s", strerror(errno));
+  return ferror(from) || fflush(stdout) != 0
+             ? err_set(err, ERR_UNEXPECTED, "writing the script: %s", strerror(errno))
+             : 0;
+}
+
+static int write_script(struct cli *cli, const struct rollback_options *options, struct err *err)
+{
+  const char *path = cli->options.output;
+  const char *part = path ? arena_printf(cli->arena, "%s.part", path) : NULL;
+  FILE *out = part ? fopen(part, "wxe") : tmpfile();
+  if (!out)
+    return err_set(err, ERR_UNEXPECTED, "%s: %s", part ? part : "temporary file", strerror(errno));
+  int rc = rollback_script(cli->arena, options, out, err);
+  if (rc == 0 && !part)
+    rc = copy_out(out, err);
+  if (fclose(out) != 0 && rc == 0)
+    rc = err_set(err, ERR_UNEXPECTED, "%s: %s", part ? part : "temporary file", strerror(errno));
+  if (part && rc == 0 && rename(part, path) != 0)
+    rc = err_set(err, ERR_UNEXPECTED, "%s: %s", path, strerror(errno));
+  if (part && rc < 0)
+    (void)unlink(part);
+  return rc;
+}
+
 int cmd_rollback(struct cli *cli, struct err *err)
 {
   struct run_env env;
@@ -44,7 +81,7 @@ int cmd_rollback(struct cli *cli, struct err *err)
       cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
     return -1;
   asking = cli;
-  bool ask = !cli->options.yes && !cli->options.dry_run;
+  bool ask = !cli->options.yes && !cli->options.dry_run && !cli->options.script;
   if (ask && !term_is_interactive()) {
     run_env_close(&env);
     err_set(err, ERR_USAGE, "a rollback must be confirmed, and there is no terminal to ask on");
@@ -57,6 +94,11 @@ int cmd_rollback(struct cli *cli, struct err *err)
       .confirm = ask ? confirm : NULL,
       .on_conflict = conflict,
   };
+  if (cli->options.script) {
+    int written = write_script(cli, &options, err);
+    run_env_close(&env);
+    return written;
+  }
   int rc = rollback_run(cli->arena, &options, &report, err);
   if (rc < 0)
     last_words(cli, err);

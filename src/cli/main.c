@@ -90,7 +90,12 @@ const struct cli_command cli_commands[] = {
      "is kept, closed, as DB_before_restore_ID. Without --confirm it says what would be lost."},
     {"rollback", "rollback [RUN|last]",
      "bring the state before a run back, rows included; rows written since are kept",
-     "on-conflict dir dry-run", 0, 1, false, cmd_rollback, NULL},
+     "on-conflict dir shadow dry-run script output", 0, 1, false, cmd_rollback,
+     "A rollback captures what it destroys; its id rolls it back in turn: the migrations are "
+     "applied\n"
+     "again, with the rows as they were. --script writes what would be done as one file that psql "
+     "runs,\n"
+     "for those who must do it by hand; -o says where to."},
     {"verify", "verify ID|latest",
      "prove that a backup is whole: hash, expand, or a real test restore", "level", 1, 1, false,
      cmd_verify,

@@ -22,6 +22,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "inverse/inverse.h"
 #include "store/archive.h"
@@ -142,6 +143,10 @@ enum { UNDO_CONFLICTS_MAX = 100 };
 struct undo;
 int undo_open(struct arena *arena, struct place *place, const char *prefix, struct undo **ret,
               struct err *err);
+/* From now on what is run is also written to `out` as psql takes it, the captured rows inline, and
+ * `conn` is that of a shadow in the state after the migration: nothing is loaded there. `out` is
+ * borrowed; whether it could be written its owner finds out by ferror. */
+void undo_script(struct undo *undo, FILE *out);
 int undo_compare(struct undo *undo, struct db_conn *conn, struct err *err);
 int undo_write(struct undo *undo, struct db_conn *conn, enum undo_on_conflict on_conflict,
                struct undo_report *ret, struct err *err);

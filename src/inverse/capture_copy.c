@@ -53,6 +53,23 @@ int capture_settings_leave(struct db_conn *conn, const struct capture_settings *
   return db_exec(conn, set.data, err);
 }
 
+const char *capture_settings_sql(struct arena *arena, enum settings_text what)
+{
+  CLEANUP(text_clear) struct text sql = TEXT_INIT;
+  for (size_t i = 0; i < COUNT_OF(text_settings); i++) {
+    const char *name = sql_literal(arena, text_settings[i].name);
+    text_puts(&sql, i ? ", " : "SELECT ");
+    if (what == SETTINGS_READ)
+      text_printf(&sql, "pg_catalog.current_setting(%s) AS belay_%zu", name, i);
+    else if (what == SETTINGS_SET)
+      text_printf(&sql, "pg_catalog.set_config(%s, %s, true)", name,
+                  sql_literal(arena, text_settings[i].value));
+    else
+      text_printf(&sql, "pg_catalog.set_config(%s, :'belay_%zu', true)", name, i);
+  }
+  return arena_strdup(arena, sql.data);
+}
+
 /* ---- the observer ---- */
 
 static int read_xids(struct capture *c, struct err *err)

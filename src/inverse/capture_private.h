@@ -85,6 +85,9 @@ struct capture_settings {
 };
 int capture_settings_enter(struct arena *arena, struct db_conn *conn, struct capture_settings *ret,
                            struct err *err);
+/* The same as text for psql: read into its variables belay_0 ..., set, set back from them. */
+enum settings_text { SETTINGS_READ, SETTINGS_SET, SETTINGS_BACK };
+const char *capture_settings_sql(struct arena *arena, enum settings_text what);
 int capture_settings_leave(struct db_conn *conn, const struct capture_settings *saved,
                            struct err *err);
 int capture_observer_begin(struct capture *c, struct err *err);

@@ -50,9 +50,14 @@ static int load(struct undo *u, struct db_conn *conn, const struct undo_table *t
   const char *sql =
       arena_printf(u->arena, "COPY %s (%s) FROM STDIN", name, temp_columns(u, t, what));
   const char *object = arena_printf(u->arena, "%s:%s", what, t->before);
-  if (make_temp(u, conn, t, what, err) < 0 ||
-      chunks_copy_in(conn, sql, u->archive, object, NULL, err) < 0)
+  if (make_temp(u, conn, t, what, err) < 0)
     return -1;
+  undo_emit(u, "%s", sql);
+  if (u->script ? chunks_write_text(u->archive, object, u->script, err) < 0
+                : chunks_copy_in(conn, sql, u->archive, object, NULL, err) < 0)
+    return -1;
+  if (u->script)
+    (void)fputs("\\.\n", u->script);
   return undo_run(u, conn, t, arena_printf(u->arena, "ANALYZE %s", name), err);
 }
 
@@ -213,13 +218,13 @@ int undo_compare(struct undo *u, struct db_conn *conn, struct err *err)
   struct capture_settings saved = {0};
   if (db_transaction_status(conn) != 'T')
     return err_set(err, ERR_UNEXPECTED, "undo outside of a transaction");
-  if (capture_settings_enter(u->arena, conn, &saved, err) < 0)
+  if (undo_settings_enter(u, conn, &saved, err) < 0)
     return err_wrap(err, "undo");
   for (size_t i = 0; i < u->tables.len; i++)
     if (compare_table(u, conn, &u->tables.at[i], err) < 0)
       return -1;
   u->compared = true;
-  return capture_settings_leave(conn, &saved, err);
+  return undo_settings_leave(u, conn, &saved, err);
 }
 
 int undo_drop_temps(struct undo *u, struct db_conn *conn, struct err *err)

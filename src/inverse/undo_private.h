@@ -53,6 +53,7 @@ struct undo {
   struct undo_tables tables;
   struct undo_sequences sequences;
   bool compared;
+  FILE *script; /* NULL: the rows are written back */
   enum undo_on_conflict on_conflict;
 };
 
@@ -73,9 +74,18 @@ const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_sta
 const char *undo_text_of(struct undo *u, const char *alias, const char *column);
 /* has a key and after-images */
 bool undo_has_after(const struct undo_table *t);
-/* Runs arena-printed SQL, naming the table in errors. */
+/* Runs arena-printed SQL, naming the table in errors; t may be NULL. Into the script, too. */
 int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *sql,
              struct err *err);
+/* The script alone: a statement, without semicolon. Nothing without a script. */
+void undo_emit(struct undo *u, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The same for a block of PL/pgSQL, run by DO. */
+void undo_emit_block(struct undo *u, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The settings that decide what a value looks like as text, from here to undo_settings_leave. */
+int undo_settings_enter(struct undo *u, struct db_conn *conn, struct capture_settings *ret,
+                        struct err *err);
+int undo_settings_leave(struct undo *u, struct db_conn *conn, const struct capture_settings *saved,
+                        struct err *err);
 
 /* ---- undo_compare.c ---- */
 int undo_drop_temps(struct undo *u, struct db_conn *conn, struct err *err);

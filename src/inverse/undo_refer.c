@@ -49,8 +49,8 @@ static int read_references(struct undo *u, struct db_conn *conn, const struct un
   return 0;
 }
 
-static int mark(struct undo *u, struct db_conn *conn, const struct reference *ref,
-                int64_t *ret_marked, struct err *err)
+/* Marks more rows; its only value says how many. */
+static const char *mark_sql(struct undo *u, const struct reference *ref)
 {
   struct arena *a = u->arena;
   const char *conflict = sql_literal(a, arena_printf(a, "referenced by %s", ref->from));
@@ -65,18 +65,38 @@ static int mark(struct undo *u, struct db_conn *conn, const struct reference *re
                                        undo_temp(u, "work", ref->child),
                                        undo_match(u, ref->child, UNDO_BEFORE, "f", "x"), done)
                         : "";
-  const char *sql = arena_printf(
+  return arena_printf(
       a,
       "WITH m AS (UPDATE %s w SET conflict = %s FROM %s t WHERE w.kind = 'i' AND"
       " (w.conflict IS NULL OR w.conflict NOT LIKE 'referenced%%') AND %s AND EXISTS"
       " (SELECT FROM %s f WHERE %s%s) RETURNING 1) SELECT count(*) FROM m",
       undo_temp(u, "work", ref->parent), conflict, undo_from(u, ref->parent, UNDO_BEFORE),
       undo_match(u, ref->parent, UNDO_BEFORE, "t", "w"), ref->from, ref->join, own);
+}
+
+static int mark(struct undo *u, struct db_conn *conn, const struct reference *ref,
+                int64_t *ret_marked, struct err *err)
+{
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(conn, &r, err, sql, NULL) < 0)
+  if (db_query(conn, &r, err, mark_sql(u, ref), NULL) < 0)
     return err_wrap(err, "rows that refer to %s", ref->parent->before);
   *ret_marked += db_int(r, 0, 0);
   return 0;
+}
+
+/* The loop below, in the server. */
+static void emit_marks(struct undo *u, const struct references *references)
+{
+  CLEANUP(text_clear) struct text loop = TEXT_INIT;
+  if (!u->script || references->len == 0)
+    return;
+  for (size_t i = 0; i < references->len; i++)
+    text_printf(&loop, "EXECUTE %s INTO n; marked := marked + n;\n",
+                sql_literal(u->arena, mark_sql(u, &references->at[i])));
+  undo_emit_block(u,
+                  "DECLARE n bigint; marked bigint; BEGIN LOOP\nmarked := 0;\n%sEXIT WHEN"
+                  " marked = 0;\nEND LOOP; END",
+                  loop.data);
 }
 
 int undo_mark_referenced(struct undo *u, struct db_conn *conn, struct err *err)
@@ -86,6 +106,7 @@ int undo_mark_referenced(struct undo *u, struct db_conn *conn, struct err *err)
     if (undo_has_after(&u->tables.at[i]) &&
         read_references(u, conn, &u->tables.at[i], &references, err) < 0)
       return -1;
+  emit_marks(u, &references);
   /* a row that is kept may refer to another one; each pass marks at least one row or is the last */
   int64_t marked = 1;
   while (marked > 0) {

@@ -2,6 +2,8 @@
  * is never moved backwards: numbers that were given out stay given out. */
 #include "inverse/undo_private.h"
 
+#include "sql/quote.h"
+
 struct live {
   int64_t increment, cache;
   bool owned; /* by this role, so that it may be altered */
@@ -79,6 +81,54 @@ static int set_back(struct undo *u, struct db_conn *conn, const struct undo_sequ
   return set_position(u, conn, s, err);
 }
 
+/* a comes before b, in SQL */
+static const char *behind_sql(struct undo *u, const char *a, const char *a_called, const char *b,
+                              const char *b_called)
+{
+  return arena_printf(u->arena,
+                      "(CASE WHEN %s = %s THEN NOT %s AND %s WHEN increment < 0 THEN %s > %s ELSE"
+                      " %s < %s END)",
+                      a, b, a_called, b_called, a, b, a, b);
+}
+
+/* What set_one does, for the script: the position is that of the day on which it is run. */
+static void emit_set(struct undo *u, const struct undo_sequence *s)
+{
+  const char *name = sql_literal(u->arena, s->identity);
+  const char *before = arena_printf(u->arena, "(%" PRId64 ")", s->before.last_value);
+  const char *after = arena_printf(u->arena, "(%" PRId64 ")", s->after.last_value);
+  const char *called = s->before.is_called ? "true" : "false";
+  const char *after_called = s->after.is_called ? "true" : "false";
+  const char *set =
+      arena_printf(u->arena, "PERFORM pg_catalog.setval(%s, %s, %s);", name, before, called);
+  if (!s->has_after) {
+    undo_emit_block(u, "BEGIN %s END", set);
+    return;
+  }
+  const char *read =
+      arena_printf(u->arena, "SELECT last_value, is_called INTO v, c FROM %s;", s->identity);
+  const char *moved = arena_printf(
+      u->arena,
+      "ELSIF owned AND v = %s AND c = %s THEN\n"
+      "EXECUTE pg_catalog.format('ALTER SEQUENCE %%s CACHE %%s', %s, cache);\n%s\n"
+      "IF v = %s AND c = %s THEN ALTER SEQUENCE %s RESTART WITH %" PRId64 "; %s END IF;\n"
+      "ELSIF %s AND %s THEN %s\n",
+      after, after_called, name, read, after, after_called, s->identity, s->before.last_value, set,
+      behind_sql(u, after, after_called, before, called), behind_sql(u, "v", "c", before, called),
+      set);
+  undo_emit_block(
+      u,
+      "DECLARE v bigint; c boolean; increment bigint; cache bigint; owned boolean; BEGIN\n"
+      "IF pg_catalog.to_regclass(%s) IS NULL THEN RETURN; END IF;\n%s\n"
+      "SELECT q.seqincrement, q.seqcache, pg_catalog.pg_has_role(r.relowner, 'USAGE') INTO"
+      " increment, cache, owned FROM pg_catalog.pg_sequence q JOIN pg_catalog.pg_class r ON r.oid ="
+      " q.seqrelid WHERE q.seqrelid = %s::regclass;\n"
+      "IF %" PRIu32 " NOT IN (0, %s::regclass::oid) THEN IF NOT (%s) THEN %s END IF;\n"
+      "%sEND IF; END",
+      name, read, name, s->oid, name, behind_sql(u, before, called, "v", "c"), set,
+      same_position(s->before, s->after) ? "" : moved);
+}
+
 static int set_one(struct undo *u, struct db_conn *conn, const struct undo_sequence *s,
                    struct err *err)
 {
@@ -88,6 +138,10 @@ static int set_one(struct undo *u, struct db_conn *conn, const struct undo_seque
     return -1;
   if (!oid && s->has_after)
     return 0; /* dropped by others since */
+  if (u->script) {
+    emit_set(u, s);
+    return 0;
+  }
   /* dropped by the migration, or by the inverse with the column that it had come to belong to */
   bool made_anew = !s->has_after || (s->oid && oid != s->oid);
   if (!made_anew && same_position(s->before, s->after))

@@ -1,3 +1,5 @@
+#include <stdarg.h>
+
 #include "inverse/undo_private.h"
 
 #include "sql/quote.h"
@@ -65,11 +67,58 @@ bool undo_has_after(const struct undo_table *t)
   return t->after && !t->doomed_only && t->key_count > 0;
 }
 
+void undo_script(struct undo *u, FILE *out)
+{
+  u->script = out;
+}
+
+void undo_emit(struct undo *u, const char *fmt, ...)
+{
+  if (!u->script)
+    return;
+  va_list ap;
+  va_start(ap, fmt);
+  (void)vfprintf(u->script, fmt, ap);
+  va_end(ap);
+  (void)fputs(";\n", u->script);
+}
+
+void undo_emit_block(struct undo *u, const char *fmt, ...)
+{
+  CLEANUP(text_clear) struct text block = TEXT_INIT;
+  if (!u->script)
+    return;
+  va_list ap;
+  va_start(ap, fmt);
+  text_vprintf(&block, fmt, ap);
+  va_end(ap);
+  undo_emit(u, "DO %s", sql_literal(u->arena, block.data));
+}
+
 int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *sql,
              struct err *err)
 {
-  UNUSED(u);
-  if (db_exec(conn, sql, err) < 0)
-    return err_wrap(err, "undo of %s", t->before);
-  return 0;
+  undo_emit(u, "%s", sql);
+  if (db_exec(conn, sql, err) == 0)
+    return 0;
+  return t ? err_wrap(err, "undo of %s", t->before) : -1;
+}
+
+/* psql keeps what was set before in variables */
+int undo_settings_enter(struct undo *u, struct db_conn *conn, struct capture_settings *ret,
+                        struct err *err)
+{
+  if (u->script)
+    (void)fprintf(u->script, "%s \\gset\n%s \\gset belay_\n",
+                  capture_settings_sql(u->arena, SETTINGS_READ),
+                  capture_settings_sql(u->arena, SETTINGS_SET));
+  return capture_settings_enter(u->arena, conn, ret, err);
+}
+
+int undo_settings_leave(struct undo *u, struct db_conn *conn, const struct capture_settings *saved,
+                        struct err *err)
+{
+  if (u->script)
+    (void)fprintf(u->script, "%s \\gset belay_\n", capture_settings_sql(u->arena, SETTINGS_BACK));
+  return capture_settings_leave(conn, saved, err);
 }

@@ -206,7 +206,9 @@ static int write_rows(struct undo *u, struct db_conn *conn, struct undo_report *
   for (size_t i = 0; i < u->tables.len; i++)
     add_insert(u, &u->tables.at[i], &sql);
   add_sum(u, "inserted", inserts, COUNT_OF(inserts), &sql);
-  text_puts(&sql, "\nSELECT updated.n, inserted.n, deleted.n FROM updated, inserted, deleted");
+  text_puts(&sql, "\nSELECT updated.n AS written_back, inserted.n AS inserted_again, deleted.n AS "
+                  "removed FROM updated, inserted, deleted");
+  undo_emit(u, "%s", sql.data);
   if (db_query(conn, &r, err, sql.data, NULL) < 0)
     return err_wrap(err, "writing rows back");
   report->restored = db_int(r, 0, 0);
@@ -270,8 +272,14 @@ static int check_rows(struct undo *u, struct db_conn *conn, struct err *err)
   for (size_t i = 0; i < u->tables.len; i++) {
     const struct undo_table *t = &u->tables.at[i];
     CLEANUP(db_result_clear) struct db_result *r = NULL;
-    if (db_query(conn, &r, err, t->key_count > 0 ? keyed_check(u, t) : keyless_check(u, t), NULL) <
-        0)
+    const char *sql = t->key_count > 0 ? keyed_check(u, t) : keyless_check(u, t);
+    undo_emit_block(u, "BEGIN IF (%s) <> 0 THEN RAISE EXCEPTION USING MESSAGE = %s; END IF; END",
+                    sql,
+                    sql_literal(u->arena, arena_printf(u->arena,
+                                                       "rows of %s would not be as they were "
+                                                       "captured",
+                                                       t->before)));
+    if (db_query(conn, &r, err, sql, NULL) < 0)
       return err_wrap(err, "checking %s after the undo", t->before);
     if (db_int(r, 0, 0) != 0)
       return err_set(err, ERR_REFUSED, "undo of %s: %s rows would not be as they were captured",
@@ -295,6 +303,23 @@ static const char *key_expression(struct undo *u, const struct undo_table *t)
   return arena_strdup(u->arena, s.data);
 }
 
+/* psql prints them; with UNDO_ABORT the first one ends the script. */
+static void emit_conflicts(struct undo *u, const struct undo_table *t)
+{
+  const char *table = sql_literal(u->arena, t->before);
+  const char *found = arena_printf(u->arena,
+                                   "SELECT %s AS table, %s AS key, w.conflict FROM %s w WHERE"
+                                   " w.conflict IS NOT NULL",
+                                   table, key_expression(u, t), undo_temp(u, "work", t));
+  if (u->on_conflict == UNDO_ABORT)
+    undo_emit_block(u,
+                    "BEGIN IF EXISTS (%s) THEN RAISE EXCEPTION 'rows of %% were changed"
+                    " since the migration', %s; END IF; END",
+                    found, table);
+  else
+    undo_emit(u, "%s ORDER BY 2", found);
+}
+
 static int list_conflicts(struct undo *u, struct db_conn *conn, struct undo_report *report,
                           struct err *err)
 {
@@ -308,6 +333,7 @@ static int list_conflicts(struct undo *u, struct db_conn *conn, struct undo_repo
         "SELECT count(*) OVER (), %s, w.conflict FROM %s w WHERE w.conflict IS NOT NULL"
         " ORDER BY %s LIMIT %d",
         key_expression(u, t), undo_temp(u, "work", t), undo_keys(u, t, "w"), UNDO_CONFLICTS_MAX);
+    emit_conflicts(u, t);
     if (db_query(conn, &r, err, sql, NULL) < 0)
       return err_wrap(err, "undo of %s", t->before);
     report->conflict_count += db_rows(r) > 0 ? db_int(r, 0, 0) : 0;
@@ -338,10 +364,11 @@ static int abort_on_conflicts(const struct undo_report *report, struct err *err)
 
 /* ---- all of it ---- */
 
-static int run_all(struct db_conn *conn, const struct strings *statements, struct err *err)
+static int run_all(struct undo *u, struct db_conn *conn, const struct strings *statements,
+                   struct err *err)
 {
   for (size_t i = 0; i < statements->len; i++)
-    if (db_exec(conn, statements->at[i], err) < 0)
+    if (undo_run(u, conn, NULL, statements->at[i], err) < 0)
       return err_wrap(err, "triggers and rules of the tables to be written");
   return 0;
 }
@@ -358,11 +385,11 @@ static int write_inside(struct undo *u, struct db_conn *conn, struct undo_report
   if (u->on_conflict == UNDO_ABORT && report->conflict_count > 0)
     return abort_on_conflicts(report, err);
   /* pending checks would forbid ALTER TABLE, here and in the schema steps that follow */
-  if (undo_switches_read(u, conn, &switches, err) < 0 || run_all(conn, &switches.off, err) < 0 ||
-      db_exec(conn, "SET CONSTRAINTS ALL DEFERRED", err) < 0 ||
+  if (undo_switches_read(u, conn, &switches, err) < 0 || run_all(u, conn, &switches.off, err) < 0 ||
+      undo_run(u, conn, NULL, "SET CONSTRAINTS ALL DEFERRED", err) < 0 ||
       write_rows(u, conn, report, err) < 0 ||
-      db_exec(conn, "SET CONSTRAINTS ALL IMMEDIATE", err) < 0 ||
-      run_all(conn, &switches.on, err) < 0 || check_rows(u, conn, err) < 0 ||
+      undo_run(u, conn, NULL, "SET CONSTRAINTS ALL IMMEDIATE", err) < 0 ||
+      run_all(u, conn, &switches.on, err) < 0 || check_rows(u, conn, err) < 0 ||
       undo_sequences_set(u, conn, err) < 0)
     return -1;
   return undo_drop_temps(u, conn, err);
@@ -377,8 +404,8 @@ int undo_write(struct undo *u, struct db_conn *conn, enum undo_on_conflict on_co
     return err_set(err, ERR_UNEXPECTED, "undo_write without undo_compare");
   u->compared = false;
   u->on_conflict = on_conflict;
-  if (capture_settings_enter(u->arena, conn, &saved, err) < 0 ||
-      write_inside(u, conn, &report, err) < 0 || capture_settings_leave(conn, &saved, err) < 0)
+  if (undo_settings_enter(u, conn, &saved, err) < 0 || write_inside(u, conn, &report, err) < 0 ||
+      undo_settings_leave(u, conn, &saved, err) < 0)
     return err_wrap(err, "undo");
   *ret = report;
   return 0;

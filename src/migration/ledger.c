@@ -152,42 +152,47 @@ int ledger_row_fail(const struct ledger *ledger, const char *row_id, const char 
   return update_row(ledger, sql, row_id, log ? log : "", err);
 }
 
-int ledger_rows_reopen(const struct ledger *ledger, const char *name, struct err *err)
+/* It counts as begun, not as finished. */
+static const char *reopen_sql(const struct ledger *ledger, struct arena *arena, const char *name)
 {
   const struct ledger_layout *layout = ledger->layout;
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
-  const char *sql =
-      arena_printf(arena,
-                   "UPDATE %s SET %s = NULL, logs = 'belay is rolling it back'%s%s%s"
-                   " WHERE %s = $1 AND rolled_back_at IS NULL RETURNING id",
-                   table_of(ledger, arena), layout->finished_at, layout->steps ? ", " : "",
-                   layout->steps ? layout->steps : "", layout->steps ? " = 0" : "", layout->name);
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(ledger->conn, &r, err, sql, name, NULL) < 0)
-    return err_wrap(err, "marking %s as begun in the ledger %s", name, layout->table);
-  if (db_rows(r) == 0)
-    return err_set(err, ERR_REFUSED, "the ledger %s does not hold %s as applied or failed",
-                   layout->table, name);
-  return 0;
+  return arena_printf(arena,
+                      "UPDATE %s SET %s = NULL, logs = 'belay is rolling it back'%s%s%s"
+                      " WHERE %s = %s AND rolled_back_at IS NULL RETURNING id",
+                      table_of(ledger, arena), layout->finished_at, layout->steps ? ", " : "",
+                      layout->steps ? layout->steps : "", layout->steps ? " = 0" : "", layout->name,
+                      name);
 }
 
-int ledger_rows_undo(const struct ledger *ledger, const char *name, struct err *err)
+/* It no longer counts; a failed row only where no finished one is meant. */
+static const char *undo_sql(const struct ledger *ledger, struct arena *arena, const char *name)
 {
   const struct ledger_layout *layout = ledger->layout;
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
   const char *table = table_of(ledger, arena);
-  /* a failed row only where no finished one is meant */
-  const char *sql = arena_printf(
+  return arena_printf(
       arena,
-      "UPDATE %s SET rolled_back_at = " NOW " WHERE %s = $1 AND rolled_back_at IS NULL AND (%s IS "
+      "UPDATE %s SET rolled_back_at = " NOW " WHERE %s = %s AND rolled_back_at IS NULL AND (%s IS "
       "NOT NULL OR NOT EXISTS (SELECT FROM %s o"
-      " WHERE o.%s = $1 AND o.rolled_back_at IS NULL AND o.%s IS NOT NULL)) RETURNING id",
-      table, layout->name, layout->finished_at, table, layout->name, layout->finished_at);
+      " WHERE o.%s = %s AND o.rolled_back_at IS NULL AND o.%s IS NOT NULL)) RETURNING id",
+      table, layout->name, name, layout->finished_at, table, layout->name, name,
+      layout->finished_at);
+}
+
+const char *ledger_rows_back_sql(const struct ledger *ledger, struct arena *arena, const char *name,
+                                 bool whole)
+{
+  return (whole ? undo_sql : reopen_sql)(ledger, arena, sql_literal(arena, name));
+}
+
+int ledger_rows_back(const struct ledger *ledger, const char *name, bool whole, struct err *err)
+{
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(ledger->conn, &r, err, sql, name, NULL) < 0)
-    return err_wrap(err, "marking %s as rolled back in the ledger %s", name, layout->table);
+  const char *table = ledger->layout->table;
+  if (db_query(ledger->conn, &r, err, ledger_rows_back_sql(ledger, arena, name, whole), NULL) < 0)
+    return err_wrap(err, "marking %s as rolled back in the ledger %s", name, table);
   if (db_rows(r) == 0)
-    return err_set(err, ERR_REFUSED, "the ledger %s does not hold %s as applied or failed",
-                   layout->table, name);
+    return err_set(err, ERR_REFUSED, "the ledger %s does not hold %s as applied or failed", table,
+                   name);
   return 0;
 }

@@ -29,5 +29,7 @@ int ledger_row_start(const struct ledger *ledger, struct arena *arena, const str
 int ledger_row_finish(const struct ledger *ledger, const char *row_id, struct err *err);
 int ledger_row_fail(const struct ledger *ledger, const char *row_id, const char *log,
                     struct err *err);
-int ledger_rows_reopen(const struct ledger *ledger, const char *name, struct err *err);
-int ledger_rows_undo(const struct ledger *ledger, const char *name, struct err *err);
+/* `conn` is not used. */
+const char *ledger_rows_back_sql(const struct ledger *ledger, struct arena *arena, const char *name,
+                                 bool whole);
+int ledger_rows_back(const struct ledger *ledger, const char *name, bool whole, struct err *err);

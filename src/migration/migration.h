@@ -71,12 +71,14 @@ struct migration_format {
                        struct err *err);
   int (*ledger_fail)(struct db_conn *conn, const char *schema, const char *row_id, const char *log,
                      struct err *err);
-  /* Before the last part of a migration that is taken back in parts is: it counts as begun, not as
-   * finished. */
-  int (*ledger_reopen)(struct db_conn *conn, const char *schema, const char *name, struct err *err);
   /* After belay took a migration back: its finished row, or its failed one when there is no
-   * finished one, no longer counts (prisma: rolled_back_at). */
-  int (*ledger_undo)(struct db_conn *conn, const char *schema, const char *name, struct err *err);
+   * finished one, no longer counts (prisma: rolled_back_at). Not `whole`: parts of it are back, and
+   * until the others are it counts as begun. ERR_REFUSED where there is no such row. */
+  int (*ledger_back)(struct db_conn *conn, const char *schema, const char *name, bool whole,
+                     struct err *err);
+  /* The same as a statement, which returns the rows it found. */
+  const char *(*ledger_back_sql)(struct arena *arena, const char *schema, const char *name,
+                                 bool whole);
 };
 
 const struct migration_format *migration_format_find(const char *name); /* NULL if unknown */

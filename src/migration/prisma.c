@@ -137,15 +137,16 @@ static int ledger_fail(struct db_conn *conn, const char *schema, const char *row
   return ledger_row_fail(&LEDGER(conn, schema), row_id, log, err);
 }
 
-static int ledger_reopen(struct db_conn *conn, const char *schema, const char *name,
-                         struct err *err)
+static int ledger_back(struct db_conn *conn, const char *schema, const char *name, bool whole,
+                       struct err *err)
 {
-  return ledger_rows_reopen(&LEDGER(conn, schema), name, err);
+  return ledger_rows_back(&LEDGER(conn, schema), name, whole, err);
 }
 
-static int ledger_undo(struct db_conn *conn, const char *schema, const char *name, struct err *err)
+static const char *ledger_back_sql(struct arena *arena, const char *schema, const char *name,
+                                   bool whole)
 {
-  return ledger_rows_undo(&LEDGER(conn, schema), name, err);
+  return ledger_rows_back_sql(&LEDGER(NULL, schema), arena, name, whole);
 }
 
 const struct migration_format migration_prisma = {
@@ -161,6 +162,6 @@ const struct migration_format migration_prisma = {
     .ledger_start = ledger_start,
     .ledger_finish = ledger_finish,
     .ledger_fail = ledger_fail,
-    .ledger_reopen = ledger_reopen,
-    .ledger_undo = ledger_undo,
+    .ledger_back = ledger_back,
+    .ledger_back_sql = ledger_back_sql,
 };

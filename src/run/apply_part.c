@@ -87,7 +87,8 @@ static int clean_up(struct run *run, struct run_file *file, const struct catalog
                       err->message, NULL);
   if (!run_is_first_part(file)) /* the parts before it are rolled back like files before it */
     return -1;
-  if (env->format->ledger_undo(run->conn, env->target.schema, file->migration->name, &third) < 0)
+  if (env->format->ledger_back(run->conn, env->target.schema, file->migration->name, true, &third) <
+      0)
     return err_recode(err, ERR_CHANGED);
   return err_recode(err, ERR_RESTORED);
 }

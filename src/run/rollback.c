@@ -241,8 +241,8 @@ static int prove_again(struct run *run, struct record *record, const struct reco
   return rollback_prove_again(run, of, record, err);
 }
 
-static int prepare(struct run *run, const struct rollback_options *options, struct record *record,
-                   struct err *err)
+int rollback_prepare(struct run *run, const struct rollback_options *options, struct record *record,
+                     struct err *err)
 {
   run->catalog_options = run_catalog_options(run->env);
   if (!run->env->format)
@@ -279,7 +279,7 @@ int rollback_run(struct arena *arena, const struct rollback_options *options,
                     .id = clock_new_id(arena),
                     .rolling_back = true};
   *ret_report = (struct rollback_report){.on_conflict = options->on_conflict};
-  int rc = prepare(&run, options, &ret_report->record, err);
+  int rc = rollback_prepare(&run, options, &ret_report->record, err);
   if (rc == 0 && options->confirm && !options->dry_run && !options->confirm(&ret_report->record)) {
     err_set(err, ERR_USAGE, "not confirmed; nothing was changed");
     rc = err_hint(err, "Answer y, or give --yes.");

@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stdio.h>
+
 #include "run/record.h"
 #include "run/run.h"
 #include "run/transaction.h"
@@ -39,6 +41,14 @@ struct rollback_report {
 int rollback_run(struct arena *arena, const struct rollback_options *options,
                  struct rollback_report *ret_report, struct err *err);
 
+/* Connects, takes the run lock, finds the record and refuses what cannot be rolled back. */
+int rollback_prepare(struct run *run, const struct rollback_options *options, struct record *record,
+                     struct err *err);
+/* The rollback as one file that psql runs, the captured rows inline, for people who must do it by
+ * hand: nothing is changed. It is as conservative as rollback_run, but it captures nothing, and it
+ * does not look whether the schema is still the one at the time. `out` is written in order. */
+int rollback_script(struct arena *arena, const struct rollback_options *options, FILE *out,
+                    struct err *err);
 /* The way back of a rollback: fills what its files lack (steps, captured rows, what is captured in
  * turn), proven on a shadow of the database as it is now. The migrations must be on disk as they
  * were. `run` is connected; `of` is the run that was rolled back. ERR_REFUSED with the reason. */

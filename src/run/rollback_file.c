@@ -90,8 +90,7 @@ int rollback_ledger(const struct run_env *env, struct db_conn *conn, const struc
                ? 0
                : format->ledger_add(conn, env->target.schema, file->again,
                                     clock_iso8601(env->arena, clock_wall_us()), err);
-  return (file->part == 1 ? format->ledger_undo : format->ledger_reopen)(conn, env->target.schema,
-                                                                         file->migration, err);
+  return format->ledger_back(conn, env->target.schema, file->migration, file->part == 1, err);
 }
 
 struct finish_context {

@@ -141,7 +141,7 @@ static void check_life(struct fixture *f, const struct migration_format *format,
       assert_int_equal(rows.at[i].applied_steps, steps);
     }
 
-  OK(format->ledger_undo(f->conn, SCHEMA, "2", &f->err));
+  OK(format->ledger_back(f->conn, SCHEMA, "2", true, &f->err));
   rows = rows_of(f, format);
   for (size_t i = 0; i < rows.len; i++) /* the finished row only */
     assert_int_equal(rows.at[i].rolled_back_at != NULL, strcmp(rows.at[i].id, second) == 0);
@@ -150,11 +150,12 @@ static void check_life(struct fixture *f, const struct migration_format *format,
 static void check_refusals(struct fixture *f, const struct migration_format *format, const char *id)
 {
   struct err *err = &f->err;
-  OK(format->ledger_undo(f->conn, SCHEMA, "2", err)); /* the failed row, now that it is the last */
-  assert_int_equal(format->ledger_undo(f->conn, SCHEMA, "2", err), -1); /* undone already */
+  OK(format->ledger_back(f->conn, SCHEMA, "2", true,
+                         err)); /* the failed row, now that it is the last */
+  assert_int_equal(format->ledger_back(f->conn, SCHEMA, "2", true, err), -1); /* undone already */
   assert_int_equal(err->code, ERR_REFUSED);
   err_clear(err);
-  assert_int_equal(format->ledger_undo(f->conn, SCHEMA, "never seen", err), -1);
+  assert_int_equal(format->ledger_back(f->conn, SCHEMA, "never seen", true, err), -1);
   err_clear(err);
   assert_int_equal(format->ledger_finish(f->conn, SCHEMA, id, err), -1); /* finished already */
   err_clear(err);
