@@ -1,11 +1,13 @@
 /* What to capture, from the proof: the catalogs before and after (of one database, so matched by
  * OID) and what the shadow saw each statement write, lock and rewrite. */
 #include "inverse/capture_private.h"
+#include "inverse/round.h"
 
 /* What the migration does to one table, or to a whole partition tree (then of its root). */
 struct fate {
   const struct catalog_object *table, *after; /* after NULL: dropped */
   bool written, exclusive, rewritten;
+  const struct catalog_object *embeds; /* a type that loses attributes, of which it holds values */
   const char
       *cascade; /* the table whose rows, when changed, change rows here; NULL: written itself */
 };
@@ -220,6 +222,84 @@ static void fill_columns(const struct planner *p, struct capture_table *t,
     vec_push(p->arena, &t->key_after, key_now[k]->name);
 }
 
+/* ---- values inside of values ---- */
+
+/* Attributes that are not there afterwards; a new name counts, which costs a copy at most. */
+static bool loses_attributes(const struct planner *p, const struct catalog_object *type)
+{
+  const struct catalog_object *now =
+      catalog_find(p->inverse->after, CATALOG_COMPOSITE, type->oid, 0);
+  if (!now)
+    return false; /* then its columns are gone or have another type */
+  struct strings old = round_json_strings(p->arena, catalog_get(type, "attributes"));
+  struct strings new = round_json_strings(p->arena, catalog_get(now, "attributes"));
+  for (size_t i = 0; i < old.len; i++)
+    if (!in(new.at, new.len, old.at[i]))
+      return true;
+  return false;
+}
+
+static bool narrows(const struct planner *p, const struct catalog_object *o)
+{
+  bool retyped = false;
+  if (o->kind == CATALOG_COMPOSITE)
+    return loses_attributes(p, o);
+  return o->kind == CATALOG_TABLE && catalog_find(p->inverse->after, CATALOG_TABLE, o->oid, 0) &&
+         (doomed_columns(p, o, &retyped).len > 0 || retyped);
+}
+
+static const struct catalog_object *depends_on_any(const struct catalog_object *o,
+                                                   struct map *types)
+{
+  for (size_t i = 0; i < o->depends_on_count; i++)
+    if (o->depends_on[i] != o->parent && map_get(types, o->depends_on[i]->identity))
+      return map_get(types, o->depends_on[i]->identity);
+  return NULL;
+}
+
+/* One step outward: types over narrowed types, and tables with columns of them. */
+static bool spread_once(struct planner *p, struct map *types)
+{
+  const struct catalog *before = p->inverse->before;
+  bool more = false;
+  for (size_t i = 0; i < before->object_count; i++) {
+    struct catalog_object *o = before->objects[i];
+    bool column = o->kind == CATALOG_COLUMN && o->parent && o->parent->kind == CATALOG_TABLE;
+    if (!column && o->kind != CATALOG_COMPOSITE && o->kind != CATALOG_DOMAIN &&
+        o->kind != CATALOG_RANGE)
+      continue;
+    const struct catalog_object *holder = column ? o->parent : o;
+    const struct catalog_object *type = depends_on_any(o, types);
+    struct fate *f = column ? fate_of(p, holder) : NULL;
+    if (!type || (map_get(types, holder->identity) && (!f || f->embeds)))
+      continue;
+    if (!map_get(types, holder->identity))
+      map_put(types, holder->identity, (void *)(uintptr_t)type);
+    if (f)
+      f->embeds = type;
+    more = true;
+  }
+  return more;
+}
+
+/* A type or a table that loses attributes takes them from the values of that type elsewhere,
+ * without a rewrite or a word; and as it gets them back in another order, the text of a value would
+ * put them into the wrong ones. */
+static void spread_narrowed_types(struct planner *p)
+{
+  const struct catalog *before = p->inverse->before;
+  struct map *types = map_new(p->arena);
+  bool any = false;
+  for (size_t i = 0; i < before->object_count; i++) {
+    if (!narrows(p, before->objects[i]))
+      continue;
+    map_put(types, before->objects[i]->identity, before->objects[i]);
+    any = true;
+  }
+  while (any && spread_once(p, types))
+    ;
+}
+
 /* ---- one table ---- */
 
 static bool is_partitioned(const struct catalog_object *table)
@@ -255,7 +335,7 @@ static struct catalog_objects dropped_partitions(const struct planner *p, const 
 
 /* Rows that could not be matched: refused, or all of them copied. Such a copy loses nothing, but
  * undo_open refuses to put it back. */
-static void refuse_key(struct planner *p, const struct capture_table *t, const char *what)
+static void refuse_or_copy(struct planner *p, const struct capture_table *t, const char *sentence)
 {
   const struct catalog_object *table =
       catalog_find_name(p->inverse->before, CATALOG_TABLE, t->before);
@@ -270,8 +350,13 @@ static void refuse_key(struct planner *p, const struct capture_table *t, const c
     vec_push(p->arena, &p->plan->tables, whole);
     return;
   }
+  refuse(p, sentence);
+}
+
+static void refuse_key(struct planner *p, const struct capture_table *t, const char *what)
+{
   const char *why = t->key.len == 0 ? "has no primary key" : "does not keep its primary key";
-  refuse(p, arena_printf(p->arena, "%s %s: %s", t->before, why, what));
+  refuse_or_copy(p, t, arena_printf(p->arena, "%s %s: %s", t->before, why, what));
 }
 
 /* Rows: all of a table that is rewritten, emptied, or written under ACCESS EXCLUSIVE. */
@@ -370,6 +455,14 @@ static void plan_table(struct planner *p, const struct fate *f)
   struct capture_table t = {.before = f->table->identity,
                             .after = f->after->identity,
                             .partitioned = is_partitioned(f->table)};
+  if (f->embeds) {
+    refuse_or_copy(p, &t,
+                   arena_printf(p->arena,
+                                "%s holds values of %s, which loses attributes: they could not be"
+                                " put back",
+                                f->table->identity, f->embeds->identity));
+    return;
+  }
   bool retyped = false;
   struct strings doomed = doomed_columns(p, f->table, &retyped);
   bool rows = f->rewritten || (f->written && (f->exclusive || doomed.len > 0)) ||
@@ -395,6 +488,7 @@ static struct planner planner_new(struct arena *arena, const struct inverse *inv
   collect_fates(&p);
   while (spread_cascades(&p))
     ;
+  spread_narrowed_types(&p);
   return p;
 }
 
