@@ -14,6 +14,9 @@ int apply_check_pending(struct run *run, const struct run_file *file, struct err
 int apply_ensure_ledger(struct run *run, struct db_conn *conn, struct err *err);
 /* A guarded transaction for a file; the caller sets what differs. */
 struct guarded apply_guarded(struct run *run, const struct run_file *file);
+/* In the transaction, after the migration: ERR_REFUSED when its inverse could not cast the values
+ * that are there now. Leaves no trace. */
+int apply_try_way_back(struct run *run, const struct run_file *file, struct err *err);
 /* SIGINT or SIGTERM came: err's code becomes 130 or 143. */
 bool apply_is_interrupt(struct err *err);
 

@@ -113,6 +113,8 @@ static int run_in_transaction(struct run *run, struct run_file *file, struct gua
       return guarded_abort(g, err);
     }
   }
+  if (apply_try_way_back(run, file, err) < 0)
+    return guarded_abort(g, err);
   if (guarded_commit(g, whole ? add_to_ledger : NULL, &context, err) < 0)
     return guarded_abort(g, err);
   return 0;

@@ -45,8 +45,8 @@ static void warn_of_way_back(struct run *run, const struct run_file *file)
     if (strstr(file->inverse->steps.at[i].sql, " USING ") &&
         strstr(file->inverse->steps.at[i].sql, " TYPE "))
       log_warning(
-          "%s: a rollback casts values back (%s); if one does not fit it fails, and nothing "
-          "is changed",
+          "%s: a rollback casts values back (%s); if one written since does not fit it fails, "
+          "and nothing is changed",
           file->name, file->inverse->steps.at[i].sql);
 }
 
