@@ -20,7 +20,7 @@ struct cli_options {
 
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged, swap;
   bool schema_only, data_only, no_analyze, no_tablespaces, template, terminate, observe, fix, diff,
-      script;
+      script, with_newer;
   bool exact_order;
   int jobs, keep_last, keep_daily, keep_weekly, keep_monthly;
 };

@@ -72,10 +72,46 @@ static int write_script(struct cli *cli, const struct rollback_options *options,
   return rc;
 }
 
+static int roll_back(struct cli *cli, const struct rollback_options *options, struct err *err)
+{
+  struct rollback_report report = {0};
+  int rc = rollback_run(cli->arena, options, &report, err);
+  if (rc < 0)
+    last_words(cli, err);
+  CLEANUP(text_clear) struct text out = TEXT_INIT;
+  if (cli->options.json)
+    report_rollback_json(&report, err, &out);
+  else if (rc == 0 && cli->options.dry_run)
+    report_rollback_plan(cli->arena, &report.record, &out);
+  else if (rc == 0)
+    report_rollback_end(cli->arena, &report, &out);
+  cli_print(&out);
+  return rc;
+}
+
+/* Each run is a rollback of its own; the first that fails is the last. */
+static int roll_chain_back(struct cli *cli, struct rollback_options *options, struct err *err)
+{
+  struct strings ids = {0};
+  if (rollback_chain(cli->arena, options->env, options->which, &ids, err) < 0)
+    return -1;
+  for (size_t i = 0; i < ids.len; i++) {
+    options->which = ids.at[i];
+    options->newer_first = options->dry_run;
+    if (roll_back(cli, options, err) == 0)
+      continue;
+    if (i > 0) {
+      err_detail(err, "%zu newer run%s rolled back before it", i, i == 1 ? " was" : "s were");
+      err_recode(err, ERR_CHANGED);
+    }
+    return -1;
+  }
+  return 0;
+}
+
 int cmd_rollback(struct cli *cli, struct err *err)
 {
   struct run_env env;
-  struct rollback_report report = {0};
   enum undo_on_conflict conflict;
   if (on_conflict(cli->options.on_conflict, &conflict, err) < 0 ||
       cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
@@ -99,17 +135,8 @@ int cmd_rollback(struct cli *cli, struct err *err)
     run_env_close(&env);
     return written;
   }
-  int rc = rollback_run(cli->arena, &options, &report, err);
-  if (rc < 0)
-    last_words(cli, err);
-  CLEANUP(text_clear) struct text out = TEXT_INIT;
-  if (cli->options.json)
-    report_rollback_json(&report, err, &out);
-  else if (rc == 0 && cli->options.dry_run)
-    report_rollback_plan(cli->arena, &report.record, &out);
-  else if (rc == 0)
-    report_rollback_end(cli->arena, &report, &out);
-  cli_print(&out);
+  int rc =
+      cli->options.with_newer ? roll_chain_back(cli, &options, err) : roll_back(cli, &options, err);
   run_env_close(&env);
   return rc;
 }

@@ -90,7 +90,7 @@ const struct cli_command cli_commands[] = {
      "is kept, closed, as DB_before_restore_ID. Without --confirm it says what would be lost."},
     {"rollback", "rollback [RUN|last]",
      "bring the state before a run back, rows included; rows written since are kept",
-     "on-conflict dir shadow dry-run script output", 0, 1, false, cmd_rollback,
+     "on-conflict with-newer dir shadow dry-run script output", 0, 1, false, cmd_rollback,
      "A rollback captures what it destroys; its id rolls it back in turn: the migrations are "
      "applied\n"
      "again, with the rows as they were. --script writes what would be done as one file that psql "

@@ -73,6 +73,8 @@ static const struct option {
      FIELD(target), OPTION_TEXT, false},
     {"output", 'o', "FILE", "write the plan (JSON) or the script to FILE", FIELD(output),
      OPTION_TEXT, false},
+    {"with-newer", 0, NULL, "roll the runs that came later back first, newest first",
+     FIELD(with_newer), OPTION_FLAG, false},
     {"script", 0, NULL, "change nothing, write a file for psql with the rows inline", FIELD(script),
      OPTION_FLAG, false},
     {"plan", 0, "FILE", "run only if this plan is still true", FIELD(plan), OPTION_TEXT, false},

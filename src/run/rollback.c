@@ -43,18 +43,26 @@ static bool is_in(const struct record *record, const char *name)
 }
 
 /* What came later stands on it: newer runs, and migrations that the tool itself applied. */
+/* It came later, is applied, and stands on the record. */
+static bool stands_on(const struct record *newer, const struct record *record,
+                      const struct record_place *here)
+{
+  bool own = newer->rolls_back && (!is_rollback(record) || !strcmp(newer->rolls_back, record->id));
+  return !own && !newer->undone_by && record_applied_something(newer) && record_is_of(newer, here);
+}
+
 static int refuse_under_newer(struct run *run, const struct record *record,
                               const struct records *records, struct err *err)
 {
   for (size_t i = records->len; i-- > 0 && strcmp(records->at[i].id, record->id) != 0;) {
     const struct record *newer = &records->at[i];
-    bool own =
-        newer->rolls_back && (!is_rollback(record) || !strcmp(newer->rolls_back, record->id));
-    if (own || newer->undone_by || !record_applied_something(newer) ||
-        !record_is_of(newer, &run->here))
+    if (!stands_on(newer, record, &run->here))
       continue;
     err_set(err, ERR_REFUSED, "%s %s came later and is applied", newer->kind, newer->id);
-    return err_hint(err, "Newest first: belay rollback %s", newer->id);
+    return err_hint(err,
+                    "Newest first: belay rollback %s; or all of them: belay rollback %s"
+                    " --with-newer",
+                    newer->id, record->id);
   }
   const char *last = record->files.len ? record->files.at[record->files.len - 1].migration : "";
   for (size_t i = 0; i < run->statuses.len; i++) {
@@ -263,7 +271,7 @@ int rollback_prepare(struct run *run, const struct rollback_options *options, st
   struct records records;
   if (record_list(run->arena, run->env->place, run->env->database_prefix, &records, NULL, err) <
           0 ||
-      refuse_under_newer(run, record, &records, err) < 0 ||
+      (!options->newer_first && refuse_under_newer(run, record, &records, err) < 0) ||
       (is_rollback(record) && prove_again(run, record, &records, err) < 0))
     return -1;
   return refuse_what_cannot(record, err);
@@ -303,4 +311,34 @@ int rollback_run(struct arena *arena, const struct rollback_options *options,
   db_closep(&run.lock);
   journal_closep(&run.journal);
   return rc;
+}
+
+int rollback_chain(struct arena *arena, const struct run_env *env, const char *which,
+                   struct strings *ret_ids, struct err *err)
+{
+  struct run_result unused = {0};
+  struct run run = {.arena = arena,
+                    .env = env,
+                    .result = &unused,
+                    .id = clock_new_id(arena),
+                    .rolling_back = true};
+  struct record record;
+  struct records records;
+  struct strings ids = {0};
+  int rc = run_open_target(&run, err) < 0 ||
+                   record_place_read(arena, run.conn, &run.here, err) < 0 ||
+                   record_find(arena, env->place, env->database_prefix, which, &run.here, &record,
+                               err) < 0 ||
+                   record_list(arena, env->place, env->database_prefix, &records, NULL, err) < 0
+               ? -1
+               : 0;
+  db_closep(&run.conn);
+  if (rc < 0)
+    return -1;
+  for (size_t i = records.len; i-- > 0 && strcmp(records.at[i].id, record.id) != 0;)
+    if (stands_on(&records.at[i], &record, &run.here))
+      vec_push(arena, &ids, records.at[i].id);
+  vec_push(arena, &ids, record.id);
+  *ret_ids = ids;
+  return 0;
 }

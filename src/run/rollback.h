@@ -18,8 +18,9 @@ struct run;
 
 struct rollback_options {
   const struct run_env *env;
-  const char *which;                            /* "last" or a run id */
-  bool dry_run;                                 /* stop before the first change */
+  const char *which; /* "last" or a run id */
+  bool dry_run;      /* stop before the first change */
+  bool newer_first;  /* dry run: newer runs would be rolled back before it */
   bool (*confirm)(const struct record *record); /* asked before the first change; NULL: yes */
   enum undo_on_conflict on_conflict;
 };
@@ -58,6 +59,11 @@ int rollback_prove_again(struct run *run, const struct record *of, struct record
  * transaction. */
 int rollback_ledger(const struct run_env *env, struct db_conn *conn, const struct record_file *file,
                     struct err *err);
+
+/* The runs that came after `which`, are applied and must be rolled back before it, newest first; then
+ * itself: ids for rollback_options.which. */
+int rollback_chain(struct arena *arena, const struct run_env *env, const char *which,
+                   struct strings *ret_ids, struct err *err);
 
 /* One file, in one guarded transaction, on a session of its own (conn, idle). `automatic_since`:
  * refuse if anything was written since to what the inverse drops. Used by rollback_run and by

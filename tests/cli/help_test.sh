@@ -24,7 +24,7 @@ cmp -s out help || fail "belay alone does not show the help"
 declare -A own=(
   [init]=dir [status]=dir [explain]='' [inverse]='dir shadow target exact-order' [plan]='output dir shadow exact-order' [run]='plan dir shadow dry-run exact-order'
   [lint]='format fail-on against observe shadow since fix diff stdin-path dir runner target' [backup]='table scope template terminate limit-rate' [copy]='to limit-rate' [doctor]='dir shadow' [restore]='into before table confirm schema-only data-only no-owner map-role map-tablespace no-tablespaces skip-extension no-analyze swap dry-run'
-  [rollback]='on-conflict dir shadow dry-run script output' [verify]=level [list]='' [show]='' [version]=''
+  [rollback]='on-conflict with-newer dir shadow dry-run script output' [verify]=level [list]='' [show]='' [version]=''
   [prune]='keep-last keep-daily keep-weekly keep-monthly keep-within damaged dry-run' [pin]='' [unpin]=''
 )
 for command in "${commands[@]}"; do

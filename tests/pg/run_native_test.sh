@@ -90,10 +90,23 @@ migration 20260202000000_two "UPDATE items SET name = name || '?' WHERE id < 60;
 expect 0 "$BELAY" run
 expect 3 "$BELAY" rollback "$first" --yes
 says 'came later'
+says "belay rollback $first --with-newer"
+content_two=$(content)
+expect 0 "$BELAY" rollback "$first" --with-newer --dry-run
+[ "$(content)" = "$content_two" ] || fail "a dry run changed rows"
 expect 0 "$BELAY" rollback last --yes
 expect 0 "$BELAY" rollback last --yes
 [ "$(content)" = "$content_before" ] || fail "rows differ after two rollbacks"
 expect 2 "$BELAY" rollback last --yes
+
+# the same two in one go
+expect 0 "$BELAY" run
+first=$(last_run)
+migration 20260203000000_three "UPDATE items SET name = name || '#' WHERE id < 70;"
+expect 0 "$BELAY" run
+expect 0 "$BELAY" rollback "$first" --with-newer --yes
+[ "$(grep -c '^done: run' "$scratch/out")" = 2 ] || fail "not two rollbacks"
+[ "$(content)" = "$content_before" ] || fail "rows differ after a rollback with newer runs"
 
 # ---- a table without a key: what the way back drops is copied whole ----
 rm -rf prisma/migrations/2* store
