@@ -144,6 +144,8 @@ struct catalog_object {
   /* CONSTRAINT, INDEX: JSON array of its columns if it is valid, unique, over plain columns of all
    * rows; else NULL. Like the rest below not a property: neither compared nor hashed. */
   const char *row_key;
+  uint32_t
+      dropped_attributes; /* composite types: how many it once had more; not in the fingerprint */
   uint32_t relfilenode; /* tables, indexes, matviews, sequences; 0 for partitioned and views; not in
                            fingerprints */
   double

@@ -8,7 +8,8 @@
  *   class_oid oid subid          address as in pg_depend (subid may be left out)
  *   parent_class parent_oid      the object it belongs to (may be left out or NULL)
  *   schema name identity         unquoted, unquoted, quoted
- *   default_acl row_key relfilenode row_estimate bytes    fields of struct catalog_object
+ *   default_acl row_key relfilenode dropped_attributes row_estimate bytes
+ *                                fields of struct catalog_object
  *   owned_by_oid                 SEQUENCE: its table (they are left out together)
  *   property_x                   property x, where x is one of the above
  * Queries run with an empty search_path and must leave out system schemas, temporary objects,

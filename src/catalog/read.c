@@ -35,6 +35,7 @@ static bool take_fixed(struct reader *rd, struct catalog_object *o, const struct
                {"parent_class", &parent->class_oid, NULL},
                {"parent_oid", &parent->oid, NULL},
                {"relfilenode", &o->relfilenode, NULL},
+               {"dropped_attributes", &o->dropped_attributes, NULL},
                {"owned_by_oid", &rd->owned_by.at[rd->owned_by.len - 1], NULL},
                {"schema", NULL, &o->schema},
                {"name", NULL, &o->name},

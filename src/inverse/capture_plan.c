@@ -231,6 +231,8 @@ static bool loses_attributes(const struct planner *p, const struct catalog_objec
       catalog_find(p->inverse->after, CATALOG_COMPOSITE, type->oid, 0);
   if (!now)
     return false; /* then its columns are gone or have another type */
+  if (now->dropped_attributes != type->dropped_attributes)
+    return true; /* also one that came back under its name, empty */
   struct strings old = round_json_strings(p->arena, catalog_get(type, "attributes"));
   struct strings new = round_json_strings(p->arena, catalog_get(now, "attributes"));
   for (size_t i = 0; i < old.len; i++)

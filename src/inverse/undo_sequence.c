@@ -95,8 +95,8 @@ static const char *behind_sql(struct undo *u, const char *a, const char *a_calle
 static void emit_set(struct undo *u, const struct undo_sequence *s)
 {
   const char *name = sql_literal(u->arena, s->identity);
-  const char *before = arena_printf(u->arena, "(%" PRId64 ")", s->before.last_value);
-  const char *after = arena_printf(u->arena, "(%" PRId64 ")", s->after.last_value);
+  const char *before = arena_printf(u->arena, "'%" PRId64 "'::int8", s->before.last_value);
+  const char *after = arena_printf(u->arena, "'%" PRId64 "'::int8", s->after.last_value);
   const char *called = s->before.is_called ? "true" : "false";
   const char *after_called = s->after.is_called ? "true" : "false";
   const char *set =

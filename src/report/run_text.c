@@ -99,7 +99,9 @@ void report_rollback_plan(struct arena *arena, const struct record *record, stru
   bool again = strcmp(record->kind, "rollback") == 0;
   text_printf(out, "Rollback of %s %s (%s) on %s, %s:\n", record->kind, record->id,
               record->created_at, record->target,
-              again ? "its migrations are applied again, oldest file first" : "newest file first");
+              again ? "its migrations are applied again, oldest file first, to the rows that "
+                      "they had changed (rows written since stay as they are)"
+                    : "newest file first");
   for (size_t i = record->files.len; i-- > 0;) {
     const struct record_file *file = &record->files.at[i];
     if (file->state == RECORD_NOT_APPLIED)

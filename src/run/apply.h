@@ -23,6 +23,13 @@ bool apply_is_interrupt(struct err *err);
 /* One guarded transaction, tried again where a lock was the trouble. A whole migration goes in with
  * its ledger row. */
 int apply_transaction(struct run *run, struct run_file *file, struct err *err);
+/* For guarded_commit: the ledger row of the first part, in its transaction. */
+struct apply_ledger {
+  struct run *run;
+  const struct run_file *file;
+  const char *started_at;
+};
+int apply_start_ledger(void *context, struct db_conn *conn, struct err *err);
 /* A part of a migration that holds something that cannot run in a transaction (apply_part.c). On
  * failure what the part left behind is taken away, if the policy wants that and it is safe; else
  * ERR_CHANGED. The parts before it are not its business. */

@@ -1,4 +1,4 @@
-/* A part of a migration: its ledger row is started before the first part and finished after the
+/* A part of a migration: its ledger row is started with the first part and finished after the
  * last one, as the tool would do it. A part that can runs in a guarded transaction of its own. */
 #include "base/log.h"
 #include "run/apply.h"
@@ -19,11 +19,36 @@ static int run_bare(struct run *run, const struct sql_statement *s, struct err *
   return rc;
 }
 
+static int start(struct run *run, const struct run_file *file, struct err *err)
+{
+  const struct run_env *env = run->env;
+  if (apply_ensure_ledger(run, run->conn, err) < 0)
+    return -1;
+  return env->format->ledger_start(run->arena, run->conn, env->target.schema, file->migration,
+                                   &run->ledger_row, err);
+}
+
+int apply_start_ledger(void *context, struct db_conn *conn, struct err *err)
+{
+  UNUSED(conn); /* it is run->conn */
+  const struct apply_ledger *c = context;
+  return start(c->run, c->file, err);
+}
+
+/* The journal first: a statement that may have begun must be on record before the ledger says so.
+ */
 static int apply_outside(struct run *run, struct run_file *file, struct err *err)
 {
-  if (apply_check_structure(run, file, err) < 0 ||
+  CLEANUP(err_clear) struct err ignored = ERR_INIT;
+  bool first = run_is_first_part(file);
+  if ((first && apply_check_pending(run, file, err) < 0) ||
+      apply_check_structure(run, file, err) < 0 ||
       journal_write(run->journal, err, "statement", "file", file->name, NULL) < 0)
     return -1;
+  if (first && start(run, file, err) < 0) {
+    (void)journal_write(run->journal, &ignored, "rolled-back", "file", file->name, NULL);
+    return -1;
+  }
   file->partial = run->touched = true;
   for (size_t i = file->first; i < file->last; i++) {
     const struct sql_statement *s = &file->script->statements.at[i];
@@ -34,16 +59,6 @@ static int apply_outside(struct run *run, struct run_file *file, struct err *err
   file->partial = false;
   file->applied = true;
   return journal_write(run->journal, err, "committed", "file", file->name, NULL);
-}
-
-static int start(struct run *run, const struct run_file *file, struct err *err)
-{
-  const struct run_env *env = run->env;
-  if (apply_check_pending(run, file, err) < 0 || apply_check_structure(run, file, err) < 0 ||
-      apply_ensure_ledger(run, run->conn, err) < 0)
-    return -1;
-  return env->format->ledger_start(run->arena, run->conn, env->target.schema, file->migration,
-                                   &run->ledger_row, err);
 }
 
 static int finish(struct run *run, struct err *err)
@@ -96,11 +111,14 @@ static int clean_up(struct run *run, struct run_file *file, const struct catalog
 int apply_part(struct run *run, struct run_file *file, struct err *err)
 {
   struct catalog *before = NULL;
-  if (run_is_first_part(file) && start(run, file, err) < 0)
-    return -1;
   bool outside = file->shape == SQL_SHAPE_BARE;
+  if (run_is_first_part(file))
+    run->ledger_row = NULL;
   if ((outside && catalog_read(run->arena, run->conn, &run->catalog_options, &before, err) < 0) ||
-      (outside ? apply_outside(run, file, err) : apply_transaction(run, file, err)) < 0)
-    return file->applied ? -1 : clean_up(run, file, before, err);
+      (outside ? apply_outside(run, file, err) : apply_transaction(run, file, err)) < 0) {
+    if (!outside && run_is_first_part(file))
+      run->ledger_row = NULL; /* it went with the transaction */
+    return file->applied || !run->ledger_row ? -1 : clean_up(run, file, before, err);
+  }
   return run_is_last_part(file) ? finish(run, err) : 0;
 }

@@ -1,5 +1,5 @@
 /* The parts of a migration that holds something that cannot run in a transaction. */
-#include <strings.h>
+#include <ctype.h>
 
 #include "run/pipeline.h"
 #include "sql/tree.h"
@@ -22,6 +22,21 @@ static bool only_sets(const struct sql_statement *s)
   return s->tree && s->tree->kind == SQL_SET;
 }
 
+/* A blank of `words` stands for any white space. */
+static bool begins_with(const char *text, const char *words)
+{
+  for (; *words; words++) {
+    if (*words == ' ') {
+      if (!isspace((unsigned char)*text))
+        return false;
+      text += strspn(text, " \t\r\n\f\v");
+    } else if (toupper((unsigned char)*text++) != *words) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /* What one statement SETs for the next holds in its session; but belay sets the role back after
  * each transaction. */
 static int check_no_role(const struct sql_script *script, const struct sql_statement *s,
@@ -29,7 +44,7 @@ static int check_no_role(const struct sql_script *script, const struct sql_state
 {
   static const char *const roles[] = {"SET ROLE", "SET SESSION ROLE", "SET SESSION AUTHORIZATION"};
   for (size_t i = 0; i < COUNT_OF(roles); i++) {
-    if (strncasecmp(s->text, roles[i], strlen(roles[i])) != 0)
+    if (!begins_with(s->text, roles[i]))
       continue;
     err_set(err, ERR_REFUSED,
             "%s:%d:%d: %s does not last in a file that runs statement by"

@@ -113,7 +113,9 @@ static bool same_place(const struct record *a, const struct record *b)
 
 static bool can_be_taken_back(const struct record *record)
 {
-  return strcmp(record->kind, "run") == 0 && !record->undone_by && record_applied_something(record);
+  /* what was applied again is captured in the record of that */
+  return (strcmp(record->kind, "run") == 0 || record->again) && !record->undone_by &&
+         record_applied_something(record);
 }
 
 /* Why a run stays, NULL if the rules decide. Records are oldest first. */

@@ -310,6 +310,20 @@ static void move_files(const struct record *rollback, struct record *of,
   }
 }
 
+/* Applied again, it destroyed what was there by then: the newer capture is the one to put back. */
+static void take_captures(const struct record *again, struct record *run)
+{
+  for (size_t f = 0; f < again->files.len; f++) {
+    const struct record_file *newer = &again->files.at[f];
+    struct record_file *file = file_named(run, newer->name);
+    if (!file || newer->state != RECORD_COMMITTED || !file->undo_prefix)
+      continue;
+    file->undo_prefix = newer->undo_prefix;
+    file->xid = newer->xid;
+    file->snapshot = newer->snapshot;
+  }
+}
+
 /* A committed rollback of a file undoes it, and one of that rollback brings it in again. When
  * nothing of the run is left, the run is undone. The records are oldest first. */
 static void link_rollbacks(struct records *records)
@@ -325,6 +339,7 @@ static void link_rollbacks(struct records *records)
     if (!run)
       continue;
     move_files(rollback, run, RECORD_COMMITTED);
+    take_captures(rollback, run);
     run->undone_by = record_applied_something(run) ? NULL : run->undone_by;
   }
 }
@@ -407,6 +422,13 @@ int record_find(struct arena *arena, struct place *place, const char *database_p
   struct records records;
   if (record_list(arena, place, database_prefix, &records, NULL, err) < 0)
     return -1;
+  return record_pick(place, &records, which, here, ret, err);
+}
+
+int record_pick(struct place *place, const struct records *list, const char *which,
+                const struct record_place *here, struct record *ret, struct err *err)
+{
+  const struct records records = *list;
   bool last = strcmp(which, "last") == 0;
   const struct record *found = NULL;
   size_t hits = 0;
@@ -438,6 +460,19 @@ static bool ledger_has(const struct migration_statuses *ledger, const char *name
       return ledger->at[i].state == MIGRATION_APPLIED || ledger->at[i].state == MIGRATION_EDITED ||
              ledger->at[i].state == MIGRATION_MISSING;
   return false;
+}
+
+int record_settle(struct arena *arena, struct db_conn *conn,
+                  const struct migration_statuses *ledger, const struct record_place *here,
+                  struct records *records, struct err *err)
+{
+  for (size_t i = 0; i < records->len; i++)
+    if (records->at[i].rolls_back && !records->at[i].locked &&
+        record_is_of(&records->at[i], here) &&
+        record_resolve(arena, conn, ledger, &records->at[i], err) < 0)
+      return -1;
+  link_rollbacks(records);
+  return 0;
 }
 
 int record_resolve(struct arena *arena, struct db_conn *conn,

@@ -84,6 +84,14 @@ bool record_is_of(const struct record *record, const struct record_place *place)
 int record_find(struct arena *arena, struct place *place, const char *database_prefix,
                 const char *which, const struct record_place *here, struct record *ret,
                 struct err *err);
+/* The same among records that are read already. */
+int record_pick(struct place *place, const struct records *records, const char *which,
+                const struct record_place *here, struct record *ret, struct err *err);
+/* record_resolve for the rollbacks among them, and what follows for the runs they roll back: one
+ * that was killed after its COMMIT has done its work. */
+int record_settle(struct arena *arena, struct db_conn *conn,
+                  const struct migration_statuses *ledger, const struct record_place *here,
+                  struct records *records, struct err *err);
 /* Fills err with ERR_SEALED of a locked one. Returns -1. */
 int record_say_locked(const struct record *record, struct err *err);
 /* Has at least one file that is, or may be, applied. */

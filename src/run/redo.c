@@ -61,6 +61,21 @@ static int run_migration(struct run *run, const struct run_file *file, struct er
   return shadow_run(run->arena, run->shadow, file->script, &effects, &outside, err);
 }
 
+/* The ledger knows no half migrations; and what a killed or failed statement left behind was not
+ * captured when it was taken away. */
+static int check_whole(const struct record *rollback, const struct record_file *file,
+                       struct err *err)
+{
+  size_t parts = 0;
+  for (size_t i = 0; i < rollback->files.len; i++)
+    parts += rollback->files.at[i].undo_prefix &&
+             strcmp(rollback->files.at[i].migration, file->migration) == 0;
+  if (parts == file->parts)
+    return 0;
+  return err_set(err, ERR_REFUSED, "%s was not applied whole: %zu of its %zu parts",
+                 file->migration, parts, file->parts);
+}
+
 /* Did the migration do on the shadow what it did then? */
 static int check_shape(struct run *run, const struct record_file *of, struct err *err)
 {
@@ -72,6 +87,21 @@ static int check_shape(struct run *run, const struct record_file *of, struct err
   if (of->shape_after && strcmp(shape, of->shape_after) == 0)
     return 0;
   return err_set(err, ERR_REFUSED, "%s does not make the schema that it made then", of->name);
+}
+
+/* A table that the rollback wrote anew (for the order of its columns) is another one by now: the
+ * way back would make an empty one, and no capture holds its rows. */
+static int check_same_tables(const struct inverse *inverse, const struct record_file *file,
+                             struct err *err)
+{
+  for (size_t i = 0; i < inverse->before->object_count; i++) {
+    const struct catalog_object *t = inverse->before->objects[i];
+    if (t->kind != CATALOG_TABLE || catalog_find(inverse->after, CATALOG_TABLE, t->oid, 0) ||
+        !catalog_find_name(inverse->after, CATALOG_TABLE, t->identity))
+      continue;
+    return err_set(err, ERR_REFUSED, "the rollback of %s wrote %s anew", file->name, t->identity);
+  }
+  return 0;
 }
 
 /* What the rollback captured, and what its own way back would destroy. */
@@ -113,7 +143,7 @@ static int prove_file(struct run *run, const struct record_file *of, struct reco
     return -1;
   if (run_migration(run, migration, err) < 0 || check_shape(run, of, err) < 0 ||
       inverse_prove(run->arena, run->shadow, &run->catalog_options, steps, &inverse, err) < 0 ||
-      run_migration(run, migration, err) < 0)
+      run_migration(run, migration, err) < 0 || check_same_tables(inverse, file, err) < 0)
     return -1;
   if (shared && run_is_last_part(migration) && shadow_hold_session(run->shadow, false, err) < 0)
     return -1;
@@ -144,7 +174,7 @@ int rollback_prove_again(struct run *run, const struct record *of, struct record
     const struct record_file *was = file_of(of, file->name);
     if (file->state == RECORD_NOT_APPLIED)
       continue;
-    rc = was ? prove_file(run, was, file, err)
+    rc = was ? (check_whole(rollback, file, err) < 0 ? -1 : prove_file(run, was, file, err))
              : err_set(err, ERR_REFUSED, "run %s has no file %s", of->id, file->name);
   }
   shadow_closep(&run->shadow);

@@ -123,6 +123,17 @@ static int begin_record(struct run *run, const struct record *record, struct err
   return run_publish_journal(run, false, err);
 }
 
+/* It may have been killed before its row was written, or somebody settled the ledger by hand. */
+static bool has_row(const struct run *run, const struct record_file *file)
+{
+  for (size_t i = 0; i < run->statuses.len; i++)
+    if (strcmp(run->statuses.at[i].name, file->migration) == 0)
+      return run->statuses.at[i].state != MIGRATION_PENDING &&
+             run->statuses.at[i].state != MIGRATION_OUT_OF_ORDER &&
+             run->statuses.at[i].state != MIGRATION_ROLLED_BACK;
+  return false;
+}
+
 /* A statement outside of a transaction that was killed: whichever of the steps back still find
  * something to do; the structure afterwards is the judge. It changed no rows (prove_file). */
 static int take_partial_back(struct run *run, const struct record_file *file, struct err *err)
@@ -145,7 +156,8 @@ static int take_partial_back(struct run *run, const struct record_file *file, st
   catalog_fingerprint(catalog, CATALOG_IGNORE_COLUMN_ORDER, now);
   if (strcmp(now, file->shape_before) != 0)
     return err_set(err, ERR_REFUSED, "the schema would not be the one before %s", file->name);
-  if (rollback_ledger(run->env, run->conn, file, err) < 0 || db_exec(run->conn, "COMMIT", err) < 0)
+  if ((has_row(run, file) && rollback_ledger(run->env, run->conn, file, err) < 0) ||
+      db_exec(run->conn, "COMMIT", err) < 0)
     return -1;
   return journal_write(run->journal, err, "committed", "file", file->name, NULL);
 }
@@ -256,22 +268,22 @@ int rollback_prepare(struct run *run, const struct rollback_options *options, st
   if (!run->env->format)
     return err_set(err, ERR_USAGE,
                    "no migrations directory found: the ledger could not be set back");
-  if (run_open_target(run, err) < 0 || run_lock(run, err) < 0 ||
-      record_find(run->arena, run->env->place, run->env->database_prefix, options->which,
-                  &run->here, record, err) < 0)
+  struct records records;
+  struct arena *arena = run->arena;
+  const struct run_env *env = run->env;
+  if (run_open_target(run, err) < 0 || run_lock(run, err) < 0 || run_read_ledger(run, err) < 0 ||
+      record_list(arena, env->place, env->database_prefix, &records, NULL, err) < 0 ||
+      record_settle(arena, run->conn, &run->statuses, &run->here, &records, err) < 0 ||
+      record_pick(env->place, &records, options->which, &run->here, record, err) < 0)
     return -1;
   if (record->locked)
     return record_say_locked(record, err);
-  if (run_read_ledger(run, err) < 0 ||
-      record_resolve(run->arena, run->conn, &run->statuses, record, err) < 0)
+  if (record_resolve(arena, run->conn, &run->statuses, record, err) < 0)
     return -1;
   if (!record_applied_something(record))
     return err_set(err, ERR_REFUSED, "%s %s left nothing applied: there is nothing to roll back",
                    record->kind, record->id);
-  struct records records;
-  if (record_list(run->arena, run->env->place, run->env->database_prefix, &records, NULL, err) <
-          0 ||
-      (!options->newer_first && refuse_under_newer(run, record, &records, err) < 0) ||
+  if ((!options->newer_first && refuse_under_newer(run, record, &records, err) < 0) ||
       (is_rollback(record) && prove_again(run, record, &records, err) < 0))
     return -1;
   return refuse_what_cannot(record, err);
@@ -327,9 +339,10 @@ int rollback_chain(struct arena *arena, const struct run_env *env, const char *w
   struct strings ids = {0};
   int rc = run_open_target(&run, err) < 0 ||
                    record_place_read(arena, run.conn, &run.here, err) < 0 ||
-                   record_find(arena, env->place, env->database_prefix, which, &run.here, &record,
-                               err) < 0 ||
-                   record_list(arena, env->place, env->database_prefix, &records, NULL, err) < 0
+                   (env->format && run_read_ledger(&run, err) < 0) ||
+                   record_list(arena, env->place, env->database_prefix, &records, NULL, err) < 0 ||
+                   record_settle(arena, run.conn, &run.statuses, &run.here, &records, err) < 0 ||
+                   record_pick(env->place, &records, which, &run.here, &record, err) < 0
                ? -1
                : 0;
   db_closep(&run.conn);

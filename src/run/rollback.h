@@ -60,8 +60,8 @@ int rollback_prove_again(struct run *run, const struct record *of, struct record
 int rollback_ledger(const struct run_env *env, struct db_conn *conn, const struct record_file *file,
                     struct err *err);
 
-/* The runs that came after `which`, are applied and must be rolled back before it, newest first; then
- * itself: ids for rollback_options.which. */
+/* The runs that came after `which`, are applied and must be rolled back before it, newest first;
+ * then itself: ids for rollback_options.which. */
 int rollback_chain(struct arena *arena, const struct run_env *env, const char *which,
                    struct strings *ret_ids, struct err *err);
 

@@ -79,18 +79,40 @@ static int undo_rows(const struct rollback_file *r, struct guarded *g, struct un
   return g->capture ? capture_after_statement(g->capture, err) : 0;
 }
 
-/* While parts of it are back and others are not, the ledger has the migration as begun; while parts
- * are in again and others are not, as rolled back. */
+/* The row that the first part started. */
+static int finish_row(const struct rollback_file *r, struct db_conn *conn, struct err *err)
+{
+  const struct migration_format *format = r->env->format;
+  const char *schema = r->env->target.schema;
+  struct ledger_rows rows = {0};
+  if (format->ledger_read(r->arena, conn, schema, &rows, err) < 0)
+    return -1;
+  for (size_t i = rows.len; i-- > 0;)
+    if (strcmp(rows.at[i].name, r->file->migration) == 0 && !rows.at[i].finished_at &&
+        !rows.at[i].rolled_back_at)
+      return format->ledger_finish(conn, schema, rows.at[i].id, err);
+  return err_set(err, ERR_REFUSED, "the ledger does not hold %s as begun", r->file->migration);
+}
+
+/* Applied again: as the tool would write it; parts as apply_part.c does. */
+static int ledger_forth(const struct rollback_file *r, struct db_conn *conn, struct err *err)
+{
+  const struct record_file *file = r->file;
+  const struct migration_format *format = r->env->format;
+  const char *schema = r->env->target.schema, *unused;
+  if (file->parts == 1)
+    return format->ledger_add(conn, schema, file->again, clock_iso8601(r->arena, clock_wall_us()),
+                              err);
+  if (file->part == 1 &&
+      format->ledger_start(r->arena, conn, schema, file->again, &unused, err) < 0)
+    return -1;
+  return file->part == file->parts ? finish_row(r, conn, err) : 0;
+}
+
 int rollback_ledger(const struct run_env *env, struct db_conn *conn, const struct record_file *file,
                     struct err *err)
 {
-  const struct migration_format *format = env->format;
-  if (file->again)
-    return file->part < file->parts
-               ? 0
-               : format->ledger_add(conn, env->target.schema, file->again,
-                                    clock_iso8601(env->arena, clock_wall_us()), err);
-  return format->ledger_back(conn, env->target.schema, file->migration, file->part == 1, err);
+  return env->format->ledger_back(conn, env->target.schema, file->migration, file->part == 1, err);
 }
 
 struct finish_context {
@@ -107,7 +129,7 @@ static int finish(void *context, struct db_conn *conn, struct err *err)
                        : "the schema after the rollback is not the one before the migration",
                    err) < 0)
     return -1;
-  return rollback_ledger(env, conn, r->file, err);
+  return r->file->again ? ledger_forth(r, conn, err) : rollback_ledger(env, conn, r->file, err);
 }
 
 static int steps_and_rows(const struct rollback_file *r, struct guarded *g,

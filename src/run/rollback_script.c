@@ -40,7 +40,7 @@ static void header(const struct scripting *s, const struct record *record)
   comment(s->out,
           "Rows that are destroyed by it are NOT captured, and nobody checks that the schema");
   comment(s->out, "is still the one at that time: where belay can run, use belay rollback.");
-  (void)fputs("\\set ON_ERROR_STOP on\n", s->out);
+  (void)fputs("\\set ON_ERROR_STOP on\n\\encoding UTF8\n", s->out);
 }
 
 static int check_schema(const struct scripting *s, const struct record_file *file, struct err *err)
@@ -79,7 +79,7 @@ static void ledger(const struct scripting *s, const struct record_file *file)
       s->run->arena,
       "DECLARE n bigint; BEGIN %.*s; GET DIAGNOSTICS n = ROW_COUNT; IF n = 0 THEN"
       " RAISE EXCEPTION USING MESSAGE = %s; END IF; END",
-      (int)(strstr(sql, " RETURNING id") - sql), sql, sql_literal(s->run->arena, missing));
+      (int)(strlen(sql) - strlen(" RETURNING id")), sql, sql_literal(s->run->arena, missing));
   (void)fprintf(s->out, "DO %s;\n", sql_literal(s->run->arena, block));
 }
 

@@ -80,15 +80,9 @@ bool apply_is_interrupt(struct err *err)
 
 /* ---- one transaction ---- */
 
-struct ledger_context {
-  struct run *run;
-  const struct run_file *file;
-  const char *started_at;
-};
-
 static int add_to_ledger(void *context, struct db_conn *conn, struct err *err)
 {
-  const struct ledger_context *c = context;
+  const struct apply_ledger *c = context;
   const struct run_env *env = c->run->env;
   if (apply_ensure_ledger(c->run, conn, err) < 0)
     return err_wrap(err, "ledger");
@@ -98,9 +92,9 @@ static int add_to_ledger(void *context, struct db_conn *conn, struct err *err)
 static int run_in_transaction(struct run *run, struct run_file *file, struct guarded *g,
                               struct err *err)
 {
-  struct ledger_context context = {run, file, clock_iso8601(run->arena, clock_wall_us())};
-  bool whole = file->parts == 1;
-  if (guarded_begin(g, err) < 0 || (whole && apply_check_pending(run, file, err) < 0) ||
+  struct apply_ledger context = {run, file, clock_iso8601(run->arena, clock_wall_us())};
+  bool whole = file->parts == 1, first = run_is_first_part(file);
+  if (guarded_begin(g, err) < 0 || (first && apply_check_pending(run, file, err) < 0) ||
       apply_check_structure(run, file, err) < 0 || guarded_capture(g, err) < 0)
     return guarded_abort(g, err);
   /* again, now that what will be destroyed is locked */
@@ -115,7 +109,11 @@ static int run_in_transaction(struct run *run, struct run_file *file, struct gua
   }
   if (apply_try_way_back(run, file, err) < 0)
     return guarded_abort(g, err);
-  if (guarded_commit(g, whole ? add_to_ledger : NULL, &context, err) < 0)
+  if (guarded_commit(g,
+                     whole   ? add_to_ledger
+                     : first ? apply_start_ledger
+                             : NULL,
+                     &context, err) < 0)
     return guarded_abort(g, err);
   return 0;
 }

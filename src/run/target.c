@@ -1,5 +1,6 @@
 /* Connections of a run: the target, the run lock on the maintenance database, the ledger and the
  * fingerprint. */
+#include "base/interrupt.h"
 #include "run/pipeline.h"
 
 #include "base/clock.h"
@@ -97,6 +98,33 @@ int run_lock_target(const struct run_env *env, struct db_conn **ret_lock, struct
   return lock_database(env, db_value(r, 0, 0), ret_lock, err);
 }
 
+/* A run that was killed frees the lock at once, but the server may still be at its last statement
+ * (a CREATE INDEX CONCURRENTLY that waits): what is done now it could overtake. */
+static int check_no_backend(struct run *run, struct err *err)
+{
+  enum { POLLS = 50, POLL_MS = 200 };
+  for (int i = 0;; i++) {
+    CLEANUP(db_result_clear) struct db_result *r = NULL;
+    if (interrupt_check(err) < 0 ||
+        db_query(run->conn, &r, err,
+                 "SELECT pid, application_name FROM pg_stat_activity WHERE datname ="
+                 " current_database() AND pid <> pg_backend_pid() AND state <> 'idle' AND"
+                 " application_name ~ '^belay (run|rollback) ' LIMIT 1",
+                 NULL) < 0)
+      return -1;
+    if (db_rows(r) == 0)
+      return 0;
+    if (i < POLLS) {
+      clock_sleep_ms(POLL_MS);
+      continue;
+    }
+    err_set(err, ERR_LOCKED, "backend %s of %s is still at work", db_value(r, 0, 0),
+            db_value(r, 0, 1));
+    return err_hint(err, "Wait for it, or end it: SELECT pg_terminate_backend(%s)",
+                    db_value(r, 0, 0));
+  }
+}
+
 int run_lock(struct run *run, struct err *err)
 {
   const char *oid;
@@ -104,7 +132,9 @@ int run_lock(struct run *run, struct err *err)
                      "SELECT oid::text FROM pg_database WHERE datname = current_database()",
                      NULL) < 0)
     return -1;
-  return lock_database(run->env, oid, &run->lock, err);
+  if (lock_database(run->env, oid, &run->lock, err) < 0)
+    return -1;
+  return check_no_backend(run, err);
 }
 
 int run_tool_lock(struct run *run, struct err *err)

@@ -42,9 +42,9 @@ until_true() {
   done
   fail "not so after 20 s: $1"
 }
-# hold TABLE: another session keeps it
+# hold TABLE [MODE]: another session keeps it
 hold() {
-  psql -X -q -c "BEGIN; LOCK TABLE $1 IN ROW EXCLUSIVE MODE; SELECT pg_sleep(60)" >/dev/null 2>&1 &
+  psql -X -q -c "BEGIN; LOCK TABLE $1 IN ${2:-ROW EXCLUSIVE} MODE; SELECT pg_sleep(60)" >/dev/null 2>&1 &
   holder=$!
   until_true "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
 }
@@ -52,13 +52,14 @@ let_go() {
   sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()" >/dev/null
   wait "$holder" 2>/dev/null || true
 }
-# kill_waiting KIND COMMAND...: starts belay, and kills it where it waits for a lock
+# kill_waiting KIND STATEMENT COMMAND...: starts belay, and kills it where that statement waits for a lock
 kill_waiting() {
-  local kind=$1 pid
-  shift
+  local kind=$1 statement=$2 pid
+  shift 2
   "$BELAY" "$@" >/dev/null 2>&1 &
   pid=$!
-  until_true "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'belay $kind%' AND wait_event_type = 'Lock'"
+  until_true "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'belay $kind%' AND wait_event_type = 'Lock' AND
+    query ~ '$statement'"
   kill -9 "$pid"
   wait "$pid" 2>/dev/null || true
   until_true "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name LIKE 'belay %'"
@@ -84,7 +85,8 @@ content_after=$(content)
 expect 0 "$BELAY" rollback last --yes
 same
 
-# the rollback is a run: it can be rolled back, rows and all, and then the run again
+# the rollback is a run: it can be rolled back, rows and all, and then the run again; what was written in between comes back, too
+sql "UPDATE t SET old = 'fresh' WHERE id = 11"
 run=$("$BELAY" list runs --json | jq -r '.runs[-1].rolls_back')
 expect 0 "$BELAY" rollback "$(last_run)" --yes
 says 'is in again'
@@ -96,6 +98,8 @@ says 'nothing is pending'
 expect 0 "$BELAY" rollback last --dry-run
 says "Rollback of run $run"
 expect 0 "$BELAY" rollback last --yes
+holds "SELECT old = 'fresh' FROM t WHERE id = 11"
+sql "UPDATE t SET old = 'o11' WHERE id = 11"
 same
 
 # killed between two parts of the rollback: the ledger has it as begun, status says where, a second try completes; what others
@@ -104,7 +108,7 @@ expect 0 "$BELAY" run
 run=$(last_run)
 sql "INSERT INTO t (id, v) VALUES (2000, 1); UPDATE t SET v = -1 WHERE id = 2"
 hold other.u
-kill_waiting rollback rollback "$run" --yes
+kill_waiting rollback other rollback "$run" --yes
 let_go
 holds "SELECT to_regclass('empty_soon') IS NOT NULL AND to_regclass('t_note') IS NULL AND to_regclass('t_v') IS NOT NULL"
 holds "SELECT finished_at IS NULL FROM _prisma_migrations WHERE rolled_back_at IS NULL"
@@ -119,9 +123,37 @@ holds "SELECT v = -1 FROM t WHERE id = 2"
 sql "DELETE FROM t WHERE id = 2000; UPDATE t SET v = 2, note = 'n2' WHERE id = 2"
 same
 
+# killed in the first part: nothing is in, and the next run goes on
+migration $name "WITH x AS (UPDATE t SET v = 0 RETURNING 1) SELECT pg_advisory_xact_lock(42);
+CREATE INDEX CONCURRENTLY t_v ON t (v);"
+psql -X -q -c "SELECT pg_advisory_lock(42), pg_sleep(60)" >/dev/null 2>&1 &
+holder=$!
+until_true "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42"
+kill_waiting run '^WITH x' run
+let_go
+expect 0 "$BELAY" status
+says 'nothing was committed, the database is as before'
+says 'next: belay run'
+same
+expect 0 "$BELAY" run
+holds "SELECT sum(v) = 0 FROM t"
+expect 0 "$BELAY" rollback last --yes
+same
+migration $name "$mixed"
+
+# the rollback was killed after its last COMMIT, before it could say so
+expect 0 "$BELAY" run
+run=$(last_run)
+expect 0 "$BELAY" rollback "$run" --yes
+file=$(ls -t store/*/runs/*/journal.jsonl | head -1)
+sed -i '/"event":"committed","file":"'$name'#1"/,$d' "$file"
+expect 3 "$BELAY" rollback "$run" --yes
+says 'left nothing applied'
+same
+
 # killed in a statement outside of a transaction, after a part that wrote rows: what is in goes back
 hold other.u
-kill_waiting run run
+kill_waiting run '^CREATE INDEX' run
 let_go
 run=$(last_run)
 holds "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = 't_v'::regclass"
@@ -151,9 +183,12 @@ expect 8 "$BELAY" run
 says '0 of 1 files are applied, and 10 of the 11 parts of 2026'
 expect 0 "$BELAY" rollback last --yes
 same
+expect 3 "$BELAY" rollback "$(last_run)" --yes
+says 'was not applied whole: 10 of its 11 parts'
+same
 
 # a role would not last
-migration $name "SET ROLE postgres;
+migration $name "SET  ROLE postgres;
 UPDATE t SET v = 1;
 CREATE INDEX CONCURRENTLY t_v ON t (v);"
 expect 3 "$BELAY" run

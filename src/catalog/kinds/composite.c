@@ -19,7 +19,9 @@ static const char *query(struct arena *arena, int server_major)
          " 'pg_class'::regclass AND ad.objoid = a.attrelid AND ad.objsubid = a.attnum,"
          " unnest(ARRAY[a.attname::text, ad.description]) WITH ORDINALITY v(x, n) WHERE"
          " a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)::text AS"
-         " attribute_comments," Q_OWNER("t.typowner") Q_ACL("t.typacl", "T", "t.typowner")
+         " attribute_comments," "(SELECT count(*) FROM pg_attribute a WHERE"
+         " a.attrelid = t.typrelid AND a.attnum > 0 AND a.attisdropped)::oid AS dropped_attributes,"
+         Q_OWNER("t.typowner") Q_ACL("t.typacl", "T", "t.typowner")
          "d.description AS comment FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
          " JOIN pg_class r ON r.oid = t.typrelid" Q_COMMENT_JOIN("pg_type", "t.oid") " WHERE"
          " t.typtype = 'c' AND r.relkind = 'c' AND " Q_USER_SCHEMA " AND"
