@@ -17,7 +17,7 @@ says 'invalid input syntax for type integer: "v1"'
 says 'inverse.allow: \[20260101000000_retype\]'
 [ "$(content)" = "$before" ] || fail "rows differ after a refusal"
 [ "$(structure)" = "$structure_before" ] || fail "the structure differs after a refusal"
-holds "SELECT count(*) = 0 FROM _prisma_migrations" 2>/dev/null || holds "SELECT to_regclass('_prisma_migrations') IS NULL"
+holds "SELECT to_regclass('_prisma_migrations') IS NULL"
 
 # the same as a part of a migration
 migration 20260101000000_retype "UPDATE t SET note = 'x';
