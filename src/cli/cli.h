@@ -17,11 +17,9 @@ struct cli_options {
   struct strings recipients;
   struct strings tables; /* --table, each time it was given */
   struct strings map_roles, map_tablespaces, skip_extensions;
-
   bool json, quiet, verbose, dry_run, yes, no_color, no_progress, no_owner, help, damaged, swap;
-  bool schema_only, data_only, no_analyze, no_tablespaces, template, terminate, observe, fix, diff,
-      script, with_newer;
-  bool exact_order;
+  bool schema_only, data_only, no_analyze, no_tablespaces, template, terminate, observe, fix, diff;
+  bool exact_order, script, with_newer;
   int jobs, keep_last, keep_daily, keep_weekly, keep_monthly;
 };
 

@@ -72,10 +72,16 @@ static int write_script(struct cli *cli, const struct rollback_options *options,
   return rc;
 }
 
-static int roll_back(struct cli *cli, const struct rollback_options *options, struct err *err)
+/* `done`: so many newer runs were rolled back just before. */
+static int roll_back(struct cli *cli, const struct rollback_options *options, size_t done,
+                     struct err *err)
 {
   struct rollback_report report = {0};
   int rc = rollback_run(cli->arena, options, &report, err);
+  if (rc < 0 && done && !options->dry_run) {
+    err_detail(err, "%zu newer run%s rolled back before it", done, done == 1 ? " was" : "s were");
+    err_recode(err, ERR_CHANGED);
+  }
   if (rc < 0)
     last_words(cli, err);
   CLEANUP(text_clear) struct text out = TEXT_INIT;
@@ -93,19 +99,29 @@ static int roll_back(struct cli *cli, const struct rollback_options *options, st
 static int roll_chain_back(struct cli *cli, struct rollback_options *options, struct err *err)
 {
   struct strings ids = {0};
-  if (rollback_chain(cli->arena, options->env, options->which, &ids, err) < 0)
+  if (rollback_chain(cli->arena, options->env, options->which, &ids, err) < 0) {
+    last_words(cli, err);
     return -1;
+  }
   for (size_t i = 0; i < ids.len; i++) {
     options->which = ids.at[i];
     options->newer_first = options->dry_run;
-    if (roll_back(cli, options, err) == 0)
-      continue;
-    if (i > 0) {
-      err_detail(err, "%zu newer run%s rolled back before it", i, i == 1 ? " was" : "s were");
-      err_recode(err, ERR_CHANGED);
-    }
-    return -1;
+    if (roll_back(cli, options, i, err) < 0)
+      return -1;
   }
+  return 0;
+}
+
+static int check_options(const struct cli *cli, struct err *err)
+{
+  const struct cli_options *o = &cli->options;
+  if (o->output && !o->script)
+    return err_set(err, ERR_USAGE, "--output goes with --script");
+  if (o->script && (o->with_newer || o->json || o->dry_run))
+    return err_set(err, ERR_USAGE, "--script writes one run's file, and nothing else: without %s",
+                   o->with_newer ? "--with-newer"
+                   : o->json     ? "--json"
+                                 : "--dry-run");
   return 0;
 }
 
@@ -113,7 +129,7 @@ int cmd_rollback(struct cli *cli, struct err *err)
 {
   struct run_env env;
   enum undo_on_conflict conflict;
-  if (on_conflict(cli->options.on_conflict, &conflict, err) < 0 ||
+  if (on_conflict(cli->options.on_conflict, &conflict, err) < 0 || check_options(cli, err) < 0 ||
       cli_env(cli, RUN_ENV_TARGET | RUN_ENV_STORE, &env, err) < 0)
     return -1;
   asking = cli;
@@ -132,11 +148,13 @@ int cmd_rollback(struct cli *cli, struct err *err)
   };
   if (cli->options.script) {
     int written = write_script(cli, &options, err);
+    if (written < 0)
+      last_words(cli, err);
     run_env_close(&env);
     return written;
   }
-  int rc =
-      cli->options.with_newer ? roll_chain_back(cli, &options, err) : roll_back(cli, &options, err);
+  int rc = cli->options.with_newer ? roll_chain_back(cli, &options, err)
+                                   : roll_back(cli, &options, 0, err);
   run_env_close(&env);
   return rc;
 }

@@ -47,6 +47,8 @@ wrong '--fail-on .* not "off"' lint --fail-on off ../good.sql
 wrong '--format is tty, json, sarif, github, gitlab, junit or markdown, not "xml"' lint --format xml ../good.sql
 wrong '--level is hash, expand or restore, not "deep"' verify latest --level deep
 wrong '--on-conflict is keep, restore or abort, not "kep"' rollback --on-conflict kep
+wrong '--output goes with --script' rollback last -o x.sql
+wrong "--script writes one run's file, and nothing else: without --with-newer" rollback last --script --with-newer
 wrong 'backups or runs, not "bakups"' list bakups
 wrong 'unknown environment "prodution"' lint -e prodution ../good.sql
 wrong 'Did you mean production\?' lint -e prodution ../good.sql
