@@ -1,5 +1,8 @@
+#define _GNU_SOURCE /* mkostemp */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/term.h"
@@ -53,16 +56,30 @@ static int copy_out(FILE *from, struct err *err)
              : 0;
 }
 
+/* Beside the file that it becomes, for nobody else to read: it holds rows. */
+static FILE *open_part(char *part, struct err *err)
+{
+  int fd = mkostemp(part, O_CLOEXEC);
+  FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+  if (!out)
+    err_set(err, ERR_UNEXPECTED, "%s: %s", part, strerror(errno));
+  if (!out && fd >= 0)
+    close(fd);
+  return out;
+}
+
 static int write_script(struct cli *cli, const struct rollback_options *options, struct err *err)
 {
   const char *path = cli->options.output;
-  const char *part = path ? arena_printf(cli->arena, "%s.part", path) : NULL;
-  FILE *out = part ? fopen(part, "wxe") : tmpfile();
+  char *part = path ? arena_printf(cli->arena, "%s.part-XXXXXX", path) : NULL;
+  FILE *out = part ? open_part(part, err) : tmpfile();
   if (!out)
-    return err_set(err, ERR_UNEXPECTED, "%s: %s", part ? part : "temporary file", strerror(errno));
+    return part ? -1 : err_set(err, ERR_UNEXPECTED, "temporary file: %s", strerror(errno));
   int rc = rollback_script(cli->arena, options, out, err);
   if (rc == 0 && !part)
     rc = copy_out(out, err);
+  if (rc == 0 && part && fsync(fileno(out)) != 0)
+    rc = err_set(err, ERR_UNEXPECTED, "%s: %s", part, strerror(errno));
   if (fclose(out) != 0 && rc == 0)
     rc = err_set(err, ERR_UNEXPECTED, "%s: %s", part ? part : "temporary file", strerror(errno));
   if (part && rc == 0 && rename(part, path) != 0)

@@ -88,15 +88,8 @@ static int replay_and_compare(struct run *run, struct strings *ret_differences, 
 {
   struct catalog *replayed;
   CLEANUP(shadow_closep) struct shadow *shadow = NULL;
-  struct shadow_options options = {
-      .target = &run->env->target,
-      .server_major = db_server_major(run->conn),
-      .url = run->env->shadow_url,
-      .allow_on_target = run->env->policy.inverse.shadow_on_target,
-  };
   const struct catalog *blank = catalog_blank(run->arena, run->catalog);
-  if (shadow_open(run->arena, &options, blank, &run->catalog_options, &shadow, err) < 0 ||
-      replay(run, shadow, err) < 0 ||
+  if (run_open_shadow(run, blank, &shadow, err) < 0 || replay(run, shadow, err) < 0 ||
       catalog_read(run->arena, shadow_conn(shadow), &run->catalog_options, &replayed, err) < 0)
     return -1;
   *ret_differences =

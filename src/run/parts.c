@@ -17,11 +17,6 @@ static void add_part(struct run *run, const struct run_file *whole, size_t part,
   file->shape = whole->whole->statements.at[last - 1].bare ? SQL_SHAPE_BARE : SQL_SHAPE_TRANSACTION;
 }
 
-static bool only_sets(const struct sql_statement *s)
-{
-  return s->tree && s->tree->kind == SQL_SET;
-}
-
 /* A blank of `words` stands for any white space. */
 static bool begins_with(const char *text, const char *words)
 {
@@ -35,6 +30,13 @@ static bool begins_with(const char *text, const char *words)
     }
   }
   return true;
+}
+
+/* For the session. What is set for a transaction has none to hold in, and must not get one. */
+static bool only_sets(const struct sql_statement *s)
+{
+  return s->tree && s->tree->kind == SQL_SET && !begins_with(s->text, "SET LOCAL") &&
+         !begins_with(s->text, "SET TRANSACTION");
 }
 
 /* What one statement SETs for the next holds in its session; but belay sets the role back after

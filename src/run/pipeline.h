@@ -78,6 +78,9 @@ bool run_captures(const struct run *run, const struct run_file *file);
 int run_apply_native(struct run *run, struct err *err);
 int run_apply_command(struct run *run, struct err *err);
 
+/* A shadow of the target's major with that schema; the caller closes it. */
+int run_open_shadow(struct run *run, const struct catalog *schema, struct shadow **ret,
+                    struct err *err);
 /* Runs the pending migrations on a shadow, with their proofs, and judges nothing. */
 int run_prove_pending(struct run *run, struct err *err);
 /* What they endanger, after that or after stage inverse. */

@@ -63,7 +63,7 @@ static void read_file(struct arena *arena, const json_t *json, struct record_fil
   }
 }
 
-static struct record_file *file_named(struct record *record, const char *name)
+struct record_file *record_file_named(const struct record *record, const char *name)
 {
   for (size_t i = 0; name && i < record->files.len; i++)
     if (strcmp(record->files.at[i].name, name) == 0)
@@ -75,7 +75,8 @@ static struct record_file *file_named(struct record *record, const char *name)
 static void replay(struct arena *arena, struct record *record, const json_t *line)
 {
   const char *event = json_string_value(json_object_get(line, "event"));
-  struct record_file *file = file_named(record, json_string_value(json_object_get(line, "file")));
+  struct record_file *file =
+      record_file_named(record, json_string_value(json_object_get(line, "file")));
   if (!event)
     return;
   if (strcmp(event, "stage-begin") == 0) {
@@ -304,7 +305,7 @@ static void move_files(const struct record *rollback, struct record *of,
                        enum record_file_state state)
 {
   for (size_t f = 0; of && f < rollback->files.len; f++) {
-    struct record_file *file = file_named(of, rollback->files.at[f].name);
+    struct record_file *file = record_file_named(of, rollback->files.at[f].name);
     if (file && rollback->files.at[f].state == RECORD_COMMITTED)
       file->state = state;
   }
@@ -315,7 +316,7 @@ static void take_captures(const struct record *again, struct record *run)
 {
   for (size_t f = 0; f < again->files.len; f++) {
     const struct record_file *newer = &again->files.at[f];
-    struct record_file *file = file_named(run, newer->name);
+    struct record_file *file = record_file_named(run, newer->name);
     if (!file || newer->state != RECORD_COMMITTED || !file->undo_prefix)
       continue;
     file->undo_prefix = newer->undo_prefix;

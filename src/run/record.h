@@ -94,6 +94,8 @@ int record_settle(struct arena *arena, struct db_conn *conn,
                   struct records *records, struct err *err);
 /* Fills err with ERR_SEALED of a locked one. Returns -1. */
 int record_say_locked(const struct record *record, struct err *err);
+/* NULL: there is none. */
+struct record_file *record_file_named(const struct record *record, const char *name);
 /* Has at least one file that is, or may be, applied. */
 bool record_applied_something(const struct record *record);
 struct record_counts {

@@ -7,20 +7,19 @@
 #include "inverse/shadow.h"
 #include "run/pipeline.h"
 
-static const struct record_file *file_of(const struct record *record, const char *name)
+static const struct run_file *pending_of(const struct run *run, const char *name)
 {
-  for (size_t i = 0; i < record->files.len; i++)
-    if (strcmp(record->files.at[i].name, name) == 0)
-      return &record->files.at[i];
+  for (size_t i = 0; i < run->files.len; i++)
+    if (strcmp(run->files.at[i].name, name) == 0)
+      return &run->files.at[i];
   return NULL;
 }
 
 /* The same file as then, in its parts, as the pending files of `run`. */
 static int find_migration(struct run *run, const struct record_file *file, struct err *err)
 {
-  for (size_t i = 0; i < run->files.len; i++)
-    if (strcmp(run->files.at[i].name, file->name) == 0)
-      return 0;
+  if (pending_of(run, file->name))
+    return 0;
   for (size_t i = 0; i < run->migrations.len; i++) {
     const struct migration *m = &run->migrations.at[i];
     if (strcmp(m->name, file->migration) != 0)
@@ -30,14 +29,6 @@ static int find_migration(struct run *run, const struct record_file *file, struc
     return run_add_pending(run, m, err);
   }
   return err_set(err, ERR_REFUSED, "migration %s is not on disk any more", file->migration);
-}
-
-static const struct run_file *pending_of(const struct run *run, const char *name)
-{
-  for (size_t i = 0; i < run->files.len; i++)
-    if (strcmp(run->files.at[i].name, name) == 0)
-      return &run->files.at[i];
-  return NULL;
 }
 
 static struct sql_script *script_of(struct run *run, const struct record_file *file,
@@ -159,19 +150,13 @@ static int prove_file(struct run *run, const struct record_file *of, struct reco
 int rollback_prove_again(struct run *run, const struct record *of, struct record *rollback,
                          struct err *err)
 {
-  struct shadow_options options = {
-      .target = &run->env->target,
-      .server_major = db_server_major(run->conn),
-      .url = run->env->shadow_url,
-      .allow_on_target = run->env->policy.inverse.shadow_on_target,
-  };
   if (catalog_read(run->arena, run->conn, &run->catalog_options, &run->catalog, err) < 0 ||
-      shadow_open(run->arena, &options, run->catalog, &run->catalog_options, &run->shadow, err) < 0)
+      run_open_shadow(run, run->catalog, &run->shadow, err) < 0)
     return -1;
   int rc = 0;
   for (size_t i = rollback->files.len; rc == 0 && i-- > 0;) {
     struct record_file *file = &rollback->files.at[i];
-    const struct record_file *was = file_of(of, file->name);
+    const struct record_file *was = record_file_named(of, file->name);
     if (file->state == RECORD_NOT_APPLIED)
       continue;
     rc = was ? (check_whole(rollback, file, err) < 0 ? -1 : prove_file(run, was, file, err))

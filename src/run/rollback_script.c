@@ -147,19 +147,6 @@ static int write_files(struct scripting *s, const struct record *record, struct 
   return 0;
 }
 
-static int open_shadow(struct run *run, struct err *err)
-{
-  struct shadow_options options = {
-      .target = &run->env->target,
-      .server_major = db_server_major(run->conn),
-      .url = run->env->shadow_url,
-      .allow_on_target = run->env->policy.inverse.shadow_on_target,
-  };
-  if (catalog_read(run->arena, run->conn, &run->catalog_options, &run->catalog, err) < 0)
-    return -1;
-  return shadow_open(run->arena, &options, run->catalog, &run->catalog_options, &run->shadow, err);
-}
-
 int rollback_script(struct arena *arena, const struct rollback_options *options, FILE *out,
                     struct err *err)
 {
@@ -174,7 +161,9 @@ int rollback_script(struct arena *arena, const struct rollback_options *options,
   if (rc == 0 && record.rolls_back)
     rc = err_set(err, ERR_REFUSED, "the rollback of a rollback cannot be written as a script");
   if (rc == 0)
-    rc = open_shadow(&run, err);
+    rc = catalog_read(arena, run.conn, &run.catalog_options, &run.catalog, err) < 0
+             ? -1
+             : run_open_shadow(&run, run.catalog, &run.shadow, err);
   if (rc == 0) {
     struct scripting s = {&run, options, shadow_conn(run.shadow), out};
     header(&s, &record);

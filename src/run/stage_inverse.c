@@ -260,7 +260,8 @@ static const char *describe(const struct run *run)
   return arena_printf(run->arena, "proven on a %s: %s", shadow_where(run->shadow), t.data);
 }
 
-static int open_shadow(struct run *run, struct err *err)
+int run_open_shadow(struct run *run, const struct catalog *schema, struct shadow **ret,
+                    struct err *err)
 {
   struct shadow_options options = {
       .target = &run->env->target,
@@ -268,8 +269,7 @@ static int open_shadow(struct run *run, struct err *err)
       .url = run->env->shadow_url,
       .allow_on_target = run->env->policy.inverse.shadow_on_target,
   };
-  if (shadow_open(run->arena, &options, run->catalog, &run->catalog_options, &run->shadow, err) ==
-      0)
+  if (shadow_open(run->arena, &options, schema, &run->catalog_options, ret, err) == 0)
     return 0;
   if (interrupt_pending()) { /* our signal reached its programs as well: their words mislead */
     err_clear(err);
@@ -280,7 +280,7 @@ static int open_shadow(struct run *run, struct err *err)
 
 int run_prove_pending(struct run *run, struct err *err)
 {
-  int rc = open_shadow(run, err);
+  int rc = run_open_shadow(run, run->catalog, &run->shadow, err);
   for (size_t i = 0; rc == 0 && i < run->files.len; i++)
     rc = prove_file(run, &run->files.at[i], err);
   shadow_closep(&run->shadow);
@@ -293,7 +293,7 @@ int run_stage_inverse(struct run *run, const char **summary, struct err *err)
     *summary = "no pending SQL is known to belay: the way back is the backup";
     return run_write_plan(run, err) < 0 ? -1 : RUN_SKIP;
   }
-  if (open_shadow(run, err) < 0)
+  if (run_open_shadow(run, run->catalog, &run->shadow, err) < 0)
     return -1;
   int rc = prove_all(run, err);
   if (rc == 0)

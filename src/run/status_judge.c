@@ -14,6 +14,8 @@ const char *status_file_state_name(const struct record *record, const struct rec
       [RECORD_UNKNOWN] = "unknown",
       [RECORD_PARTIAL] = "partly rolled back",
   };
+  if (record->again) /* a rollback of a rollback applies: then COMMITTED is applied */
+    return record_file_state_name(file->state);
   return is_rollback(record) ? names[file->state] : record_file_state_name(file->state);
 }
 
@@ -51,9 +53,10 @@ static const char *what_happened(struct status *s)
 {
   struct arena *arena = s->run.arena;
   const struct record *last = &s->report.last;
-  const char *subject = is_rollback(last) ? arena_printf(arena, "the rollback %s of run %s",
-                                                         last->id, last->rolls_back)
-                                          : arena_printf(arena, "run %s", last->id);
+  const char *subject = is_rollback(last)
+                            ? arena_printf(arena, "the rollback %s of %s %s", last->id,
+                                           last->again ? "rollback" : "run", last->rolls_back)
+                            : arena_printf(arena, "run %s", last->id);
   if (last->ended)
     return arena_printf(arena, "%s ended with %s", subject, s->report.last_outcome);
   if (is_rollback(last))
@@ -66,9 +69,9 @@ static const char *what_happened(struct status *s)
 static void judge_rollback(struct status *s, const char *what)
 {
   const struct record_counts n = record_count(&s->report.last);
-  s->report.verdict =
-      arena_printf(s->run.arena, "%s; %zu of %zu file%s %s rolled back", what, n.applied, n.all,
-                   n.all == 1 ? "" : "s", n.applied == 1 ? "is" : "are");
+  s->report.verdict = arena_printf(s->run.arena, "%s; %zu of %zu file%s %s %s", what, n.applied,
+                                   n.all, n.all == 1 ? "" : "s", n.applied == 1 ? "is" : "are",
+                                   s->report.last.again ? "applied again" : "rolled back");
   s->report.next = n.all && n.applied == n.all
                        ? "belay plan"
                        : arena_printf(s->run.arena, "belay rollback %s", s->report.last.rolls_back);

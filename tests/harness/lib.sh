@@ -30,6 +30,14 @@ holds() {
   answer=$(sql "$1" "${2:-$PGDATABASE}")
   [ "$answer" = t ] || fail "not so: $1 (answer: $answer)"
 }
+# until_true QUERY: waits until it answers t
+until_true() {
+  for _ in $(seq 400); do
+    [ "$(sql "$1")" != t ] || return 0
+    sleep 0.05
+  done
+  fail "never so: $1"
+}
 # Every table's name, row count and a hash of its content, whatever the order of rows and columns. Not the ledger.
 content() {
   local tables query='' t

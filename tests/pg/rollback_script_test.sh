@@ -39,7 +39,9 @@ content_after=$(content)
 expect 0 "$BELAY" rollback last --script
 cp "$scratch/out" "$scratch/script.sql"
 [ "$(content)" = "$content_after" ] || fail "writing the script changed rows"
+expect 2 "$BELAY" rollback last --script --dry-run
 expect 0 "$BELAY" rollback "$run" --script -o "$scratch/same.sql"
+[ "$(stat -c %a "$scratch/same.sql")" = 600 ] || fail "others may read a script that holds rows"
 cmp -s <(tail -n +2 "$scratch/script.sql") <(tail -n +2 "$scratch/same.sql") || fail "the file differs from what is printed"
 expect 0 "$BELAY" list runs
 says_not 'rollback'
@@ -81,4 +83,4 @@ says 'rows of public\.items were changed since the migration'
 sql "ALTER TABLE items ADD COLUMN more int"
 expect 3 "$BELAY" rollback last --script -o "$scratch/never.sql"
 says 'the schema is no longer as 20260201000000_one left it'
-[ ! -e "$scratch/never.sql" ] && [ ! -e "$scratch/never.sql.part" ] || fail "half a script was left"
+[ -z "$(find "$scratch" -maxdepth 1 -name 'never.sql*')" ] || fail "half a script was left"

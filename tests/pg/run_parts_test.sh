@@ -35,13 +35,6 @@ same() { # everything as before; a column that came back may be the last one
   [ "$(content)" = "$content_before" ] || fail "the rows differ"
   holds "SELECT count(*) = 0 FROM _prisma_migrations WHERE rolled_back_at IS NULL"
 }
-until_true() {
-  for _ in $(seq 200); do
-    [ "$(sql "$1")" != t ] || return 0
-    sleep 0.1
-  done
-  fail "not so after 20 s: $1"
-}
 # hold TABLE [MODE]: another session keeps it
 hold() {
   psql -X -q -c "BEGIN; LOCK TABLE $1 IN ${2:-ROW EXCLUSIVE} MODE; SELECT pg_sleep(60)" >/dev/null 2>&1 &

@@ -8,10 +8,6 @@ printf 'extends: staging\nbackup:\n  required: false\npreflight:\n  allow_drift:
 sed -i 's/staging/quick/' belay.yaml
 sql "CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL); INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i"
 status() { expect 0 "$BELAY" status; }
-until_true() { # QUERY
-  for _ in $(seq 200); do [ "$(sql "$1")" != t ] || return 0; sleep 0.05; done
-  fail "never so: $1"
-}
 journal() { echo "store/test/runs/$(last_run)/journal.jsonl"; }
 
 # ---- around a command ----
@@ -141,3 +137,17 @@ status
 says 'partly applied 20260101000000_i'
 says '20260101000000_i runs statement by statement and stopped part-way'
 says "next: belay rollback $(last_run)"
+
+# the lock of a killed run is free, but its last statement may still be at work: nobody overtakes it
+rm -rf prisma/migrations/2* store
+sql "DROP TABLE IF EXISTS _prisma_migrations"
+migration 20260101000000_w 'ALTER TABLE t ADD COLUMN waits int;'
+PGAPPNAME='belay run 20260101T000000Z-dead' psql -X -q -c 'SELECT pg_sleep(60)' >/dev/null 2>&1 &
+holder=$!
+until_true "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
+expect 10 "$BELAY" run
+says 'backend [0-9]+ of belay run 20260101T000000Z-dead is still at work'
+says 'SELECT pg_terminate_backend\([0-9]+\)'
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'" >/dev/null
+wait "$holder" 2>/dev/null || true
+expect 0 "$BELAY" run
