@@ -187,3 +187,12 @@ CREATE INDEX CONCURRENTLY t_v ON t (v);"
 expect 3 "$BELAY" run
 says 'SET ROLE does not last in a file that runs statement by statement'
 same
+
+# SET LOCAL has no transaction to hold in, as for psql
+migration $name "SET LOCAL search_path = other;
+UPDATE t SET v = 3 WHERE id = 4;
+CREATE INDEX CONCURRENTLY t_v ON t (v);"
+expect 0 "$BELAY" run
+holds "SELECT v = 3 FROM t WHERE id = 4"
+expect 0 "$BELAY" rollback last --yes
+same

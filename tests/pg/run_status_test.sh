@@ -140,7 +140,7 @@ says "next: belay rollback $(last_run)"
 
 # the lock of a killed run is free, but its last statement may still be at work: nobody overtakes it
 rm -rf prisma/migrations/2* store
-sql "DROP TABLE IF EXISTS _prisma_migrations"
+sql "DROP TABLE IF EXISTS _prisma_migrations; DROP INDEX IF EXISTS t_v"
 migration 20260101000000_w 'ALTER TABLE t ADD COLUMN waits int;'
 PGAPPNAME='belay run 20260101T000000Z-dead' psql -X -q -c 'SELECT pg_sleep(60)' >/dev/null 2>&1 &
 holder=$!
