@@ -115,18 +115,32 @@ void capture_totals(const struct capture *capture, int64_t *ret_rows, uint64_t *
 
 /* ---- undo ---- */
 enum undo_on_conflict { UNDO_KEEP, UNDO_RESTORE, UNDO_ABORT };
+/* A column of a row in conflict whose two versions differ, as text; NULL: NULL, or no row. Long
+ * values are cut after UNDO_VALUE_MAX characters, with "..." behind. */
+struct undo_value {
+  const char *column, *captured, *now;
+};
+VEC_TYPE(undo_values, struct undo_value);
 struct undo_conflict {
   const char *table, *key, *reason; /* "changed since", "deleted since", "key used again",
                                        "referenced by public.x" */
+  /* captured: as the migration left the row; one that it deleted, as it was before. now: in the
+   * database. Of rows that are only referenced there are none. */
+  struct undo_values values;
 };
 VEC_TYPE(undo_conflicts, struct undo_conflict);
+/* "public.t id=6: changed since (captured fee=1.50; now fee=2.00)", in one line */
+void undo_conflict_text(const struct undo_conflict *conflict, struct text *out);
+/* Its row is not there any more. */
+bool undo_conflict_is_gone(const struct undo_conflict *conflict);
+
 struct undo_report {
   int64_t restored, reinserted,
       deleted; /* rows written back, inserted again, removed (the migration had inserted them) */
   int64_t conflict_count;
   struct undo_conflicts conflicts; /* the first UNDO_CONFLICTS_MAX */
 };
-enum { UNDO_CONFLICTS_MAX = 100 };
+enum { UNDO_CONFLICTS_MAX = 100, UNDO_VALUE_MAX = 200 };
 
 /* The undo of one migration inside the caller's transaction, in calls around the schema steps:
  *   undo_open      reads the archive of the capture

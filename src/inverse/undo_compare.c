@@ -210,7 +210,7 @@ static int compare_table(struct undo *u, struct db_conn *conn, const struct undo
     return all_is_work(u, conn, t, err) < 0 ? -1 : undo_run(u, conn, t, analyze, err);
   if (find_work(u, conn, t, err) < 0 || undo_run(u, conn, t, analyze, err) < 0)
     return -1;
-  return mark_conflicts(u, conn, t, err);
+  return mark_conflicts(u, conn, t, err) < 0 ? -1 : undo_versions_read(u, conn, t, err);
 }
 
 int undo_compare(struct undo *u, struct db_conn *conn, struct err *err)

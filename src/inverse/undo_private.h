@@ -53,7 +53,8 @@ struct undo {
   struct undo_tables tables;
   struct undo_sequences sequences;
   bool compared;
-  FILE *script; /* NULL: the rows are written back */
+  struct undo_conflicts seen; /* by undo_versions_read */
+  FILE *script;               /* NULL: the rows are written back */
   enum undo_on_conflict on_conflict;
 };
 
@@ -89,6 +90,16 @@ int undo_settings_leave(struct undo *u, struct db_conn *conn, const struct captu
 
 /* ---- undo_compare.c ---- */
 int undo_drop_temps(struct undo *u, struct db_conn *conn, struct err *err);
+/* ---- undo_versions.c ---- */
+/* w.key as "id=6, part=a", of the table `work` as w */
+const char *undo_key_text(struct undo *u, const struct undo_table *t);
+/* Reads both versions of the first UNDO_CONFLICTS_MAX rows in conflict. Before the first schema
+ * step: the table is as the migration left it. */
+int undo_versions_read(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                       struct err *err);
+/* NULL: none were read. */
+const struct undo_values *undo_versions_of(const struct undo *u, const char *table,
+                                           const char *key);
 /* ---- undo_refer.c ---- */
 /* Marks inserted rows that rows of others refer to. */
 int undo_mark_referenced(struct undo *u, struct db_conn *conn, struct err *err);

@@ -290,19 +290,6 @@ static int check_rows(struct undo *u, struct db_conn *conn, struct err *err)
 
 /* ---- conflicts ---- */
 
-static const char *key_expression(struct undo *u, const struct undo_table *t)
-{
-  CLEANUP(text_clear) struct text s = TEXT_INIT;
-  for (size_t i = 0; i < t->columns.len; i++) {
-    if (t->columns.at[i].key)
-      text_printf(&s, "%s%s || w.c%zu", s.len ? " || " : "",
-                  sql_literal(u->arena, arena_printf(u->arena, "%s%s=", s.len ? ", " : "",
-                                                     t->columns.at[i].name)),
-                  i);
-  }
-  return arena_strdup(u->arena, s.data);
-}
-
 /* psql prints them; with UNDO_ABORT the first one ends the script. */
 static void emit_conflicts(struct undo *u, const struct undo_table *t)
 {
@@ -310,7 +297,7 @@ static void emit_conflicts(struct undo *u, const struct undo_table *t)
   const char *found = arena_printf(u->arena,
                                    "SELECT %s AS table, %s AS key, w.conflict FROM %s w WHERE"
                                    " w.conflict IS NOT NULL",
-                                   table, key_expression(u, t), undo_temp(u, "work", t));
+                                   table, undo_key_text(u, t), undo_temp(u, "work", t));
   if (u->on_conflict == UNDO_ABORT)
     undo_emit_block(u,
                     "BEGIN IF EXISTS (%s) THEN RAISE EXCEPTION 'rows of %% were changed"
@@ -332,16 +319,20 @@ static int list_conflicts(struct undo *u, struct db_conn *conn, struct undo_repo
         u->arena,
         "SELECT count(*) OVER (), %s, w.conflict FROM %s w WHERE w.conflict IS NOT NULL"
         " ORDER BY %s LIMIT %d",
-        key_expression(u, t), undo_temp(u, "work", t), undo_keys(u, t, "w"), UNDO_CONFLICTS_MAX);
+        undo_key_text(u, t), undo_temp(u, "work", t), undo_keys(u, t, "w"), UNDO_CONFLICTS_MAX);
     emit_conflicts(u, t);
     if (db_query(conn, &r, err, sql, NULL) < 0)
       return err_wrap(err, "undo of %s", t->before);
     report->conflict_count += db_rows(r) > 0 ? db_int(r, 0, 0) : 0;
-    for (int k = 0; k < db_rows(r) && report->conflicts.len < UNDO_CONFLICTS_MAX; k++)
-      vec_push(u->arena, &report->conflicts,
-               ((struct undo_conflict){.table = t->before,
-                                       .key = arena_strdup(u->arena, db_value(r, k, 1)),
-                                       .reason = arena_strdup(u->arena, db_value(r, k, 2))}));
+    for (int k = 0; k < db_rows(r) && report->conflicts.len < UNDO_CONFLICTS_MAX; k++) {
+      struct undo_conflict *c = vec_add(u->arena, &report->conflicts);
+      *c = (struct undo_conflict){.table = t->before,
+                                  .key = arena_strdup(u->arena, db_value(r, k, 1)),
+                                  .reason = arena_strdup(u->arena, db_value(r, k, 2))};
+      const struct undo_values *values = undo_versions_of(u, c->table, c->key);
+      if (values)
+        c->values = *values;
+    }
   }
   return 0;
 }
@@ -352,8 +343,8 @@ static int abort_on_conflicts(const struct undo_report *report, struct err *err)
 {
   CLEANUP(text_clear) struct text detail = TEXT_INIT;
   for (size_t i = 0; i < report->conflicts.len && i < ABORT_SHOWN_MAX; i++) {
-    const struct undo_conflict *c = &report->conflicts.at[i];
-    text_printf(&detail, "%s%s %s: %s", i ? "\n" : "", c->table, c->key, c->reason);
+    text_puts(&detail, i ? "\n" : "");
+    undo_conflict_text(&report->conflicts.at[i], &detail);
   }
   if (report->conflict_count > ABORT_SHOWN_MAX)
     text_printf(&detail, "\nand %" PRId64 " more", report->conflict_count - ABORT_SHOWN_MAX);

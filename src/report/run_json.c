@@ -120,6 +120,36 @@ void report_run_json(const struct run_result *r, const struct err *err, struct t
   text_putc(out, '\n');
 }
 
+static void version(struct jw *w, const struct undo_conflict *c, bool now)
+{
+  if (now && undo_conflict_is_gone(c)) {
+    jw_null(w);
+    return;
+  }
+  jw_object(w);
+  for (size_t i = 0; i < c->values.len; i++)
+    jw_key_string(w, c->values.at[i].column, now ? c->values.at[i].now : c->values.at[i].captured);
+  jw_end(w);
+}
+
+static void conflicts(struct jw *w, const struct undo_conflicts *list)
+{
+  jw_key(w, "first_conflicts");
+  jw_array(w);
+  for (size_t i = 0; i < list->len; i++) {
+    jw_object(w);
+    jw_key_string(w, "table", list->at[i].table);
+    jw_key_string(w, "key", list->at[i].key);
+    jw_key_string(w, "reason", list->at[i].reason);
+    jw_key(w, "captured");
+    version(w, &list->at[i], false);
+    jw_key(w, "now");
+    version(w, &list->at[i], true);
+    jw_end(w);
+  }
+  jw_end(w);
+}
+
 void report_rollback_json(const struct rollback_report *r, const struct err *err, struct text *out)
 {
   struct jw w = jw_begin(out);
@@ -138,16 +168,7 @@ void report_rollback_json(const struct rollback_report *r, const struct err *err
     jw_key_int(&w, "rows_inserted_again", f->undo.reinserted);
     jw_key_int(&w, "rows_removed", f->undo.deleted);
     jw_key_int(&w, "conflicts", f->undo.conflict_count);
-    jw_key(&w, "first_conflicts");
-    jw_array(&w);
-    for (size_t k = 0; k < f->undo.conflicts.len; k++) {
-      jw_object(&w);
-      jw_key_string(&w, "table", f->undo.conflicts.at[k].table);
-      jw_key_string(&w, "key", f->undo.conflicts.at[k].key);
-      jw_key_string(&w, "reason", f->undo.conflicts.at[k].reason);
-      jw_end(&w);
-    }
-    jw_end(&w);
+    conflicts(&w, &f->undo.conflicts);
     jw_end(&w);
   }
   jw_end(&w);

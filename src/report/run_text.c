@@ -122,11 +122,15 @@ void report_rollback_end(struct arena *arena, const struct rollback_report *repo
   for (size_t i = 0; i < report->files.len; i++) {
     const struct rollback_file_report *file = &report->files.at[i];
     for (size_t k = 0; k < file->undo.conflicts.len; k++) {
-      const struct undo_conflict *c = &file->undo.conflicts.at[k];
-      text_printf(out, "conflict: %s %s: %s; %s\n", c->table, c->key, c->reason,
+      text_puts(out, "conflict: ");
+      undo_conflict_text(&file->undo.conflicts.at[k], out);
+      text_printf(out, "; %s\n",
                   report->on_conflict == UNDO_RESTORE ? "brought back all the same"
                                                       : "left as it is");
     }
+    int64_t more = file->undo.conflict_count - (int64_t)file->undo.conflicts.len;
+    if (more > 0)
+      text_printf(out, "conflict: and %" PRId64 " more in %s\n", more, file->name);
   }
   if (report->id)
     text_printf(out, "done: %s %s is rolled back and checked; rollback %s\n", report->record.kind,

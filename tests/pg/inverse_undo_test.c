@@ -299,6 +299,15 @@ static const char *reason_of(const struct undo_report *report, const char *key)
   return "none";
 }
 
+static const char *conflict_text(struct world *w, const struct undo_report *report, const char *key)
+{
+  CLEANUP(text_clear) struct text text = TEXT_INIT;
+  for (size_t i = 0; i < report->conflicts.len; i++)
+    if (strcmp(report->conflicts.at[i].key, key) == 0)
+      undo_conflict_text(&report->conflicts.at[i], &text);
+  return arena_strdup(w->arena, text.data);
+}
+
 static void test_conflicts_kept(void **state)
 {
   struct world *w = *state;
@@ -312,6 +321,13 @@ static void test_conflicts_kept(void **state)
   assert_string_equal(reason_of(&report, "id=2"), "deleted since");
   assert_string_equal(reason_of(&report, "id=6"), "key used again");
   assert_string_equal(reason_of(&report, "id=30"), "changed since");
+  assert_string_equal(conflict_text(w, &report, "id=1"),
+                      "public.people id=1: changed since (captured age=10; now age=99)");
+  assert_string_equal(conflict_text(w, &report, "id=2"),
+                      "public.people id=2: deleted since (captured name=m, age=20; now gone)");
+  assert_string_equal(conflict_text(w, &report, "id=6"),
+                      "public.people id=6: key used again (captured name=name 6, age=60; now"
+                      " name=again, age=0)");
   assert_int_equal(report.restored, 3);
   assert_int_equal(report.reinserted, 1);
   assert_int_equal(report.deleted, 1);
@@ -351,7 +367,7 @@ static void test_conflicts_abort(void **state)
   assert_int_equal(roll_back(w, &conflicts, prefix, UNDO_ABORT, &report, &err), -1);
   assert_int_equal(err.code, ERR_REFUSED);
   assert_non_null(strstr(err.message, "4 rows were changed since the migration"));
-  assert_non_null(strstr(err.detail, "public.people id=6: key used again"));
+  assert_non_null(strstr(err.detail, "public.people id=6: key used again (captured name"));
   assert_string_equal(content(w, w->c), before);
 }
 
