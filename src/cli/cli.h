@@ -62,6 +62,7 @@ int cmd_pin(struct cli *cli, struct err *err);
 int cmd_unpin(struct cli *cli, struct err *err);
 int cmd_doctor(struct cli *cli, struct err *err);
 int cmd_copy(struct cli *cli, struct err *err);
+int cmd_completion(struct cli *cli, struct err *err);
 int cmd_version(struct cli *cli, struct err *err);
 
 /* options.c */
@@ -70,6 +71,16 @@ int cmd_version(struct cli *cli, struct err *err);
 int cli_parse(struct cli *cli, const struct cli_command *command, int argc, const char *const *argv,
               struct err *err);
 void cli_print_help(const struct cli_command *command); /* NULL: of the program */
+struct cli_option {
+  const char *name;
+  char letter;       /* 0: none */
+  const char *value; /* how help calls it; NULL: a flag */
+  const char *help;
+  bool repeats;
+};
+/* One after the other: a command's own options, or (NULL) those of every command. `at` begins with
+ * 0; false: there is no further one. */
+bool cli_option_next(const struct cli_command *command, size_t *at, struct cli_option *ret);
 const struct cli_command *cli_find(const char *name);
 const char *cli_suggest(const char *name); /* nearest command name, or NULL */
 

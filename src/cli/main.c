@@ -124,6 +124,11 @@ const struct cli_command cli_commands[] = {
      "copied."},
     {"pin", "pin ID", "prune leaves this backup alone", "", 1, 1, false, cmd_pin, NULL},
     {"unpin", "unpin ID", "prune may remove this backup again", "", 1, 1, false, cmd_unpin, NULL},
+    {"completion", "completion bash|zsh|fish", "print the completion of belay for a shell", "", 1,
+     1, false, cmd_completion,
+     "bash: source <(belay completion bash); zsh: belay completion zsh >DIR/_belay, DIR being one "
+     "of $fpath;\n"
+     "fish: belay completion fish | source"},
     {"version", "version", "version of belay and of what it stands on", "", 0, 0, false,
      cmd_version, NULL},
     {NULL, NULL, NULL, NULL, 0, 0, false, NULL, NULL},

@@ -53,8 +53,10 @@ static const struct option {
      FIELD(exact_order), OPTION_FLAG, false},
     {"shadow", 0, "URL", "server on which shadow databases may be made", FIELD(shadow), OPTION_TEXT,
      false},
-    {"format", 0, "FORMAT", REPORT_LINT_FORMATS, FIELD(format), OPTION_TEXT, false},
-    {"fail-on", 0, "LEVEL", "error, warning, info or never", FIELD(fail_on), OPTION_TEXT, false},
+    {"format", 0, REPORT_LINT_FORMAT_WORDS, "how findings are written; tty if not given",
+     FIELD(format), OPTION_TEXT, false},
+    {"fail-on", 0, "error|warning|info|never", "the least that makes it fail", FIELD(fail_on),
+     OPTION_TEXT, false},
     {"against", 0, "URL", "database whose tables, types and sizes the rules may know",
      FIELD(against), OPTION_TEXT, false},
     {"observe", 0, NULL, "run the statements on a shadow database and watch the server",
@@ -101,11 +103,12 @@ static const struct option {
      OPTION_TEXT, false},
     {"swap", 0, NULL, "put the restored database in the place of the present one, which is kept",
      FIELD(swap), OPTION_FLAG, false},
-    {"level", 0, "LEVEL", "hash, expand (the default) or restore", FIELD(level), OPTION_TEXT,
+    {"level", 0, "hash|expand|restore", "how deep; expand if not given", FIELD(level), OPTION_TEXT,
      false},
-    {"on-conflict", 0, "WHAT", "rows changed since: keep (default), restore or abort",
-     FIELD(on_conflict), OPTION_TEXT, false},
-    {"scope", 0, "SCOPE", "full, or pending: only the rows that the pending migrations endanger",
+    {"on-conflict", 0, "keep|restore|abort",
+     "what becomes of rows changed since; keep if not given", FIELD(on_conflict), OPTION_TEXT,
+     false},
+    {"scope", 0, "full|pending", "pending: only the rows that the pending migrations endanger",
      FIELD(scope), OPTION_TEXT, false},
     {"template", 0, NULL,
      "CREATE DATABASE ... TEMPLATE on the same server; nobody may be connected", FIELD(template),
@@ -139,6 +142,18 @@ static bool has_word(const char *words, const char *word)
 static bool accepts(const struct cli_command *command, const struct option *o)
 {
   return o->global || has_word(command->options, o->name);
+}
+
+bool cli_option_next(const struct cli_command *command, size_t *at, struct cli_option *ret)
+{
+  while (*at < COUNT_OF(options)) {
+    const struct option *o = &options[(*at)++];
+    if (command ? o->global || !accepts(command, o) : !o->global)
+      continue;
+    *ret = (struct cli_option){o->name, o->letter, o->value, o->help, o->type == OPTION_LIST};
+    return true;
+  }
+  return false;
 }
 
 const char *cli_suggest(const char *name)
@@ -269,7 +284,7 @@ int cli_parse(struct cli *cli, const struct cli_command *command, int argc, cons
 
 static void print_option(const struct option *o)
 {
-  char left[40];
+  char left[80];
   snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
   printf("  %c%c%c %-22s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
          o->letter ? ',' : ' ', left, o->help);

@@ -23,6 +23,7 @@ typedef void report_lint_render(struct text *out, const struct report_lint *inpu
 
 /* The formats by name: tty, json, sarif, github, gitlab, junit, markdown. */
 report_lint_render *report_lint_format(const char *name);
+#define REPORT_LINT_FORMAT_WORDS "tty|json|sarif|github|gitlab|junit|markdown"
 #define REPORT_LINT_FORMATS "tty, json, sarif, github, gitlab, junit or markdown"
 
 /* For people: file:line:column, excerpt with a caret, lock, why, the safe way; a summary line at

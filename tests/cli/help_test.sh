@@ -9,7 +9,7 @@ expect 0 "$BELAY" --help
 cp out help
 mapfile -t commands < <(awk '/^  [a-z]/ { print $1 }' help)
 # options FILE: "--name VALUE" or "--name" of each option that it lists, but --help
-options() { grep -E '^ +(-[a-z], )?--' "$1" | grep -oE -- '--[a-z-]+( [A-Z]+)?' | sed '/^--help/d'; }
+options() { grep -E '^ +(-[a-z], )?--' "$1" | grep -oE -- '--[a-z-]+( [A-Z]+| [a-z]+\|[a-z|]+)?' | sed '/^--help/d'; }
 mapfile -t globals < <(options help)
 [ "${#commands[@]}" -ge 14 ] || fail "only ${#commands[@]} commands"
 [ "${#globals[@]}" -ge 12 ] || fail "only ${#globals[@]} global options"
@@ -25,7 +25,7 @@ declare -A own=(
   [init]=dir [status]=dir [explain]='' [inverse]='dir shadow target exact-order' [plan]='output dir shadow exact-order' [run]='plan dir shadow dry-run exact-order'
   [lint]='format fail-on against observe shadow since fix diff stdin-path dir runner target' [backup]='table scope template terminate limit-rate' [copy]='to limit-rate' [doctor]='dir shadow' [restore]='into before table confirm schema-only data-only no-owner map-role map-tablespace no-tablespaces skip-extension no-analyze swap dry-run'
   [rollback]='on-conflict with-newer dir shadow dry-run script output' [verify]=level [list]='' [show]='' [version]=''
-  [prune]='keep-last keep-daily keep-weekly keep-monthly keep-within damaged dry-run' [pin]='' [unpin]=''
+  [prune]='keep-last keep-daily keep-weekly keep-monthly keep-within damaged dry-run' [pin]='' [unpin]='' [completion]=''
 )
 for command in "${commands[@]}"; do
   [ -n "${own[$command]+x}" ] || fail "$command is not known to this test"

@@ -11,7 +11,7 @@ SERVER_PACKAGES=(postgresql-15)
 # for the tests and checks
 # shellcheck disable=SC2034 # used by tests/run.sh
 TEST_PACKAGES=(libcmocka-dev clang-format shellcheck zstd age jq git pgbouncer python3-jsonschema python3-botocore libxml2-utils pre-commit
-  openssl ceph-mon ceph-osd radosgw ceph-common rclone awscli s3cmd strace)
+  openssl ceph-mon ceph-osd radosgw ceph-common rclone awscli s3cmd strace zsh fish)
 
 # Node for the Prisma CLI: what the machine has if it is new enough, else an npm package that ships the program.
 NODE_PACKAGE_VERSION=22.23.3
