@@ -20,6 +20,9 @@ static const struct {
     {"lc_monetary", "C"},
     {"xmlbinary", "base64"},
     {"statement_timeout", "0"},
+    /* not for the text, but for the joins of the undo: rows keep the order in which they lie */
+    {"work_mem", "64MB"},
+    {"default_statistics_target", "10"},
 };
 
 int capture_settings_enter(struct arena *arena, struct db_conn *conn, struct capture_settings *ret,

@@ -25,16 +25,17 @@ static int make_temp(struct undo *u, struct db_conn *conn, const struct undo_tab
   CLEANUP(text_clear) struct text sql = TEXT_INIT;
   const char *name = undo_temp(u, what, t);
   bool before = strcmp(what, "before") == 0, after = strcmp(what, "after") == 0;
+  bool work = strcmp(what, "work") == 0;
   /* ON COMMIT DROP would do, but several migrations may be undone in one transaction */
   text_printf(&sql, "DROP TABLE IF EXISTS %s; CREATE TEMP TABLE %s (", name,
               name + strlen("pg_temp."));
   text_puts(&sql, before ? "s text, " : "");
-  if (strcmp(what, "work") == 0)
+  if (work)
     text_puts(&sql, "kind text COLLATE \"C\", conflict text COLLATE \"C\", ");
   bool first = true;
   for (size_t i = 0; i < t->columns.len; i++) {
     const struct undo_column *c = &t->columns.at[i];
-    if (!before && !(after && c->name_after) && !c->key)
+    if (!before && !work && !(after && c->name_after) && !c->key)
       continue;
     text_printf(&sql, "%sc%zu text COLLATE \"C\"", first ? "" : ", ", i);
     first = false;
@@ -58,7 +59,10 @@ static int load(struct undo *u, struct db_conn *conn, const struct undo_table *t
     return -1;
   if (u->script)
     (void)fputs("\\.\n", u->script);
-  return undo_run(u, conn, t, arena_printf(u->arena, "ANALYZE %s", name), err);
+  const char *analyze = t->key_count
+                            ? arena_printf(u->arena, "ANALYZE %s (%s)", name, undo_keys(u, t, NULL))
+                            : arena_printf(u->arena, "ANALYZE %s", name);
+  return undo_run(u, conn, t, analyze, err);
 }
 
 static int load_all(struct undo *u, struct db_conn *conn, const struct undo_table *t,
@@ -103,92 +107,92 @@ static bool has_doomed_column(const struct undo_table *t)
   return false;
 }
 
+/* What others did to it since, of a row k with its after-image n... and the live row t. */
+static const char *conflict_of(struct undo *u, const struct undo_table *t)
+{
+  CLEANUP(text_clear) struct text differs = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (c->name_after && !c->key)
+      text_printf(&differs, "%s%s IS DISTINCT FROM k.n%zu", differs.len ? " OR " : "",
+                  undo_value_of(u, "t", c->name_after, c->type_after), i);
+  }
+  return arena_printf(u->arena,
+                      "CASE WHEN t.tableoid IS NULL THEN CASE k.kind WHEN 'u' THEN 'deleted since'"
+                      " END WHEN k.kind = 'd' THEN 'key used again' WHEN %s THEN 'changed since'"
+                      " END",
+                      differs.len ? differs.data : "false");
+}
+
+/* The images side by side: kind, c... before (the key of either), n... after. */
+static const char *images(struct undo *u, const struct undo_table *t, const char *before)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  const char *has_before = undo_keys(u, t, "b"), *has_after = undo_keys(u, t, "a");
+  text_printf(&s,
+              "SELECT CASE WHEN (%s) IS NULL THEN 'd' WHEN (%s) IS NULL THEN 'i' ELSE 'u' END"
+              " AS kind",
+              has_after, has_before);
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (c->key)
+      text_printf(&s, ", coalesce(b.c%zu, a.c%zu) AS c%zu", i, i, i);
+    else
+      text_printf(&s, ", b.c%zu", i);
+    if (c->name_after && !c->key)
+      text_printf(&s, ", a.c%zu AS n%zu", i, i);
+  }
+  text_printf(&s, " FROM %s b FULL JOIN %s a ON %s WHERE (%s) IS NULL OR (%s) IS NULL OR NOT (%s)",
+              before, undo_temp(u, "after", t), undo_join(u, t, "a", "b"), has_after, has_before,
+              same_images(u, t));
+  return arena_strdup(u->arena, s.data);
+}
+
+/* kind and conflict of each row in one pass; what the migration inserted and is gone, is no work */
+static const char *changed_sql(struct undo *u, const struct undo_table *t, const char *before)
+{
+  return arena_printf(u->arena,
+                      "INSERT INTO %s (kind, conflict, %s) SELECT k.kind, %s, %s FROM (%s) k"
+                      " LEFT JOIN %s t ON %s WHERE k.kind <> 'i' OR t.tableoid IS NOT NULL",
+                      undo_temp(u, "work", t), undo_values(u, t, NULL), conflict_of(u, t),
+                      undo_values(u, t, "k"), images(u, t, before), undo_from(u, t, UNDO_AFTER),
+                      undo_match(u, t, UNDO_AFTER, "t", "k"));
+}
+
 static int find_work(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                      struct err *err)
 {
   struct arena *a = u->arena;
-  const char *before = undo_temp(u, "before", t), *after = undo_temp(u, "after", t);
-  const char *work = undo_temp(u, "work", t), *keys = undo_keys(u, t, NULL);
+  const char *before = undo_temp(u, "before", t);
   /* plain semi- and anti-joins: an OR of the two would run a subquery a row */
   const char *in_unchanged = arena_printf(a, "EXISTS (SELECT FROM %s x WHERE %s)",
                                           undo_temp(u, "unchanged", t), undo_join(u, t, "b", "x"));
   /* rows that the migration did not write are no work, unless columns were dropped under them */
   bool fill = has_doomed_column(t);
   const char *unchanged =
-      fill ? arena_printf(a, "INSERT INTO %s (kind, %s) SELECT 'c', %s FROM %s b WHERE %s", work,
-                          keys, undo_keys(u, t, "b"), before, in_unchanged)
+      fill ? arena_printf(a, "INSERT INTO %s (kind, %s) SELECT 'c', %s FROM %s b WHERE %s",
+                          undo_temp(u, "work", t), undo_values(u, t, NULL), undo_values(u, t, "b"),
+                          before, in_unchanged)
            : arena_printf(a, "DELETE FROM %s b WHERE %s", before, in_unchanged);
   const char *unconfirmed = arena_printf(
       a, "DELETE FROM %s b WHERE b.s <> 't' AND NOT EXISTS (SELECT FROM %s x WHERE %s)", before,
       undo_temp(u, "confirmed", t), undo_join(u, t, "b", "x"));
-  const char *first_key = undo_keys(u, t, "a");
-  const char *changed = arena_printf(
-      a,
-      "INSERT INTO %s (kind, %s) SELECT CASE WHEN (%s) IS NULL THEN 'd' ELSE 'u' END, %s"
-      " FROM %s b LEFT JOIN %s a ON %s WHERE ((%s) IS NULL OR NOT (%s)) AND %s",
-      work, keys, first_key, undo_keys(u, t, "b"), before, after, undo_join(u, t, "a", "b"),
-      first_key, same_images(u, t), fill ? arena_printf(a, "NOT %s", in_unchanged) : "true");
-  const char *inserted =
-      arena_printf(a,
-                   "INSERT INTO %s (kind, %s) SELECT 'i', %s FROM %s a"
-                   " WHERE NOT EXISTS (SELECT FROM %s b WHERE %s)",
-                   work, keys, undo_keys(u, t, "a"), after, before, undo_join(u, t, "a", "b"));
-  if (undo_run(u, conn, t, unchanged, err) < 0 || undo_run(u, conn, t, unconfirmed, err) < 0 ||
-      undo_run(u, conn, t, changed, err) < 0)
+  const char *written =
+      fill ? arena_printf(a, "(SELECT * FROM %s b WHERE NOT %s)", before, in_unchanged) : before;
+  if (undo_run(u, conn, t, unchanged, err) < 0 || undo_run(u, conn, t, unconfirmed, err) < 0)
     return -1;
-  return undo_run(u, conn, t, inserted, err);
+  return undo_run(u, conn, t, changed_sql(u, t, written), err);
 }
 
 /* No after-images: the table is gone, or only columns are. */
 static int all_is_work(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                        struct err *err)
 {
-  const char *keys = undo_keys(u, t, NULL);
+  const char *values = undo_values(u, t, NULL);
   const char *sql = arena_printf(u->arena, "INSERT INTO %s (kind, %s) SELECT '%s', %s FROM %s",
-                                 undo_temp(u, "work", t), keys, t->after ? "c" : "n", keys,
+                                 undo_temp(u, "work", t), values, t->after ? "c" : "n", values,
                                  undo_temp(u, "before", t));
   return undo_run(u, conn, t, sql, err);
-}
-
-/* ---- what others did to it since ---- */
-
-static const char *differs_now(struct undo *u, const struct undo_table *t)
-{
-  CLEANUP(text_clear) struct text s = TEXT_INIT;
-  for (size_t i = 0; i < t->columns.len; i++) {
-    const struct undo_column *c = &t->columns.at[i];
-    if (c->name_after && !c->key)
-      text_printf(&s, "%s%s IS DISTINCT FROM a.c%zu", s.len ? " OR " : "",
-                  undo_text_of(u, "t", c->name_after), i);
-  }
-  return s.len ? arena_strdup(u->arena, s.data) : "false";
-}
-
-static int mark_conflicts(struct undo *u, struct db_conn *conn, const struct undo_table *t,
-                          struct err *err)
-{
-  struct arena *a = u->arena;
-  const char *work = undo_temp(u, "work", t);
-  const char *present =
-      arena_printf(a, "EXISTS (SELECT FROM %s t WHERE %s)", undo_from(u, t, UNDO_AFTER),
-                   undo_match(u, t, UNDO_AFTER, "t", "w"));
-  const char *const statements[] = {
-      arena_printf(a, "UPDATE %s w SET conflict = 'deleted since' WHERE w.kind = 'u' AND NOT %s",
-                   work, present),
-      arena_printf(a, "DELETE FROM %s w WHERE w.kind = 'i' AND NOT %s", work, present),
-      arena_printf(a, "UPDATE %s w SET conflict = 'key used again' WHERE w.kind = 'd' AND %s", work,
-                   present),
-      arena_printf(a,
-                   "UPDATE %s w SET conflict = 'changed since' FROM %s a, %s t"
-                   " WHERE w.kind IN ('u', 'i') AND %s AND %s AND (%s)",
-                   work, undo_temp(u, "after", t), undo_from(u, t, UNDO_AFTER),
-                   undo_join(u, t, "a", "w"), undo_match(u, t, UNDO_AFTER, "t", "a"),
-                   differs_now(u, t)),
-  };
-  for (size_t i = 0; i < COUNT_OF(statements); i++)
-    if (undo_run(u, conn, t, statements[i], err) < 0)
-      return -1;
-  return 0;
 }
 
 static int compare_table(struct undo *u, struct db_conn *conn, const struct undo_table *t,
@@ -205,12 +209,13 @@ static int compare_table(struct undo *u, struct db_conn *conn, const struct undo
     return -1;
   if (t->key_count == 0)
     return 0;
-  const char *analyze = arena_printf(u->arena, "ANALYZE %s", undo_temp(u, "work", t));
+  const char *analyze = arena_printf(u->arena, "ANALYZE %s (kind, conflict, %s)",
+                                     undo_temp(u, "work", t), undo_keys(u, t, NULL));
   if (!undo_has_after(t))
     return all_is_work(u, conn, t, err) < 0 ? -1 : undo_run(u, conn, t, analyze, err);
   if (find_work(u, conn, t, err) < 0 || undo_run(u, conn, t, analyze, err) < 0)
     return -1;
-  return mark_conflicts(u, conn, t, err) < 0 ? -1 : undo_versions_read(u, conn, t, err);
+  return undo_versions_read(u, conn, t, err);
 }
 
 int undo_compare(struct undo *u, struct db_conn *conn, struct err *err)

@@ -7,7 +7,7 @@
  *                                     change are removed at compare)
  *   pg_temp.belay_after_N    c...     the rows the migration wrote, in the columns that survived
  *   pg_temp.belay_unchanged_N, belay_confirmed_N   keys (capture_private.h)
- *   pg_temp.belay_work_N     keys, kind, conflict
+ *   pg_temp.belay_work_N     kind, conflict, c... as it was before (i: only the key)
  * kind: u updated, d deleted, i inserted by the migration; n table dropped; c only columns are
  * filled.
  */
@@ -66,6 +66,8 @@ const char *undo_temp(struct undo *u, const char *what, const struct undo_table 
 const char *undo_from(struct undo *u, const struct undo_table *t, enum undo_state state);
 /* c1, c4 of the key; alias may be NULL */
 const char *undo_keys(struct undo *u, const struct undo_table *t, const char *alias);
+/* c0, c1, ... of all columns; alias may be NULL */
+const char *undo_values(struct undo *u, const struct undo_table *t, const char *alias);
 /* x.c1 = y.c1 AND ... between two temporary tables */
 const char *undo_join(struct undo *u, const struct undo_table *t, const char *x, const char *y);
 /* the row `t` of the real table is the one of temporary row `x` */
@@ -73,6 +75,8 @@ const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_sta
                        const char *alias, const char *x);
 /* a value as COPY would write it, NULL for NULL */
 const char *undo_text_of(struct undo *u, const char *alias, const char *column);
+/* The same of a column whose type is known, at less cost where there is a way. */
+const char *undo_value_of(struct undo *u, const char *alias, const char *column, const char *type);
 /* has a key and after-images */
 bool undo_has_after(const struct undo_table *t);
 /* Runs arena-printed SQL, naming the table in errors; t may be NULL. Into the script, too. */

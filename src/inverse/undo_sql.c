@@ -23,6 +23,14 @@ const char *undo_keys(struct undo *u, const struct undo_table *t, const char *al
   return arena_strdup(u->arena, s.data);
 }
 
+const char *undo_values(struct undo *u, const struct undo_table *t, const char *alias)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++)
+    text_printf(&s, "%s%s%sc%zu", i ? ", " : "", alias ? alias : "", alias ? "." : "", i);
+  return arena_strdup(u->arena, s.data);
+}
+
 const char *undo_join(struct undo *u, const struct undo_table *t, const char *x, const char *y)
 {
   CLEANUP(text_clear) struct text s = TEXT_INIT;
@@ -39,6 +47,50 @@ const char *undo_text_of(struct undo *u, const char *alias, const char *column)
                       "(CASE WHEN %s.%s IS NOT DISTINCT FROM NULL THEN NULL"
                       " ELSE pg_catalog.format('%%s', %s.%s) END COLLATE \"C\")",
                       alias, name, alias, name);
+}
+
+/* Output functions, called directly; "" where the value is text already. */
+static const struct {
+  const char *type, *function;
+} outputs[] = {
+    {"text", ""},
+    {"character varying", ""},
+    {"smallint", "int2out"},
+    {"integer", "int4out"},
+    {"bigint", "int8out"},
+    {"numeric", "numeric_out"},
+    {"real", "float4out"},
+    {"double precision", "float8out"},
+    {"boolean", "boolout"},
+    {"uuid", "uuid_out"},
+    {"date", "date_out"},
+    {"timestamp with time zone", "timestamptz_out"},
+    {"timestamp without time zone", "timestamp_out"},
+    {"jsonb", "jsonb_out"},
+    {"bytea", "byteaout"},
+};
+
+/* "numeric(12,2)", "timestamp(3) with time zone": without what is in parentheses */
+static bool is_type(const char *type, const char *name)
+{
+  size_t head = strcspn(type, "("), rest = head + strcspn(type + head, ")");
+  const char *tail = type[rest] ? type + rest + 1 : "";
+  return strncmp(type, name, head) == 0 && strcmp(name + head, tail) == 0;
+}
+
+const char *undo_value_of(struct undo *u, const char *alias, const char *column, const char *type)
+{
+  const char *name = sql_ident(u->arena, column);
+  for (size_t i = 0; i < COUNT_OF(outputs); i++) {
+    const char *function = outputs[i].function;
+    if (!is_type(type, outputs[i].type))
+      continue;
+    return *function
+               ? arena_printf(u->arena, "(pg_catalog.textin(pg_catalog.%s(%s.%s)) COLLATE \"C\")",
+                              function, alias, name)
+               : arena_printf(u->arena, "(%s.%s COLLATE \"C\")", alias, name);
+  }
+  return undo_text_of(u, alias, column);
 }
 
 const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_state state,

@@ -23,7 +23,7 @@ static const char *columns_sql(struct undo *u, const struct undo_table *t)
   for (size_t i = 0; i < t->columns.len; i++) {
     const struct undo_column *c = &t->columns.at[i];
     if (c->name_after && !c->key)
-      text_printf(&s, "%s(%zu, %s, CASE WHEN w.kind = 'd' THEN b.c%zu ELSE a.c%zu END, %s)",
+      text_printf(&s, "%s(%zu, %s, CASE WHEN w.kind = 'd' THEN w.c%zu ELSE a.c%zu END, %s)",
                   s.len ? ", " : "", i, sql_literal(u->arena, c->name_after), i, i,
                   undo_text_of(u, "t", c->name_after));
   }
@@ -40,13 +40,13 @@ static const char *versions_sql(struct undo *u, const struct undo_table *t, cons
       " pg_catalog.\"left\"(v.captured, %d), pg_catalog.length(v.now) > %d,"
       " pg_catalog.\"left\"(v.now, %d)"
       " FROM (SELECT * FROM %s w WHERE w.conflict IS NOT NULL ORDER BY %s LIMIT %d) w"
-      " LEFT JOIN %s b ON %s LEFT JOIN %s a ON %s LEFT JOIN %s t ON %s"
+      " LEFT JOIN %s a ON %s LEFT JOIN %s t ON %s"
       " CROSS JOIN LATERAL (VALUES %s) v (n, name, captured, now)"
       " WHERE v.captured IS DISTINCT FROM v.now ORDER BY %s, v.n",
       undo_key_text(u, t), UNDO_VALUE_MAX, UNDO_VALUE_MAX, UNDO_VALUE_MAX, UNDO_VALUE_MAX,
-      undo_temp(u, "work", t), keys, UNDO_CONFLICTS_MAX, undo_temp(u, "before", t),
-      undo_join(u, t, "b", "w"), undo_temp(u, "after", t), undo_join(u, t, "a", "w"),
-      undo_from(u, t, UNDO_AFTER), undo_match(u, t, UNDO_AFTER, "t", "w"), columns, keys);
+      undo_temp(u, "work", t), keys, UNDO_CONFLICTS_MAX, undo_temp(u, "after", t),
+      undo_join(u, t, "a", "w"), undo_from(u, t, UNDO_AFTER),
+      undo_match(u, t, UNDO_AFTER, "t", "w"), columns, keys);
 }
 
 static const char *value(struct undo *u, const struct db_result *r, int row, int column)

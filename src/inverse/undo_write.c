@@ -121,14 +121,12 @@ static void add_update_of(struct undo *u, const struct undo_table *t, bool fill,
     const struct undo_column *c = &t->columns.at[i];
     if (!is_set(c) || (fill && c->name_after))
       continue;
-    text_printf(sql, "%s%s = b.c%zu::%s", comma, sql_ident(u->arena, c->name), i, c->type);
+    text_printf(sql, "%s%s = w.c%zu::%s", comma, sql_ident(u->arena, c->name), i, c->type);
     comma = ", ";
   }
-  text_printf(sql,
-              " FROM %s b JOIN %s w ON %s WHERE %s AND %s AND (SELECT n FROM deleted) >= 0"
-              " RETURNING 1),\n",
-              undo_temp(u, "before", t), undo_temp(u, "work", t), undo_join(u, t, "b", "w"),
-              undo_match(u, t, UNDO_BEFORE, "t", "b"), fill ? is_fill(u) : is_update(u));
+  text_printf(sql, " FROM %s w WHERE %s AND %s AND (SELECT n FROM deleted) >= 0 RETURNING 1),\n",
+              undo_temp(u, "work", t), undo_match(u, t, UNDO_BEFORE, "t", "w"),
+              fill ? is_fill(u) : is_update(u));
 }
 
 static void add_update(struct undo *u, const struct undo_table *t, struct text *sql)
@@ -155,16 +153,16 @@ static void add_insert(struct undo *u, const struct undo_table *t, struct text *
     if (c->generated)
       continue;
     text_printf(&names, "%s%s", names.len ? ", " : "", sql_ident(u->arena, c->name));
-    text_printf(&values, "%sb.c%zu::%s", values.len ? ", " : "", i, c->type);
+    text_printf(&values, "%sw.c%zu::%s", values.len ? ", " : "", i, c->type);
   }
   text_printf(sql, "i%zu AS (INSERT INTO %s", t->number, t->before);
   if (names.len > 0)
     text_printf(sql, " (%s) OVERRIDING SYSTEM VALUE", names.data);
-  text_printf(sql, " SELECT %s FROM %s b", values.data, undo_temp(u, "before", t));
+  text_printf(sql, " SELECT %s FROM %s w", values.data,
+              undo_temp(u, t->key_count > 0 ? "work" : "before", t));
   if (t->key_count > 0)
-    text_printf(sql, " JOIN %s w ON %s WHERE %s AND NOT EXISTS (SELECT FROM %s t WHERE %s) AND",
-                undo_temp(u, "work", t), undo_join(u, t, "b", "w"), is_insert(u, t),
-                undo_from(u, t, UNDO_BEFORE), undo_match(u, t, UNDO_BEFORE, "t", "b"));
+    text_printf(sql, " WHERE %s AND NOT EXISTS (SELECT FROM %s t WHERE %s) AND", is_insert(u, t),
+                undo_from(u, t, UNDO_BEFORE), undo_match(u, t, UNDO_BEFORE, "t", "w"));
   else
     text_puts(sql, " WHERE");
   text_puts(sql, " (SELECT n FROM updated) >= 0 RETURNING 1),\n");
@@ -225,8 +223,8 @@ static const char *differs_from_before(struct undo *u, const struct undo_table *
   for (size_t i = 0; i < t->columns.len; i++)
     if (!t->columns.at[i].key && !t->columns.at[i].generated &&
         (!doomed_only || !t->columns.at[i].name_after))
-      text_printf(&s, " OR %s IS DISTINCT FROM b.c%zu", undo_text_of(u, "t", t->columns.at[i].name),
-                  i);
+      text_printf(&s, " OR %s IS DISTINCT FROM w.c%zu",
+                  undo_value_of(u, "t", t->columns.at[i].name, t->columns.at[i].type), i);
   return arena_strdup(u->arena, s.data);
 }
 
@@ -234,20 +232,16 @@ static const char *differs_from_before(struct undo *u, const struct undo_table *
  * that is gone by now is no difference. */
 static const char *keyed_check(struct undo *u, const struct undo_table *t)
 {
-  struct arena *a = u->arena;
   const char *work = undo_temp(u, "work", t), *from = undo_from(u, t, UNDO_BEFORE);
-  const char *before = undo_temp(u, "before", t), *join = undo_join(u, t, "b", "w");
-  const char *match = undo_match(u, t, UNDO_BEFORE, "t", "b");
-  return arena_printf(a,
-                      "SELECT (SELECT count(*) FROM %s b JOIN %s w ON %s LEFT JOIN %s t ON %s"
+  const char *match = undo_match(u, t, UNDO_BEFORE, "t", "w");
+  return arena_printf(u->arena,
+                      "SELECT (SELECT count(*) FROM %s w LEFT JOIN %s t ON %s"
                       " WHERE (%s OR %s) AND (t.tableoid IS NULL%s))"
-                      " + (SELECT count(*) FROM %s b JOIN %s w ON %s JOIN %s t ON %s"
-                      " WHERE %s AND (false%s))"
+                      " + (SELECT count(*) FROM %s w JOIN %s t ON %s WHERE %s AND (false%s))"
                       " + (SELECT count(*) FROM %s w JOIN %s t ON %s WHERE w.kind = 'i' AND %s)",
-                      before, work, join, from, match, is_update(u), is_insert(u, t),
-                      differs_from_before(u, t, false), before, work, join, from, match, is_fill(u),
-                      differs_from_before(u, t, true), work, from,
-                      undo_match(u, t, UNDO_BEFORE, "t", "w"), is_done(u));
+                      work, from, match, is_update(u), is_insert(u, t),
+                      differs_from_before(u, t, false), work, from, match, is_fill(u),
+                      differs_from_before(u, t, true), work, from, match, is_done(u));
 }
 
 /* A table without key: each captured row is there at least as often as captured. */
