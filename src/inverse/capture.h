@@ -10,9 +10,10 @@
  *   CHANGED  plain DML: before COMMIT a second connection copies the original rows of what was
  *            updated or deleted (it still sees them, by their xmax); our own new row versions are
  *            found by their xmin (capture_private.h has the rules)
- * Partitioned tables are captured through their root, plain ones with ONLY. A table without a row
- * key (catalog_row_key) can be captured only when it is dropped or truncated whole; otherwise the
- * plan refuses it by name.
+ * Partitioned tables are captured through their root, plain ones with ONLY. Rows are matched later
+ * by the row key (catalog_row_key); where there is none that survives, by all their values, as
+ * often as they are there (`whole_row`), unless foreign keys refer to the table: then the plan
+ * refuses it by name.
  *
  * Before COMMIT, capture_finish compares what changed with what was captured: own
  * RowExclusiveLock-or-stronger locks in pg_locks, relfilenodes, dropped tables and columns, large
@@ -39,6 +40,7 @@ struct capture_table {
   struct strings
       columns; /* columns copied before, key included, generated ones left out; names before */
   struct strings columns_after; /* same order, names after; NULL where the column is gone */
+  bool whole_row;   /* no key that survives: rows are matched by their values; key is empty */
   bool doomed_only; /* after-images are not needed: only columns or the whole table vanish */
   bool standby;     /* not expected to be written; captured only if it is (triggers, DO blocks) */
   const char *why;  /* "column fee is dropped", "rows are updated" */
@@ -75,8 +77,8 @@ struct capture_danger {
 VEC_TYPE(capture_danger_vec, struct capture_danger);
 struct capture_danger_vec capture_dangers(struct arena *arena, const struct inverse *inverse);
 /* For the rollback of the same migration: what its inverse destroys, and the rows that are
- * written back. A table without a row key that survives is copied whole: nothing of it is lost, but
- * such a capture is not for undo_open, which refuses it. */
+ * written back. A table whose rows could not be matched later is copied whole: nothing of it is
+ * lost, but such a capture is not for undo_open, which refuses it. */
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
                           const struct capture_plan *forward, struct capture_plan *ret_plan);
 /* Tables that are expected to lose or change something (standby ones are not). */

@@ -180,12 +180,28 @@ static const char *object_name(struct capture *c, const char *what, const struct
 
 /* ---- copies ---- */
 
+/* What tells a row from others while the transaction lasts. */
+static const char *row_id(struct capture *c, const struct capture_table *t,
+                          const struct strings *key)
+{
+  return t->whole_row ? "t.tableoid::text || t.ctid::text"
+                      : capture_column_list(c->arena, "t", key);
+}
+
+/* What before-images hold after `sure`: ", a, b". */
+static const char *before_image(struct capture *c, const struct capture_table *t)
+{
+  const char *columns = capture_column_list(c->arena, "t", &t->columns);
+  const char *id = t->whole_row ? row_id(c, t, NULL) : "";
+  return arena_printf(c->arena, "%s%s%s%s", *id ? ", " : "", id, *columns ? ", " : "", columns);
+}
+
 int capture_copy_doomed(struct capture *c, struct capture_item *item, struct err *err)
 {
   const struct capture_table *t = item->plan;
-  const char *sql = arena_printf(c->arena, "COPY (SELECT true, %s FROM %s t) TO STDOUT",
-                                 capture_column_list(c->arena, "t", &t->columns),
-                                 capture_from(c->arena, t->before, t->partitioned));
+  const char *sql =
+      arena_printf(c->arena, "COPY (SELECT true%s FROM %s t) TO STDOUT", before_image(c, t),
+                   capture_from(c->arena, t->before, t->partitioned));
   if (chunks_copy_out(c->options.conn, sql, c->archive, CAPTURE_LANE,
                       object_name(c, "before", item), &item->before_rows, err) < 0)
     return -1;
@@ -208,8 +224,8 @@ int capture_copy_changed(struct capture *c, struct capture_item *item, struct er
 {
   const struct capture_table *t = item->plan;
   const char *sql =
-      arena_printf(c->arena, "COPY (%s SELECT %s, %s FROM %s t, s WHERE %s) TO STDOUT",
-                   with_clause(c), is_sure(c), capture_column_list(c->arena, "t", &t->columns),
+      arena_printf(c->arena, "COPY (%s SELECT %s%s FROM %s t, s WHERE %s) TO STDOUT",
+                   with_clause(c), is_sure(c), before_image(c, t),
                    capture_from(c->arena, t->before, t->partitioned), row_is_held(c->arena, false));
   const struct chunks_target target = {.archive = c->archive,
                                        .lane = CAPTURE_LANE,
@@ -234,51 +250,57 @@ int capture_copy_confirmed(struct capture *c, struct capture_item *item, struct 
   const struct capture_table *t = item->plan;
   const char *sql =
       arena_printf(c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE %s) TO STDOUT", with_clause(c),
-                   capture_column_list(c->arena, "t", &t->key),
-                   capture_from(c->arena, t->before, t->partitioned), row_is_held(c->arena, false));
+                   row_id(c, t, &t->key), capture_from(c->arena, t->before, t->partitioned),
+                   row_is_held(c->arena, false));
   return chunks_copy_out(c->options.observer, sql, c->archive, CAPTURE_LANE,
                          object_name(c, "confirmed", item), NULL, err);
 }
 
-/* Without a key there are two cases: every row is still there, or none is. */
-static int count_after(struct capture *c, struct capture_item *item, struct err *err)
+/* A foreign key would see its rows being taken out, even when they are put in again. */
+static int check_not_referenced(struct capture *c, const struct capture_item *item, struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  const struct capture_table *t = item->plan;
-  const char *sql = arena_printf(c->arena, "SELECT count(*) FROM %s",
-                                 capture_from(c->arena, item->after, t->partitioned));
-  if (db_query(c->options.conn, &r, err, sql, NULL) < 0)
+  if (db_query(c->options.conn, &r, err,
+               "SELECT k.conrelid::regclass::text FROM pg_catalog.pg_constraint k WHERE"
+               " k.contype = 'f' AND (k.confrelid = $1::text::regclass OR k.confrelid IN"
+               " (SELECT relid FROM pg_catalog.pg_partition_tree($1::text::regclass))) LIMIT 1",
+               item->after, NULL) < 0)
     return -1;
-  int64_t rows = db_int(r, 0, 0);
-  if (item->written || (rows != 0 && rows != item->before_rows))
+  if (db_rows(r) > 0)
     return err_set(err, ERR_REFUSED,
-                   "%s has no primary key: its rows before and after could not be matched",
-                   t->before);
-  item->truncated = rows == 0;
-  item->intact = !item->truncated;
+                   "%s has no key that survives and %s refers to it: its rows before and after"
+                   " could not be matched",
+                   item->plan->before, db_value(r, 0, 0));
   return 0;
+}
+
+/* `only`: a condition on alias t; what: "after" or "unchanged" */
+static int copy_rows(struct capture *c, struct capture_item *item, const char *what,
+                     const char *columns, const char *only, int64_t *ret_rows, struct err *err)
+{
+  const char *sql =
+      arena_printf(c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE %s) TO STDOUT", with_clause(c),
+                   columns, capture_from(c->arena, item->after, item->plan->partitioned), only);
+  return chunks_copy_out(c->options.conn, sql, c->archive, CAPTURE_LANE, object_name(c, what, item),
+                         ret_rows, err);
 }
 
 int capture_copy_after(struct capture *c, struct capture_item *item, struct err *err)
 {
   const struct capture_table *t = item->plan;
   struct arena *a = c->arena;
-  if (t->key_after.len == 0)
-    return count_after(c, item, err);
-  const char *from = capture_from(a, item->after, t->partitioned);
+  bool all = t->whole_row && t->how == CAPTURE_ROWS;
   const char *ours = in_progress(a, "t.xmin");
-  const char *after =
-      arena_printf(a, "COPY (%s SELECT %s FROM %s t, s WHERE %s) TO STDOUT", with_clause(c),
-                   capture_column_list(a, "t", &t->columns_after), from, ours);
-  /* of a table copied whole every remaining row counts, else only those that the copy may hold */
-  const char *held = t->how == CAPTURE_ROWS ? "true" : row_is_held(a, true);
-  const char *unchanged =
-      arena_printf(a, "COPY (%s SELECT %s FROM %s t, s WHERE NOT %s AND %s) TO STDOUT",
-                   with_clause(c), capture_column_list(a, "t", &t->key_after), from, ours, held);
-  if (chunks_copy_out(c->options.conn, after, c->archive, CAPTURE_LANE,
-                      object_name(c, "after", item), &item->after_rows, err) < 0)
+  if (copy_rows(c, item, "after", capture_column_list(a, "t", &t->columns_after),
+                all ? "true" : ours, &item->after_rows, err) < 0)
     return -1;
   c->rows += item->after_rows;
-  return chunks_copy_out(c->options.conn, unchanged, c->archive, CAPTURE_LANE,
-                         object_name(c, "unchanged", item), NULL, err);
+  if (t->whole_row && item->after_rows > 0 && check_not_referenced(c, item, err) < 0)
+    return -1;
+  if (all)
+    return 0;
+  /* of a table copied whole every remaining row counts, else only those that the copy may hold */
+  const char *held = t->how == CAPTURE_ROWS ? "true" : row_is_held(a, true);
+  return copy_rows(c, item, "unchanged", row_id(c, t, &t->key_after),
+                   arena_printf(a, "NOT %s AND %s", ours, held), NULL, err);
 }

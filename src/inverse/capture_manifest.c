@@ -96,7 +96,7 @@ static json_t *table_json(const struct capture_item *item)
   json_object_set_new(o, "types", string_array(&item->types));
   json_object_set_new(o, "types_after", string_array(&item->types_after));
   json_object_set_new(o, "doomed_only", json_boolean(t->doomed_only));
-  json_object_set_new(o, "truncated", json_boolean(item->truncated));
+  json_object_set_new(o, "whole_row", json_boolean(t->whole_row));
   json_object_set_new(o, "before_rows", json_integer(item->before_rows));
   json_object_set_new(o, "after_rows", json_integer(item->after_rows));
   json_object_set_new(o, "why", string_or_null(t->why));
@@ -146,7 +146,7 @@ json_t *capture_manifest(const struct capture *c)
   json_t *tables = json_array();
   for (size_t i = 0; i < c->items.len; i++) {
     const struct capture_item *item = &c->items.at[i];
-    if (item->copied && !item->intact)
+    if (item->copied)
       json_array_append_new(tables, table_json(item));
   }
   json_t *o = json_object();

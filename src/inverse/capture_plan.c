@@ -1,118 +1,11 @@
 /* What to capture, from the proof: the catalogs before and after (of one database, so matched by
- * OID) and what the shadow saw each statement write, lock and rewrite. */
-#include "inverse/capture_private.h"
+ * OID) and what the shadow saw each statement write, lock and rewrite (capture_fate.h). */
+#include "inverse/capture_fate.h"
 #include "inverse/round.h"
-
-/* What the migration does to one table, or to a whole partition tree (then of its root). */
-struct fate {
-  const struct catalog_object *table, *after; /* after NULL: dropped */
-  bool written, exclusive, rewritten;
-  const struct catalog_object *embeds; /* a type that loses attributes, of which it holds values */
-  const char
-      *cascade; /* the table whose rows, when changed, change rows here; NULL: written itself */
-};
-VEC_TYPE(fates, struct fate *);
-
-struct planner {
-  struct arena *arena;
-  const struct inverse *inverse;
-  struct fates fates;
-  struct map *by_identity; /* of before -> struct fate */
-  struct capture_plan *plan;
-  bool keep_copies; /* of tables whose rows cannot be matched, instead of refusing */
-};
-
-static const struct catalog_object *root_of(const struct catalog *c,
-                                            const struct catalog_object *table)
-{
-  const char *parent = catalog_get(table, "partition_of");
-  while (parent) {
-    const struct catalog_object *up = catalog_find_name(c, CATALOG_TABLE, parent);
-    if (!up)
-      break;
-    table = up;
-    parent = catalog_get(table, "partition_of");
-  }
-  return table;
-}
-
-static struct fate *fate_of(struct planner *p, const struct catalog_object *table)
-{
-  return map_get(p->by_identity, root_of(p->inverse->before, table)->identity);
-}
 
 static void refuse(struct planner *p, const char *sentence)
 {
   vec_push(p->arena, &p->plan->refusals, sentence);
-}
-
-/* A name in an effect is that of the moment, so both ends of the migration are asked; two hits
- * mean both tables. */
-static void mark(struct planner *p, const struct strings *names, size_t member)
-{
-  for (size_t i = 0; i < names->len; i++) {
-    const struct catalog_object *now =
-        catalog_find_name(p->inverse->after, CATALOG_TABLE, names->at[i]);
-    const struct catalog_object *hits[] = {
-        catalog_find_name(p->inverse->before, CATALOG_TABLE, names->at[i]),
-        now ? catalog_find(p->inverse->before, CATALOG_TABLE, now->oid, 0) : NULL};
-    for (size_t k = 0; k < COUNT_OF(hits); k++) {
-      struct fate *f = hits[k] ? fate_of(p, hits[k]) : NULL;
-      if (f)
-        *(bool *)((char *)f + member) = true;
-    }
-  }
-}
-
-static void collect_fates(struct planner *p)
-{
-  const struct catalog *before = p->inverse->before;
-  for (size_t i = 0; i < before->object_count; i++) {
-    const struct catalog_object *t = before->objects[i];
-    if (t->kind != CATALOG_TABLE || root_of(before, t) != t)
-      continue;
-    struct fate *f = ARENA_NEW(p->arena, struct fate);
-    f->table = t;
-    f->after = catalog_find(p->inverse->after, CATALOG_TABLE, t->oid, 0);
-    vec_push(p->arena, &p->fates, f);
-    map_put(p->by_identity, t->identity, f);
-  }
-  for (size_t i = 0; i < p->inverse->effects.len; i++) {
-    const struct shadow_effect *e = &p->inverse->effects.at[i];
-    mark(p, &e->written, offsetof(struct fate, written));
-    mark(p, &e->exclusive, offsetof(struct fate, exclusive));
-    mark(p, &e->rewritten, offsetof(struct fate, rewritten));
-  }
-}
-
-/* Rows that change with rows of another table. The shadow has hardly any rows, so it need not
- * have happened there. */
-static bool follows(const struct catalog_object *foreign_key)
-{
-  const char *d = catalog_get(foreign_key, "definition");
-  return d && (strstr(d, "ON DELETE CASCADE") || strstr(d, "ON DELETE SET ") ||
-               strstr(d, "ON UPDATE CASCADE") || strstr(d, "ON UPDATE SET "));
-}
-
-static bool spread_cascades(struct planner *p)
-{
-  const struct catalog *before = p->inverse->before;
-  bool more = false;
-  for (size_t i = 0; i < before->object_count; i++) {
-    const struct catalog_object *o = before->objects[i];
-    if (o->kind != CATALOG_CONSTRAINT || !catalog_is(o, "type", "f") || !o->parent || !follows(o))
-      continue;
-    const char *name = catalog_get(o, "referenced");
-    const struct catalog_object *target =
-        name ? catalog_find_name(before, CATALOG_TABLE, name) : NULL;
-    struct fate *child = fate_of(p, o->parent), *parent = target ? fate_of(p, target) : NULL;
-    if (!child || !parent || !parent->written || child->written)
-      continue;
-    child->written = true;
-    child->cascade = parent->table->identity;
-    more = true;
-  }
-  return more;
 }
 
 /* ---- columns and keys ---- */
@@ -140,34 +33,6 @@ static bool same_text(const char *a, const char *b)
   return a_text && b_text;
 }
 
-static const struct catalog_object *column_after(const struct planner *p,
-                                                 const struct catalog_object *column)
-{
-  return catalog_find(p->inverse->after, CATALOG_COLUMN, column->oid, column->subid);
-}
-
-/* Doomed columns; `retyped` = some survive with another type. */
-static struct strings doomed_columns(const struct planner *p, const struct catalog_object *table,
-                                     bool *retyped)
-{
-  struct strings doomed = {0};
-  struct catalog_objects columns =
-      catalog_children(p->arena, p->inverse->before, table, CATALOG_COLUMN);
-  for (size_t i = 0; i < columns.len; i++) {
-    const struct catalog_object *c = columns.at[i], *now = column_after(p, c);
-    if (catalog_get(c, "generated"))
-      continue;
-    if (!now) {
-      vec_push(p->arena, &doomed, c->name);
-      continue;
-    }
-    const char *old = catalog_get(c, "type"), *new = catalog_get(now, "type");
-    if (old && new &&strcmp(old, new) != 0)
-      *retyped = true;
-  }
-  return doomed;
-}
-
 /* Without a rewrite the bytes stay; but whether timestamps are rewritten depends on the session's
  * time zone. */
 static bool retype_needs_rows(const struct planner *p, const struct catalog_object *table)
@@ -175,7 +40,7 @@ static bool retype_needs_rows(const struct planner *p, const struct catalog_obje
   struct catalog_objects columns =
       catalog_children(p->arena, p->inverse->before, table, CATALOG_COLUMN);
   for (size_t i = 0; i < columns.len; i++) {
-    const struct catalog_object *now = column_after(p, columns.at[i]);
+    const struct catalog_object *now = planner_column_after(p, columns.at[i]);
     const char *old = catalog_get(columns.at[i], "type"),
                *new = now ? catalog_get(now, "type") : "";
     if (old && new &&strcmp(old, new) != 0 && strncmp(old, "timestamp", 9) == 0 &&
@@ -188,7 +53,7 @@ static bool retype_needs_rows(const struct planner *p, const struct catalog_obje
 static void add_column(const struct planner *p, struct capture_table *t,
                        const struct catalog_object *column)
 {
-  const struct catalog_object *now = t->after ? column_after(p, column) : NULL;
+  const struct catalog_object *now = t->after ? planner_column_after(p, column) : NULL;
   vec_push(p->arena, &t->columns, column->name);
   /* a column that became a generated one cannot be written, but it can be compared */
   vec_push(p->arena, &t->columns_after, now ? now->name : NULL);
@@ -211,7 +76,7 @@ static void fill_columns(const struct planner *p, struct capture_table *t,
       if (strcmp(t->key.at[k], c->name) != 0)
         continue;
       is_key = true;
-      key_now[k] = column_after(p, c);
+      key_now[k] = planner_column_after(p, c);
       if (!key_now[k] || !same_text(catalog_get(c, "type"), catalog_get(key_now[k], "type")))
         survives = false;
     }
@@ -220,86 +85,6 @@ static void fill_columns(const struct planner *p, struct capture_table *t,
   }
   for (size_t k = 0; survives && k < t->key.len; k++)
     vec_push(p->arena, &t->key_after, key_now[k]->name);
-}
-
-/* ---- values inside of values ---- */
-
-/* Attributes that are not there afterwards; a new name counts, which costs a copy at most. */
-static bool loses_attributes(const struct planner *p, const struct catalog_object *type)
-{
-  const struct catalog_object *now =
-      catalog_find(p->inverse->after, CATALOG_COMPOSITE, type->oid, 0);
-  if (!now)
-    return false; /* then its columns are gone or have another type */
-  if (now->dropped_attributes != type->dropped_attributes)
-    return true; /* also one that came back under its name, empty */
-  struct strings old = round_json_strings(p->arena, catalog_get(type, "attributes"));
-  struct strings new = round_json_strings(p->arena, catalog_get(now, "attributes"));
-  for (size_t i = 0; i < old.len; i++)
-    if (!in(new.at, new.len, old.at[i]))
-      return true;
-  return false;
-}
-
-static bool narrows(const struct planner *p, const struct catalog_object *o)
-{
-  bool retyped = false;
-  if (o->kind == CATALOG_COMPOSITE)
-    return loses_attributes(p, o);
-  return o->kind == CATALOG_TABLE && catalog_find(p->inverse->after, CATALOG_TABLE, o->oid, 0) &&
-         (doomed_columns(p, o, &retyped).len > 0 || retyped);
-}
-
-static const struct catalog_object *depends_on_any(const struct catalog_object *o,
-                                                   struct map *types)
-{
-  for (size_t i = 0; i < o->depends_on_count; i++)
-    if (o->depends_on[i] != o->parent && map_get(types, o->depends_on[i]->identity))
-      return map_get(types, o->depends_on[i]->identity);
-  return NULL;
-}
-
-/* One step outward: types over narrowed types, and tables with columns of them. */
-static bool spread_once(struct planner *p, struct map *types)
-{
-  const struct catalog *before = p->inverse->before;
-  bool more = false;
-  for (size_t i = 0; i < before->object_count; i++) {
-    struct catalog_object *o = before->objects[i];
-    bool column = o->kind == CATALOG_COLUMN && o->parent && o->parent->kind == CATALOG_TABLE;
-    if (!column && o->kind != CATALOG_COMPOSITE && o->kind != CATALOG_DOMAIN &&
-        o->kind != CATALOG_RANGE)
-      continue;
-    const struct catalog_object *holder = column ? o->parent : o;
-    const struct catalog_object *type = depends_on_any(o, types);
-    struct fate *f = column ? fate_of(p, holder) : NULL;
-    if (!type || (map_get(types, holder->identity) && (!f || f->embeds)))
-      continue;
-    if (!map_get(types, holder->identity))
-      map_put(types, holder->identity, (void *)(uintptr_t)type);
-    if (f)
-      f->embeds = type;
-    more = true;
-  }
-  return more;
-}
-
-/* A type or a table that loses attributes takes them from the values of that type elsewhere,
- * without a rewrite or a word; and as it gets them back in another order, the text of a value would
- * put them into the wrong ones. */
-static void spread_narrowed_types(struct planner *p)
-{
-  const struct catalog *before = p->inverse->before;
-  struct map *types = map_new(p->arena);
-  bool any = false;
-  for (size_t i = 0; i < before->object_count; i++) {
-    if (!narrows(p, before->objects[i]))
-      continue;
-    map_put(types, before->objects[i]->identity, before->objects[i]);
-    any = true;
-  }
-  while (any && spread_once(p, types))
-    ;
 }
 
 /* ---- one table ---- */
@@ -328,7 +113,7 @@ static struct catalog_objects dropped_partitions(const struct planner *p, const 
   for (size_t i = 0; is_partitioned(f->table) && i < before->object_count; i++) {
     struct catalog_object *t = before->objects[i];
     if (t->kind == CATALOG_TABLE && t != f->table && !is_partitioned(t) && !catalog_is_foreign(t) &&
-        root_of(before, t) == f->table &&
+        planner_root(before, t) == f->table &&
         !catalog_find(p->inverse->after, CATALOG_TABLE, t->oid, 0))
       vec_push(p->arena, &dropped, t);
   }
@@ -355,10 +140,72 @@ static void refuse_or_copy(struct planner *p, const struct capture_table *t, con
   refuse(p, sentence);
 }
 
-static void refuse_key(struct planner *p, const struct capture_table *t, const char *what)
+/* A foreign key that refers to it when the migration is over. */
+static const struct catalog_object *reference_to(const struct planner *p,
+                                                 const struct catalog_object *table)
 {
-  const char *why = t->key.len == 0 ? "has no primary key" : "does not keep its primary key";
-  refuse_or_copy(p, t, arena_printf(p->arena, "%s %s: %s", t->before, why, what));
+  const struct catalog *c = p->inverse->after;
+  for (size_t i = 0; i < c->object_count; i++) {
+    const struct catalog_object *o = c->objects[i];
+    const char *name = o->kind == CATALOG_CONSTRAINT && catalog_is(o, "type", "f")
+                           ? catalog_get(o, "referenced")
+                           : NULL;
+    const struct catalog_object *target = name ? catalog_find_name(c, CATALOG_TABLE, name) : NULL;
+    if (target && planner_root(c, target) == planner_root(c, table))
+      return o;
+  }
+  return NULL;
+}
+
+/* A table with its rows came into the tree, or left it and is still there. */
+static const struct catalog_object *moved_partition(const struct planner *p, const struct fate *f)
+{
+  const struct catalog *before = p->inverse->before, *after = p->inverse->after;
+  for (size_t i = 0; is_partitioned(f->table) && i < before->object_count; i++) {
+    const struct catalog_object *t = before->objects[i];
+    const struct catalog_object *now =
+        t->kind == CATALOG_TABLE ? catalog_find(after, CATALOG_TABLE, t->oid, 0) : NULL;
+    if (now && (planner_root(before, t) == f->table) != (planner_root(after, now) == f->after))
+      return t;
+  }
+  return NULL;
+}
+
+/* Without a key that survives, rows are taken out and put in again whole, which foreign keys to
+ * them would see. `may_go`: rows may have to be taken out. False: refused, or copied. */
+static bool match_whole_rows(struct planner *p, struct capture_table *t, const struct fate *f,
+                             bool may_go)
+{
+  const struct catalog_object *reference = NULL;
+  if (may_go || p->keep_copies)
+    reference = reference_to(p, f->after);
+  const struct catalog_object *moved = t->how == CAPTURE_ROWS ? moved_partition(p, f) : NULL;
+  if (moved) {
+    refuse_or_copy(p, t,
+                   arena_printf(p->arena,
+                                "%s has no key that survives, and its partition %s is attached or"
+                                " detached: their rows could not be told apart",
+                                t->before, moved->identity));
+    return false;
+  }
+  if (reference) {
+    refuse_or_copy(p, t,
+                   arena_printf(p->arena,
+                                "%s %s and %s refers to it: its rows before and after could not be"
+                                " matched",
+                                t->before,
+                                t->key.len ? "does not keep its primary key" : "has no primary key",
+                                reference->identity));
+    return false;
+  }
+  struct catalog_objects columns =
+      catalog_children(p->arena, p->inverse->before, f->table, CATALOG_COLUMN);
+  t->whole_row = true;
+  t->key = t->key_after = t->columns = t->columns_after = (struct strings){0};
+  for (size_t i = 0; i < columns.len; i++)
+    if (!catalog_get(columns.at[i], "generated"))
+      add_column(p, t, columns.at[i]);
+  return true;
 }
 
 /* Rows: all of a table that is rewritten, emptied, or written under ACCESS EXCLUSIVE. */
@@ -369,28 +216,46 @@ static void plan_rows(struct planner *p, struct capture_table *t, const struct f
   fill_columns(p, t, f->table, NULL);
   t->why = f->rewritten ? "the table is rewritten or emptied"
                         : "rows are written and the table is locked by the same migration";
-  /* without a key only "emptied" and "every row still there" can be told apart */
-  if (t->key_after.len == 0 && (f->written || columns_change || t->key.len > 0)) {
-    refuse_key(p, t, "its rows before and after could not be matched");
+  if (t->key_after.len == 0 && !match_whole_rows(p, t, f, f->written || columns_change))
     return;
-  }
   vec_push(p->arena, &p->plan->tables, *t);
 }
 
+/* A label has another name: values of the type look different without having changed. */
+static bool labels_renamed(const struct planner *p)
+{
+  const struct catalog *before = p->inverse->before;
+  for (size_t i = 0; i < before->object_count; i++) {
+    const struct catalog_object *o = before->objects[i];
+    const struct catalog_object *now =
+        o->kind == CATALOG_ENUM ? catalog_find(p->inverse->after, CATALOG_ENUM, o->oid, 0) : NULL;
+    if (!now)
+      continue;
+    struct strings old = round_json_strings(p->arena, catalog_get(o, "labels"));
+    struct strings new = round_json_strings(p->arena, catalog_get(now, "labels"));
+    for (size_t k = 0; k < old.len; k++)
+      if (!in(new.at, new.len, old.at[k]))
+        return true;
+  }
+  return false;
+}
+
 static void plan_doomed_columns(struct planner *p, struct capture_table *t, const struct fate *f,
-                                const struct strings *doomed)
+                                const struct strings *doomed, bool retyped)
 {
   t->how = CAPTURE_COLUMNS;
   t->doomed_only = true;
   fill_columns(p, t, f->table, doomed);
+  if (t->key_after.len == 0 && (retyped || labels_renamed(p))) { /* others may look different */
+    t->doomed_only = false;
+    plan_rows(p, t, f, true);
+    return;
+  }
   struct text names = TEXT_INIT;
   for (size_t i = 0; i < doomed->len; i++)
     text_printf(&names, "%s%s", i ? ", " : "", doomed->at[i]);
   t->why = arena_printf(p->arena, "%s %s dropped", names.data, doomed->len > 1 ? "are" : "is");
-  if (t->key_after.len == 0)
-    refuse_key(
-        p, t, arena_printf(p->arena, "the dropped values of %s could not be put back", names.data));
-  else
+  if (t->key_after.len > 0 || match_whole_rows(p, t, f, true))
     vec_push(p->arena, &p->plan->tables, *t);
   text_clear(&names);
 }
@@ -403,10 +268,9 @@ static void plan_changed(struct planner *p, struct capture_table *t, const struc
   t->why = f->cascade   ? arena_printf(p->arena, "its rows follow those of %s", f->cascade)
            : t->standby ? "captured if it is written"
                         : "rows are written";
-  if (t->key_after.len > 0)
+  if (t->key_after.len > 0 ||
+      ((!t->standby || !reference_to(p, f->after)) && match_whole_rows(p, t, f, true)))
     vec_push(p->arena, &p->plan->tables, *t);
-  else if (!t->standby)
-    refuse_key(p, t, "its changed rows could not be told apart");
 }
 
 static const struct catalog_object *foreign_partition(const struct planner *p,
@@ -415,7 +279,7 @@ static const struct catalog_object *foreign_partition(const struct planner *p,
   const struct catalog *c = p->inverse->before;
   for (size_t i = 0; i < c->object_count; i++)
     if (c->objects[i]->kind == CATALOG_TABLE && catalog_is_foreign(c->objects[i]) &&
-        root_of(c, c->objects[i]) == root)
+        planner_root(c, c->objects[i]) == root)
       return c->objects[i];
   return NULL;
 }
@@ -466,7 +330,7 @@ static void plan_table(struct planner *p, const struct fate *f)
     return;
   }
   bool retyped = false;
-  struct strings doomed = doomed_columns(p, f->table, &retyped);
+  struct strings doomed = planner_doomed_columns(p, f->table, &retyped);
   bool rows = f->rewritten || (f->written && (f->exclusive || doomed.len > 0)) ||
               (retyped && retype_needs_rows(p, f->table));
   if ((rows || doomed.len > 0 || f->written) && refuse_foreign_partition(p, f))
@@ -477,21 +341,9 @@ static void plan_table(struct planner *p, const struct fate *f)
   if (rows)
     plan_rows(p, &t, f, retyped || doomed.len > 0);
   else if (doomed.len > 0)
-    plan_doomed_columns(p, &t, f, &doomed);
+    plan_doomed_columns(p, &t, f, &doomed, retyped);
   else
     plan_changed(p, &t, f);
-}
-
-static struct planner planner_new(struct arena *arena, const struct inverse *inverse,
-                                  struct capture_plan *plan)
-{
-  struct planner p = {
-      .arena = arena, .inverse = inverse, .by_identity = map_new(arena), .plan = plan};
-  collect_fates(&p);
-  while (spread_cascades(&p))
-    ;
-  spread_narrowed_types(&p);
-  return p;
 }
 
 struct capture_danger_vec capture_dangers(struct arena *arena, const struct inverse *inverse)
@@ -501,8 +353,9 @@ struct capture_danger_vec capture_dangers(struct arena *arena, const struct inve
   for (size_t i = 0; i < p.fates.len; i++) {
     const struct fate *f = p.fates.at[i];
     bool retyped = false;
-    if (!f->after || f->written || f->rewritten || doomed_columns(&p, f->table, &retyped).len ||
-        retyped || dropped_partitions(&p, f).len)
+    if (!f->after || f->written || f->rewritten ||
+        planner_doomed_columns(&p, f->table, &retyped).len || retyped ||
+        dropped_partitions(&p, f).len)
       vec_push(arena, &dangers, ((struct capture_danger){f->table->identity, f->written}));
   }
   return dangers;
@@ -539,7 +392,7 @@ static int64_t bytes_of(const struct catalog *c, const struct catalog_object *ta
   int64_t sum = 0;
   for (size_t i = 0; i < c->object_count; i++) {
     const struct catalog_object *o = c->objects[i];
-    if (o->kind == CATALOG_TABLE && !is_partitioned(o) && root_of(c, o) == table)
+    if (o->kind == CATALOG_TABLE && !is_partitioned(o) && planner_root(c, o) == table)
       sum += o->bytes;
   }
   return sum;

@@ -15,6 +15,9 @@
  * So the rows changed by A are before[sure or confirmed] - unchanged; with the key in after:
  * updated, else deleted. xmax may also be a MultiXact that A's update is a member of; only those
  * made since capture_begin can be.
+ * Where rows are matched by their values (whole_row), tableoid and ctid stand for the key in
+ * before, unchanged and confirmed of CHANGED tables: of one table file and one transaction they
+ * are one. After-images of ROWS are then all rows, and there is no "unchanged".
  * B always sees the originals while A is uncommitted, so CHANGED tables are copied once, at the
  * end. That is why a table that is written and also locked ACCESS EXCLUSIVE (B would wait) is
  * planned as ROWS and locked before the first statement.
@@ -44,8 +47,6 @@ struct capture_item {
   uint32_t oid;               /* 0: standby table that does not exist here */
   bool copied;                /* before-images are complete */
   bool unsure;                /* the copy has rows that are to be confirmed */
-  bool truncated;             /* no key: the table was emptied, nothing else */
-  bool intact;                /* no key: rewritten, but every row is still there */
   bool written;               /* seen with RowExclusiveLock */
   const char *after;          /* identity at the end; NULL: dropped */
   struct strings types;       /* of plan->columns, before */

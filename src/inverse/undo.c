@@ -75,12 +75,12 @@ static int read_table(struct undo *u, const json_t *o, struct err *err)
                          .after = string_of(u, o, "after"),
                          .partitioned = json_is_true(json_object_get(o, "partitioned")),
                          .doomed_only = json_is_true(json_object_get(o, "doomed_only")),
-                         .truncated = json_is_true(json_object_get(o, "truncated"))};
+                         .whole_row = json_is_true(json_object_get(o, "whole_row"))};
   if (!t.before || read_how(json_string_value(json_object_get(o, "how")), &t.how) < 0)
     return damaged(u, "a table without name or kind", err);
   if (read_columns(u, o, &t, err) < 0)
     return -1;
-  if (t.key_count == 0 && t.after && !t.truncated) {
+  if (t.key_count == 0 && t.after && !t.whole_row) {
     err_set(err, ERR_REFUSED, "%s has no key by which its copied rows could be put back", t.before);
     return err_hint(err, "They are all in %s of the store, as COPY text.", u->archive->prefix);
   }

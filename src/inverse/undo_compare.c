@@ -4,54 +4,46 @@
 
 static const char *const temp_names[] = {"before", "after", "unchanged", "confirmed", "work"};
 
-/* "s, c0, c1" or the keys */
-static const char *temp_columns(struct undo *u, const struct undo_table *t, const char *what)
+/* "s, c0, c1", the keys, or id; `suffix` after each */
+static const char *temp_columns(struct undo *u, const struct undo_table *t, const char *what,
+                                const char *suffix)
 {
   CLEANUP(text_clear) struct text s = TEXT_INIT;
   bool before = strcmp(what, "before") == 0, after = strcmp(what, "after") == 0;
-  if (before)
-    text_puts(&s, "s");
-  for (size_t i = 0; i < t->columns.len; i++) {
-    const struct undo_column *c = &t->columns.at[i];
-    if (before || (after && c->name_after) || (!after && c->key))
-      text_printf(&s, "%sc%zu", s.len ? ", " : "", i);
-  }
-  return arena_strdup(u->arena, s.data);
-}
-
-static int make_temp(struct undo *u, struct db_conn *conn, const struct undo_table *t,
-                     const char *what, struct err *err)
-{
-  CLEANUP(text_clear) struct text sql = TEXT_INIT;
-  const char *name = undo_temp(u, what, t);
-  bool before = strcmp(what, "before") == 0, after = strcmp(what, "after") == 0;
   bool work = strcmp(what, "work") == 0;
-  /* ON COMMIT DROP would do, but several migrations may be undone in one transaction */
-  text_printf(&sql, "DROP TABLE IF EXISTS %s; CREATE TEMP TABLE %s (", name,
-              name + strlen("pg_temp."));
-  text_puts(&sql, before ? "s text, " : "");
-  if (work)
-    text_puts(&sql, "kind text COLLATE \"C\", conflict text COLLATE \"C\", ");
-  bool first = true;
+  if (before)
+    text_printf(&s, "s%s", suffix);
+  if (t->whole_row && !after)
+    text_printf(&s, "%sid%s", s.len ? ", " : "", suffix);
   for (size_t i = 0; i < t->columns.len; i++) {
     const struct undo_column *c = &t->columns.at[i];
-    if (!before && !work && !(after && c->name_after) && !c->key)
-      continue;
-    text_printf(&sql, "%sc%zu text COLLATE \"C\"", first ? "" : ", ", i);
-    first = false;
+    if (before || work || (after && c->name_after) || (!after && c->key))
+      text_printf(&s, "%sc%zu%s", s.len ? ", " : "", i, suffix);
   }
-  text_puts(&sql, ") ON COMMIT DROP");
-  return undo_run(u, conn, t, sql.data, err);
+  return s.data ? arena_strdup(u->arena, s.data) : "";
 }
 
-static int load(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *what,
-                struct err *err)
+static const char text_column[] = " text COLLATE \"C\"";
+
+int undo_make_temp(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                   const char *what, const char *columns, struct err *err)
 {
   const char *name = undo_temp(u, what, t);
+  /* ON COMMIT DROP would do, but several migrations may be undone in one transaction */
   const char *sql =
-      arena_printf(u->arena, "COPY %s (%s) FROM STDIN", name, temp_columns(u, t, what));
+      arena_printf(u->arena, "DROP TABLE IF EXISTS %s; CREATE TEMP TABLE %s (%s) ON COMMIT DROP",
+                   name, name + strlen("pg_temp."), columns);
+  return undo_run(u, conn, t, sql, err);
+}
+
+int undo_load(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *what,
+              struct err *err)
+{
+  const char *name = undo_temp(u, what, t), *columns = temp_columns(u, t, what, "");
+  const char *list = *columns ? arena_printf(u->arena, " (%s)", columns) : "";
+  const char *sql = arena_printf(u->arena, "COPY %s%s FROM STDIN", name, list);
   const char *object = arena_printf(u->arena, "%s:%s", what, t->before);
-  if (make_temp(u, conn, t, what, err) < 0)
+  if (undo_make_temp(u, conn, t, what, temp_columns(u, t, what, text_column), err) < 0)
     return -1;
   undo_emit(u, "%s", sql);
   if (u->script ? chunks_write_text(u->archive, object, u->script, err) < 0
@@ -65,20 +57,35 @@ static int load(struct undo *u, struct db_conn *conn, const struct undo_table *t
   return undo_run(u, conn, t, analyze, err);
 }
 
+int undo_copy_surviving(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                        struct err *err)
+{
+  const char *columns = temp_columns(u, t, "after", "");
+  const char *list = *columns ? arena_printf(u->arena, " (%s)", columns) : "";
+  const char *sql =
+      arena_printf(u->arena, "INSERT INTO %s%s SELECT %s FROM %s", undo_temp(u, "after", t), list,
+                   columns, undo_temp(u, "before", t));
+  if (undo_make_temp(u, conn, t, "after", temp_columns(u, t, "after", text_column), err) < 0)
+    return -1;
+  return undo_run(u, conn, t, sql, err);
+}
+
 static int load_all(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                     struct err *err)
 {
-  if (load(u, conn, t, "before", err) < 0)
+  if (undo_load(u, conn, t, "before", err) < 0)
     return -1;
   if (t->key_count == 0)
     return 0;
-  if (make_temp(u, conn, t, "work", err) < 0)
+  const char *work = arena_printf(u->arena, "kind%s, conflict%s, %s", text_column, text_column,
+                                  temp_columns(u, t, "work", text_column));
+  if (undo_make_temp(u, conn, t, "work", work, err) < 0)
     return -1;
   if (!undo_has_after(t))
     return 0;
-  if (load(u, conn, t, "after", err) < 0 || load(u, conn, t, "unchanged", err) < 0)
+  if (undo_load(u, conn, t, "after", err) < 0 || undo_load(u, conn, t, "unchanged", err) < 0)
     return -1;
-  return load(u, conn, t, "confirmed", err);
+  return undo_load(u, conn, t, "confirmed", err);
 }
 
 /* ---- what the migration did to which row ---- */
@@ -205,6 +212,8 @@ static int compare_table(struct undo *u, struct db_conn *conn, const struct undo
     if (undo_run(u, conn, t, lock, err) < 0)
       return -1;
   }
+  if (t->whole_row)
+    return undo_whole_compare(u, conn, t, err);
   if (load_all(u, conn, t, err) < 0)
     return -1;
   if (t->key_count == 0)
@@ -227,6 +236,9 @@ int undo_compare(struct undo *u, struct db_conn *conn, struct err *err)
     return err_wrap(err, "undo");
   for (size_t i = 0; i < u->tables.len; i++)
     if (compare_table(u, conn, &u->tables.at[i], err) < 0)
+      return -1;
+  for (size_t i = 0; i < u->tables.len; i++)
+    if (u->tables.at[i].whole_row && undo_whole_remove(u, conn, &u->tables.at[i], err) < 0)
       return -1;
   u->compared = true;
   return undo_settings_leave(u, conn, &saved, err);

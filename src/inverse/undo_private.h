@@ -4,10 +4,11 @@
  * so that no schema step is held up by a type and no cast can change a value that is only compared.
  * Column i of the capture is always called c<i>.
  *   pg_temp.belay_before_N   s, c...  what the migration changed, as it was (rows that it did not
- *                                     change are removed at compare)
+ *                                     change are removed at compare); `id` if whole_row
  *   pg_temp.belay_after_N    c...     the rows the migration wrote, in the columns that survived
- *   pg_temp.belay_unchanged_N, belay_confirmed_N   keys (capture_private.h)
- *   pg_temp.belay_work_N     kind, conflict, c... as it was before (i: only the key)
+ *   pg_temp.belay_unchanged_N, belay_confirmed_N   keys, or id (capture_private.h)
+ *   pg_temp.belay_work_N     kind, conflict, c... as it was before (i: only the key); undo_whole.c:
+ *                            one of its own
  * kind: u updated, d deleted, i inserted by the migration; n table dropped; c only columns are
  * filled.
  */
@@ -29,7 +30,7 @@ struct undo_table {
   size_t number;
   enum capture_how how;
   const char *before, *after; /* identities; after NULL: dropped */
-  bool partitioned, doomed_only, truncated;
+  bool partitioned, doomed_only, whole_row;
   size_t key_count;
   struct undo_columns columns;
 };
@@ -86,6 +87,10 @@ int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, c
 void undo_emit(struct undo *u, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same for a block of PL/pgSQL, run by DO. */
 void undo_emit_block(struct undo *u, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* ERR_REFUSED with the message, in which %s is the table, unless the only value of the query is 0.
+ * Into the script, too. */
+int undo_require_zero(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                      const char *sql, const char *message, struct err *err);
 /* The settings that decide what a value looks like as text, from here to undo_settings_leave. */
 int undo_settings_enter(struct undo *u, struct db_conn *conn, struct capture_settings *ret,
                         struct err *err);
@@ -93,9 +98,16 @@ int undo_settings_leave(struct undo *u, struct db_conn *conn, const struct captu
                         struct err *err);
 
 /* ---- undo_compare.c ---- */
+int undo_make_temp(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                   const char *what, const char *columns, struct err *err);
+int undo_load(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *what,
+              struct err *err);
+/* After-images that are the before-images without the columns that are gone. */
+int undo_copy_surviving(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                        struct err *err);
 int undo_drop_temps(struct undo *u, struct db_conn *conn, struct err *err);
 /* ---- undo_versions.c ---- */
-/* w.key as "id=6, part=a", of the table `work` as w */
+/* w.key as "id=6, part=a", of the table `work` as w; whole_row: "row (6,a,,x)" */
 const char *undo_key_text(struct undo *u, const struct undo_table *t);
 /* Reads both versions of the first UNDO_CONFLICTS_MAX rows in conflict. Before the first schema
  * step: the table is as the migration left it. */
@@ -104,6 +116,15 @@ int undo_versions_read(struct undo *u, struct db_conn *conn, const struct undo_t
 /* NULL: none were read. */
 const struct undo_values *undo_versions_of(const struct undo *u, const char *table,
                                            const char *key);
+/* ---- undo_whole.c: tables whose rows are matched by their values ---- */
+/* Finds which live rows are those that the migration left. */
+int undo_whole_compare(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                       struct err *err);
+/* Takes them out. */
+int undo_whole_remove(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                      struct err *err);
+/* Common table expression "w<number>(gone, back)": rows taken out, and rows to be put in. */
+const char *undo_whole_counts(struct undo *u, const struct undo_table *t);
 /* ---- undo_refer.c ---- */
 /* Marks inserted rows that rows of others refer to. */
 int undo_mark_referenced(struct undo *u, struct db_conn *conn, struct err *err);
@@ -111,7 +132,10 @@ int undo_mark_referenced(struct undo *u, struct db_conn *conn, struct err *err);
 struct undo_switches {
   struct strings off, on; /* statements */
 };
-int undo_switches_read(struct undo *u, struct db_conn *conn, struct undo_switches *ret,
-                       struct err *err);
+/* Adds those of a table to ret. */
+int undo_switches_read(struct undo *u, struct db_conn *conn, const char *table,
+                       struct undo_switches *ret, struct err *err);
+int undo_switch(struct undo *u, struct db_conn *conn, const struct strings *statements,
+                struct err *err);
 /* ---- undo_sequence.c ---- */
 int undo_sequences_set(struct undo *u, struct db_conn *conn, struct err *err);

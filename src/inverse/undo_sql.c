@@ -156,6 +156,24 @@ int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, c
   return t ? err_wrap(err, "undo of %s", t->before) : -1;
 }
 
+int undo_require_zero(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                      const char *sql, const char *message, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  CLEANUP(text_clear) struct text said = TEXT_INIT;
+  const char *place = strstr(message, "%s");
+  text_printf(&said, "%.*s%s%s", (int)(place - message), message, t->before, place + 2);
+  undo_emit_block(u,
+                  "DECLARE n bigint; BEGIN EXECUTE %s INTO n; IF n <> 0 THEN RAISE EXCEPTION"
+                  " USING MESSAGE = %s; END IF; END",
+                  sql_literal(u->arena, sql), sql_literal(u->arena, said.data));
+  if (db_query(conn, &r, err, sql, NULL) < 0)
+    return err_wrap(err, "undo of %s", t->before);
+  if (db_int(r, 0, 0) != 0)
+    return err_set(err, ERR_REFUSED, "%s (%s)", said.data, db_value(r, 0, 0));
+  return 0;
+}
+
 /* psql keeps what was set before in variables */
 int undo_settings_enter(struct undo *u, struct db_conn *conn, struct capture_settings *ret,
                         struct err *err)

@@ -23,29 +23,33 @@ static const char switches_query[] =
     " JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid"
     " WHERE w.ev_type <> '1' AND w.ev_enabled IN ('O', 'A') ORDER BY 1, 2, 3";
 
-int undo_switches_read(struct undo *u, struct db_conn *conn, struct undo_switches *ret,
-                       struct err *err)
+int undo_switches_read(struct undo *u, struct db_conn *conn, const char *table,
+                       struct undo_switches *ret, struct err *err)
 {
-  struct map *seen = map_new(u->arena);
-  for (size_t i = 0; i < u->tables.len; i++) {
-    const struct undo_table *t = &u->tables.at[i];
-    CLEANUP(db_result_clear) struct db_result *r = NULL;
-    if (db_query(conn, &r, err, switches_query, t->before, NULL) < 0)
-      return err_wrap(err, "triggers of %s", t->before);
-    for (int k = 0; k < db_rows(r); k++) {
-      const char *what = db_value(r, k, 0), *table = db_value(r, k, 1), *name = db_value(r, k, 2);
-      const char *always = db_value(r, k, 3)[0] == 'A' ? "ALWAYS " : "";
-      const char *off =
-          arena_printf(u->arena, "ALTER TABLE ONLY %s DISABLE %s %s", table, what, name);
-      /* a partition may be captured beside its root */
-      if (map_get(seen, off))
-        continue;
-      map_put(seen, off, ret);
-      vec_push(u->arena, &ret->off, off);
-      vec_push(
-          u->arena, &ret->on,
-          arena_printf(u->arena, "ALTER TABLE ONLY %s ENABLE %s%s %s", table, always, what, name));
-    }
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(conn, &r, err, switches_query, table, NULL) < 0)
+    return err_wrap(err, "triggers of %s", table);
+  for (int i = 0; i < db_rows(r); i++) {
+    const char *what = db_value(r, i, 0), *on = db_value(r, i, 1), *name = db_value(r, i, 2);
+    const char *always = db_value(r, i, 3)[0] == 'A' ? "ALWAYS " : "";
+    const char *off = arena_printf(u->arena, "ALTER TABLE ONLY %s DISABLE %s %s", on, what, name);
+    bool seen = false; /* a partition may be captured beside its root */
+    for (size_t k = 0; k < ret->off.len && !seen; k++)
+      seen = strcmp(ret->off.at[k], off) == 0;
+    if (seen)
+      continue;
+    vec_push(u->arena, &ret->off, off);
+    vec_push(u->arena, &ret->on,
+             arena_printf(u->arena, "ALTER TABLE ONLY %s ENABLE %s%s %s", on, always, what, name));
   }
+  return 0;
+}
+
+int undo_switch(struct undo *u, struct db_conn *conn, const struct strings *statements,
+                struct err *err)
+{
+  for (size_t i = 0; i < statements->len; i++)
+    if (undo_run(u, conn, NULL, statements->at[i], err) < 0)
+      return err_wrap(err, "triggers and rules of the tables to be written");
   return 0;
 }

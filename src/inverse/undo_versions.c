@@ -3,8 +3,12 @@
 
 #include "sql/quote.h"
 
+enum { ROW_SHOWN_MAX = 300 };
+
 const char *undo_key_text(struct undo *u, const struct undo_table *t)
 {
+  if (t->whole_row)
+    return arena_printf(u->arena, "'row ' || pg_catalog.\"left\"(w.k, %d)", ROW_SHOWN_MAX);
   CLEANUP(text_clear) struct text s = TEXT_INIT;
   for (size_t i = 0; i < t->columns.len; i++) {
     if (t->columns.at[i].key)

@@ -94,28 +94,66 @@ static void test_plan_kinds(void **state)
   assert_int_equal(planned(w, "public.chi")->how, CAPTURE_CHANGED);
   assert_string_equal(planned(w, "public.chi")->why, "its rows follow those of public.par");
   assert_true(planned(w, "public.idle")->standby);
-  assert_null(planned(w, "public.quiet"));
+  assert_true(planned(w, "public.quiet")->standby);
+  assert_true(planned(w, "public.quiet")->whole_row);
 }
 
-static void test_plan_refusals(void **state)
+static void test_plan_without_key(void **state)
 {
   static const struct scenario s = {
       .schema = "CREATE TABLE log (a int, b int); CREATE TABLE col (a int, b int);"
                 "CREATE TABLE key (id int PRIMARY KEY, v int);"
                 "CREATE TABLE retyped (id int PRIMARY KEY, v int);"
-                "CREATE TABLE mix (a int)",
+                "CREATE TABLE mix (a int); CREATE TYPE mood AS ENUM ('a');"
+                "CREATE TABLE moods (m mood, b int)",
       .migration = {"UPDATE log SET a = 1", "ALTER TABLE col DROP COLUMN b",
                     "ALTER TABLE key DROP COLUMN id",
                     "ALTER TABLE retyped ALTER id TYPE uuid USING gen_random_uuid()",
-                    "TRUNCATE mix", "INSERT INTO mix VALUES (1)"},
+                    "TRUNCATE mix", "INSERT INTO mix VALUES (1)", "ALTER TABLE moods DROP b",
+                    "ALTER TYPE mood RENAME VALUE 'a' TO 'b'"},
+  };
+  static const struct {
+    const char *table;
+    enum capture_how how;
+    bool doomed_only;
+  } expected[] = {
+      {"public.log", CAPTURE_CHANGED, false},
+      {"public.mix", CAPTURE_ROWS, false},
+      {"public.retyped", CAPTURE_ROWS, false},
+      {"public.moods", CAPTURE_ROWS, false},
+  };
+  struct world *w = *state;
+  make_plan(w, &s);
+  assert_int_equal(w->plan.refusals.len, 0);
+  for (size_t i = 0; i < COUNT_OF(expected); i++) {
+    const struct capture_table *t = planned(w, expected[i].table);
+    assert_true(t->whole_row);
+    assert_int_equal(t->key.len, 0);
+    assert_int_equal(t->how, expected[i].how);
+    assert_int_equal(t->doomed_only, expected[i].doomed_only);
+  }
+}
+
+static void test_plan_refusals(void **state)
+{
+  static const struct scenario s = {
+      .schema = "CREATE TABLE log (a int UNIQUE, b int); CREATE TABLE r (a int REFERENCES log (a));"
+                "CREATE TABLE key (id int PRIMARY KEY, v int UNIQUE, w int);"
+                "CREATE TABLE s (v int REFERENCES key (v));"
+                "CREATE TABLE tree (a int) PARTITION BY LIST (a);"
+                "CREATE TABLE leaf (a int)",
+      .migration = {"UPDATE log SET b = 1", "ALTER TABLE key DROP COLUMN id",
+                    "INSERT INTO tree SELECT 1 WHERE false",
+                    "ALTER TABLE tree ATTACH PARTITION leaf DEFAULT",
+                    "ALTER TABLE tree ADD COLUMN b int"},
   };
   static const char *const expected[] = {
-      "public.col has no primary key: the dropped values of b could not be put back",
-      "public.key does not keep its primary key: the dropped values of id could not be put back",
-      "public.log has no primary key: its changed rows could not be told apart",
-      "public.mix has no primary key: its rows before and after could not be matched",
-      "public.retyped does not keep its primary key: its rows before and after could not be"
-      " matched",
+      "public.key does not keep its primary key and public.s.s_v_fkey refers to it: its rows before"
+      " and after could not be matched",
+      "public.log has no primary key and public.r.r_a_fkey refers to it: its rows before and after"
+      " could not be matched",
+      "public.tree has no key that survives, and its partition public.leaf is attached or detached:"
+      " their rows could not be told apart",
   };
   struct world *w = *state;
   make_plan(w, &s);
@@ -162,7 +200,8 @@ static void test_write_seen_only_at_the_end(void **state)
 {
   struct world *w = *state;
   static const struct scenario s = {
-      .schema = "CREATE TABLE people (id int PRIMARY KEY); CREATE TABLE log (a int);"
+      .schema = "CREATE TABLE people (id int PRIMARY KEY); CREATE TABLE log (a int UNIQUE);"
+                "CREATE TABLE refers (a int REFERENCES log (a));"
                 "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
                 " $$ BEGIN INSERT INTO log VALUES (1); RETURN NULL; END $$;"
                 "CREATE CONSTRAINT TRIGGER note AFTER DELETE ON people DEFERRABLE INITIALLY"
@@ -329,6 +368,7 @@ static void test_ledger_is_left_alone(void **state)
   w->ledger = "public.ledger";
   accepted(w, &s);
   w->ledger = NULL;
+  leave_out(w, "public.ledger");
   refused(w, &s, "public.ledger was written by the migration but not captured", NULL);
 }
 
@@ -379,6 +419,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(test_plan_kinds),
+      WORLD_TEST(test_plan_without_key),
       WORLD_TEST(test_plan_refusals),
       WORLD_TEST(test_estimate),
       WORLD_TEST(test_uncaptured_write),

@@ -220,41 +220,6 @@ static const struct scenario scenarios[] = {
                    "UPDATE c SET p = 2"}},
 };
 
-static void check_scenario(struct world *w, const struct scenario *s)
-{
-  CLEANUP(err_clear) struct err err = ERR_INIT;
-  struct undo_report report = {0};
-  prepare(w, s);
-  CLEANUP(db_closep) struct db_conn *reference = fresh_database(w, "capture_reference");
-  run_sql(reference, s->schema);
-  /* identical rows, also where they hold the time */
-  const char *start = content(w, w->c);
-  if (s->first || s->meanwhile || s->later) {
-    run_sql(reference, s->rows);
-    run_sql(reference, s->first);
-    run_sql(reference, s->meanwhile);
-    run_sql(reference, s->meanwhile_end);
-    run_sql(reference, s->later);
-    start = content(w, reference);
-  }
-  const char *prefix = arena_printf(w->arena, "undo/%s", clock_new_id(w->arena));
-  if (migrate(w, s, prefix, &err) < 0) {
-    print_err(&err);
-    fail_msg("%s: migrate", s->name);
-  }
-  run_sql(w->c, s->later);
-  if (roll_back(w, s, prefix, UNDO_ABORT, &report, &err) < 0) {
-    print_err(&err);
-    fail_msg("%s: roll back", s->name);
-  }
-  const char *end = content(w, w->c);
-  if (strcmp(start, end) != 0) {
-    print_error("expected:\n%s\nfound:\n%s\n", start, end);
-    fail_msg("%s: rows differ", s->name);
-  }
-  assert_int_equal(report.conflict_count, 0);
-}
-
 /* ---- conflicts ---- */
 
 static const struct scenario conflicts = {
@@ -269,19 +234,6 @@ static const struct scenario conflicts = {
              "UPDATE people SET age = 99 WHERE id = 30; DELETE FROM people WHERE id = 31",
 };
 
-static const char *migrated(struct world *w, const struct scenario *s)
-{
-  CLEANUP(err_clear) struct err err = ERR_INIT;
-  const char *prefix = arena_printf(w->arena, "undo/%s", clock_new_id(w->arena));
-  prepare(w, s);
-  if (migrate(w, s, prefix, &err) < 0) {
-    print_err(&err);
-    fail();
-  }
-  run_sql(w->c, s->later);
-  return prefix;
-}
-
 static const char *person(struct world *w, int id)
 {
   return ask(w, w->c,
@@ -289,14 +241,6 @@ static const char *person(struct world *w, int id)
                           "SELECT coalesce((SELECT name || ' ' || age FROM people WHERE id = %d),"
                           " 'none')",
                           id));
-}
-
-static const char *reason_of(const struct undo_report *report, const char *key)
-{
-  for (size_t i = 0; i < report->conflicts.len; i++)
-    if (strcmp(report->conflicts.at[i].key, key) == 0)
-      return report->conflicts.at[i].reason;
-  return "none";
 }
 
 static const char *conflict_text(struct world *w, const struct undo_report *report, const char *key)

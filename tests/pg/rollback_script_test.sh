@@ -16,6 +16,8 @@ sql "CREATE SCHEMA \"odd\$belay\$\";
      INSERT INTO items (name, note) VALUES (E'\\\\.', NULL), ('', '');
      INSERT INTO log (item, what) SELECT id, 'made' FROM items;
      INSERT INTO tree VALUES (1, NULL), (2, 1);
+     CREATE TABLE loose (at int, what text); CREATE TABLE nothing (); INSERT INTO nothing DEFAULT VALUES;
+     INSERT INTO loose SELECT i % 3, E'tab\\t \\\\. \$belay\$' FROM generate_series(1, 10) i; INSERT INTO loose VALUES (NULL, NULL);
      INSERT INTO \"odd\$belay\$\".\"T\" VALUES ('k ''1', '\\x00ff'), ('k2', NULL);
      CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.log (what) VALUES (tg_op); RETURN NULL; END';
      CREATE TRIGGER audit AFTER UPDATE OR DELETE ON tree FOR EACH ROW EXECUTE FUNCTION audit()"
@@ -26,9 +28,12 @@ UPDATE items SET name = name || ' \$belay\$', price = 1 WHERE id % 2 = 0;
 INSERT INTO items (name) VALUES ('new');
 SELECT setval('counter', 77);
 INSERT INTO tree VALUES (3, 2), (4, 3);
+UPDATE loose SET at = 9 WHERE at = 1;
+DELETE FROM nothing;
 DELETE FROM \"odd\$belay\$\".\"T\" WHERE \"a b\" = 'k ''1';"
 migration 20260102000000_shape "ALTER TABLE items DROP COLUMN note;
 DROP TABLE log;
+ALTER TABLE loose DROP COLUMN what;
 ALTER TABLE items ALTER COLUMN price TYPE numeric(12,2);"
 migration 20260103000000_parts "UPDATE items SET name = upper(name);
 CREATE INDEX CONCURRENTLY items_name ON items (name);"

@@ -1,0 +1,224 @@
+/* What a migration does to each table, told from the proof. */
+#include "inverse/capture_fate.h"
+
+#include "inverse/round.h"
+
+const struct catalog_object *planner_root(const struct catalog *c,
+                                          const struct catalog_object *table)
+{
+  const char *parent = catalog_get(table, "partition_of");
+  while (parent) {
+    const struct catalog_object *up = catalog_find_name(c, CATALOG_TABLE, parent);
+    if (!up)
+      break;
+    table = up;
+    parent = catalog_get(table, "partition_of");
+  }
+  return table;
+}
+
+static struct fate *fate_of(struct planner *p, const struct catalog_object *table)
+{
+  return map_get(p->by_identity, planner_root(p->inverse->before, table)->identity);
+}
+
+/* A name in an effect is that of the moment, so both ends of the migration are asked; two hits
+ * mean both tables. */
+static void mark(struct planner *p, const struct strings *names, size_t member)
+{
+  for (size_t i = 0; i < names->len; i++) {
+    const struct catalog_object *now =
+        catalog_find_name(p->inverse->after, CATALOG_TABLE, names->at[i]);
+    const struct catalog_object *hits[] = {
+        catalog_find_name(p->inverse->before, CATALOG_TABLE, names->at[i]),
+        now ? catalog_find(p->inverse->before, CATALOG_TABLE, now->oid, 0) : NULL};
+    for (size_t k = 0; k < COUNT_OF(hits); k++) {
+      struct fate *f = hits[k] ? fate_of(p, hits[k]) : NULL;
+      if (f)
+        *(bool *)((char *)f + member) = true;
+    }
+  }
+}
+
+static void collect_fates(struct planner *p)
+{
+  const struct catalog *before = p->inverse->before;
+  for (size_t i = 0; i < before->object_count; i++) {
+    const struct catalog_object *t = before->objects[i];
+    if (t->kind != CATALOG_TABLE || planner_root(before, t) != t)
+      continue;
+    struct fate *f = ARENA_NEW(p->arena, struct fate);
+    f->table = t;
+    f->after = catalog_find(p->inverse->after, CATALOG_TABLE, t->oid, 0);
+    vec_push(p->arena, &p->fates, f);
+    map_put(p->by_identity, t->identity, f);
+  }
+  for (size_t i = 0; i < p->inverse->effects.len; i++) {
+    const struct shadow_effect *e = &p->inverse->effects.at[i];
+    mark(p, &e->written, offsetof(struct fate, written));
+    mark(p, &e->exclusive, offsetof(struct fate, exclusive));
+    mark(p, &e->rewritten, offsetof(struct fate, rewritten));
+  }
+}
+
+/* Rows that change with rows of another table. The shadow has hardly any rows, so it need not
+ * have happened there. */
+static bool follows(const struct catalog_object *foreign_key)
+{
+  const char *d = catalog_get(foreign_key, "definition");
+  return d && (strstr(d, "ON DELETE CASCADE") || strstr(d, "ON DELETE SET ") ||
+               strstr(d, "ON UPDATE CASCADE") || strstr(d, "ON UPDATE SET "));
+}
+
+static bool spread_cascades(struct planner *p)
+{
+  const struct catalog *before = p->inverse->before;
+  bool more = false;
+  for (size_t i = 0; i < before->object_count; i++) {
+    const struct catalog_object *o = before->objects[i];
+    if (o->kind != CATALOG_CONSTRAINT || !catalog_is(o, "type", "f") || !o->parent || !follows(o))
+      continue;
+    const char *name = catalog_get(o, "referenced");
+    const struct catalog_object *target =
+        name ? catalog_find_name(before, CATALOG_TABLE, name) : NULL;
+    struct fate *child = fate_of(p, o->parent), *parent = target ? fate_of(p, target) : NULL;
+    if (!child || !parent || !parent->written || child->written)
+      continue;
+    child->written = true;
+    child->cascade = parent->table->identity;
+    more = true;
+  }
+  return more;
+}
+
+/* ---- columns ---- */
+
+const struct catalog_object *planner_column_after(const struct planner *p,
+                                                  const struct catalog_object *column)
+{
+  return catalog_find(p->inverse->after, CATALOG_COLUMN, column->oid, column->subid);
+}
+
+/* Doomed columns; `retyped` = some survive with another type. */
+struct strings planner_doomed_columns(const struct planner *p, const struct catalog_object *table,
+                                      bool *retyped)
+{
+  struct strings doomed = {0};
+  struct catalog_objects columns =
+      catalog_children(p->arena, p->inverse->before, table, CATALOG_COLUMN);
+  for (size_t i = 0; i < columns.len; i++) {
+    const struct catalog_object *c = columns.at[i], *now = planner_column_after(p, c);
+    if (catalog_get(c, "generated"))
+      continue;
+    if (!now) {
+      vec_push(p->arena, &doomed, c->name);
+      continue;
+    }
+    const char *old = catalog_get(c, "type"), *new = catalog_get(now, "type");
+    if (old && new &&strcmp(old, new) != 0)
+      *retyped = true;
+  }
+  return doomed;
+}
+
+/* ---- values inside of values ---- */
+
+static bool strings_hold(const struct strings *list, const char *s)
+{
+  for (size_t i = 0; i < list->len; i++)
+    if (strcmp(list->at[i], s) == 0)
+      return true;
+  return false;
+}
+
+/* Attributes that are not there afterwards; a new name counts, which costs a copy at most. */
+static bool loses_attributes(const struct planner *p, const struct catalog_object *type)
+{
+  const struct catalog_object *now =
+      catalog_find(p->inverse->after, CATALOG_COMPOSITE, type->oid, 0);
+  if (!now)
+    return false; /* then its columns are gone or have another type */
+  if (now->dropped_attributes != type->dropped_attributes)
+    return true; /* also one that came back under its name, empty */
+  struct strings old = round_json_strings(p->arena, catalog_get(type, "attributes"));
+  struct strings new = round_json_strings(p->arena, catalog_get(now, "attributes"));
+  for (size_t i = 0; i < old.len; i++)
+    if (!strings_hold(&new, old.at[i]))
+      return true;
+  return false;
+}
+
+static bool narrows(const struct planner *p, const struct catalog_object *o)
+{
+  bool retyped = false;
+  if (o->kind == CATALOG_COMPOSITE)
+    return loses_attributes(p, o);
+  return o->kind == CATALOG_TABLE && catalog_find(p->inverse->after, CATALOG_TABLE, o->oid, 0) &&
+         (planner_doomed_columns(p, o, &retyped).len > 0 || retyped);
+}
+
+static const struct catalog_object *depends_on_any(const struct catalog_object *o,
+                                                   struct map *types)
+{
+  for (size_t i = 0; i < o->depends_on_count; i++)
+    if (o->depends_on[i] != o->parent && map_get(types, o->depends_on[i]->identity))
+      return map_get(types, o->depends_on[i]->identity);
+  return NULL;
+}
+
+/* One step outward: types over narrowed types, and tables with columns of them. */
+static bool spread_once(struct planner *p, struct map *types)
+{
+  const struct catalog *before = p->inverse->before;
+  bool more = false;
+  for (size_t i = 0; i < before->object_count; i++) {
+    struct catalog_object *o = before->objects[i];
+    bool column = o->kind == CATALOG_COLUMN && o->parent && o->parent->kind == CATALOG_TABLE;
+    if (!column && o->kind != CATALOG_COMPOSITE && o->kind != CATALOG_DOMAIN &&
+        o->kind != CATALOG_RANGE)
+      continue;
+    const struct catalog_object *holder = column ? o->parent : o;
+    const struct catalog_object *type = depends_on_any(o, types);
+    struct fate *f = column ? fate_of(p, holder) : NULL;
+    if (!type || (map_get(types, holder->identity) && (!f || f->embeds)))
+      continue;
+    if (!map_get(types, holder->identity))
+      map_put(types, holder->identity, (void *)(uintptr_t)type);
+    if (f)
+      f->embeds = type;
+    more = true;
+  }
+  return more;
+}
+
+/* A type or a table that loses attributes takes them from the values of that type elsewhere,
+ * without a rewrite or a word; and as it gets them back in another order, the text of a value would
+ * put them into the wrong ones. */
+static void spread_narrowed_types(struct planner *p)
+{
+  const struct catalog *before = p->inverse->before;
+  struct map *types = map_new(p->arena);
+  bool any = false;
+  for (size_t i = 0; i < before->object_count; i++) {
+    if (!narrows(p, before->objects[i]))
+      continue;
+    map_put(types, before->objects[i]->identity, before->objects[i]);
+    any = true;
+  }
+  while (any && spread_once(p, types))
+    ;
+}
+
+/* ---- all ---- */
+
+struct planner planner_new(struct arena *arena, const struct inverse *inverse,
+                           struct capture_plan *plan)
+{
+  struct planner p = {
+      .arena = arena, .inverse = inverse, .by_identity = map_new(arena), .plan = plan};
+  collect_fates(&p);
+  while (spread_cascades(&p))
+    ;
+  spread_narrowed_types(&p);
+  return p;
+}
