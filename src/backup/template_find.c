@@ -114,8 +114,8 @@ void backup_template_sweep(struct arena *arena, struct place *place, const struc
   CLEANUP(err_clear) struct err failed = ERR_INIT;
   struct template_notes left = {0};
   if (find_unfinished(arena, place, target->database, &left, &failed) < 0) {
-    log_warning("looking for template backups that were killed: %s", failed.message);
-    return;
+    log_debug("looking for template backups that were killed: %s", failed.message);
+    return; /* the backup that comes says what is wrong with the store */
   }
   for (size_t i = 0; i < left.len; i++) {
     const struct backup_info info = {.id = left.at[i].id, .prefix = left.at[i].prefix};

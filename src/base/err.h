@@ -26,7 +26,7 @@
   X(ERR_REFUSED, 3, "refused; the database is untouched")                                          \
   X(ERR_PREFLIGHT, 4, "preflight failed; the database is untouched, a retry may help")             \
   X(ERR_BACKUP, 5, "backup failed; nothing was run")                                               \
-  X(ERR_UNCHANGED, 6, "migration failed; the database is as before (checked)")                     \
+  X(ERR_UNCHANGED, 6, "migration failed; the database is as before, checked")                      \
   X(ERR_RESTORED, 7, "migration failed; the old state was brought back (checked)")                 \
   X(ERR_CHANGED, 8, "failed and the database is changed; a person is needed")                      \
   X(ERR_POSTVERIFY, 9, "migration succeeded, post-verify or seal did not")                         \

@@ -120,7 +120,7 @@ static int copy(struct cli *cli, const struct run_env *env, struct place *to, st
   int rc = place_copy(&job, &copied, err);
   term_progress_clear();
   if (rc < 0 || check_copy(cli, to, &source, err) < 0) {
-    if (!err->hint)
+    if (!err->hint && err->code != ERR_USAGE)
       err_hint(err, "What was copied stays; the same command goes on from there.");
     return err_wrap(err, "copying %s", source.id);
   }

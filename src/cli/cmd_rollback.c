@@ -38,8 +38,8 @@ static int on_conflict(const char *name, enum undo_on_conflict *ret, struct err 
 
 static void last_words(struct cli *cli, const struct err *err)
 {
-  cli->last_words = arena_printf(cli->arena, "database: %s (%s)\nnext: belay status\n",
-                                 run_database_state(err->code), err_code_text(err->code));
+  cli->last_words = arena_printf(cli->arena, "database: %s\nnext: belay status\n",
+                                 run_database_words(cli->arena, err->code));
 }
 
 /* Whole or not at all: what failed half-way must not look like a script. */

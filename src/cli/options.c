@@ -116,7 +116,7 @@ static const struct option {
     {"terminate", 0, NULL, "with --template: end the sessions of others first", FIELD(terminate),
      OPTION_FLAG, false},
     {"to", 0, "PLACE", "the store to copy to", FIELD(to), OPTION_TEXT, false},
-    {"limit-rate", 0, "RATE", "write at most so many bytes a second (10MiB)", FIELD(limit_rate),
+    {"limit-rate", 0, "RATE", "move at most so many bytes a second (10MiB)", FIELD(limit_rate),
      OPTION_TEXT, false},
     {"keep-last", 0, "N", "keep the newest N", FIELD(keep_last), OPTION_NUMBER, false},
     {"keep-daily", 0, "N", "keep the newest of each of the last N days that have one (UTC)",

@@ -75,7 +75,6 @@ void report_plan_text(const struct run_result *result, struct text *out)
 void report_run_end(struct arena *arena, const struct run_result *result, const struct err *err,
                     struct text *out)
 {
-  UNUSED(arena);
   size_t applied = 0;
   for (size_t i = 0; i < result->files.len; i++)
     applied += result->files.at[i].last_part && strcmp(result->files.at[i].state, "applied") == 0;
@@ -88,7 +87,7 @@ void report_run_end(struct arena *arena, const struct run_result *result, const 
                   result->backup_id ? result->backup_id : "");
     return;
   }
-  text_printf(out, "database: %s (%s)\n", result->database, err_code_text(err->code));
+  text_printf(out, "database: %s\n", run_database_words(arena, err->code));
   if (result->next)
     text_printf(out, "next: %s\n", result->next);
 }

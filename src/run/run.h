@@ -58,6 +58,8 @@ struct run_result {
 
 /* What an error's code says of the database, in the words of run_result.database. */
 const char *run_database_state(enum err_code code);
+/* The same with the failure that left it so: "untouched (refused)". */
+char *run_database_words(struct arena *arena, enum err_code code);
 
 struct run_request {
   const struct run_env *env;

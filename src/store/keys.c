@@ -40,7 +40,11 @@ static int add_recipient(struct age_recipients *recipients, const char *name, st
 
 static int check_source(const struct keys_source *source, struct err *err)
 {
-  const char *file = source->identity_file;
+  const char *file = source->identity_file, *command = source->identity_command;
+  if (command && strstr(command, "AGE-SECRET-KEY-1")) {
+    err_set(err, ERR_USAGE, "a command that prints an identity holds the identity itself");
+    return err_hint(err, "Everybody sees commands: put it into a file that only you can read.");
+  }
   if (!file || strncmp(file, "AGE-SECRET-KEY-", 15) != 0)
     return 0;
   err_set(err, ERR_USAGE, "an identity is named by its file, not given itself");

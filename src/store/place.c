@@ -108,6 +108,7 @@ void place_close(struct place *place)
     place->ops->close(place);
   free(place->name);
   free(place->root);
+  free(place->server);
   keys_free(place->keys);
   rate_free(place->rate);
   free(place);
@@ -133,6 +134,12 @@ struct keys *place_keys(const struct place *place)
 const char *place_name(const struct place *place)
 {
   return place->name;
+}
+
+bool place_is_same(const struct place *a, const struct place *b)
+{
+  return strcmp(a->name, b->name) == 0 &&
+         (a->server && b->server ? strcmp(a->server, b->server) == 0 : a->server == b->server);
 }
 
 const char *place_denied(const struct place *place, struct arena *arena)
@@ -206,6 +213,8 @@ int place_get_range(struct place *place, const char *key, uint64_t offset, size_
                     struct err *err)
 {
   if (check_key(place, key, err) < 0)
+    return -1;
+  if (place->rate && place->ops->is_far && rate_wait(place->rate, size, err) < 0)
     return -1;
   return place->ops->get_range(place, key, offset, size, buf, err);
 }

@@ -30,6 +30,8 @@ struct keys;
 void place_set_keys(struct place *place, struct keys *keys);
 struct keys *place_keys(const struct place *place);
 const char *place_name(const struct place *place); /* "file:/var/backups/belay" */
+/* One place under one name; a bucket of that name on another server is another place. */
+bool place_is_same(const struct place *a, const struct place *b);
 /* What the credentials turned out not to be allowed here: "read, list"; NULL: nothing so far. */
 const char *place_denied(const struct place *place, struct arena *arena);
 
@@ -47,8 +49,8 @@ int place_get_range(struct place *place, const char *key, uint64_t offset, size_
 int place_writer(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
 /* A writer that never finishes, only to be seen: place_look_for_leftovers counts it as living. */
 int place_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
-/* Bounds what goes to the place through place_writer, in bytes a second, all writers together; 0:
- * no bound. Before the first writer. */
+/* Bounds what goes to the place through place_writer, and what comes by place_get_range from one that
+ * is not on this machine, in bytes a second, all together; 0: no bound. Before the first writer. */
 void place_limit(struct place *place, uint64_t bytes_per_s);
 /* place_sealed.c: small objects that may hold rows or names: encrypted as "<key>.age" where the
  * place has recipients, else put as they are. Reading takes whichever is there. */

@@ -152,7 +152,7 @@ int place_copy(const struct place_copy *copy, struct place_copied *ret, struct e
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   struct place_entries entries = {0};
   struct copying c = {.copy = copy, .arena = arena};
-  if (strcmp(place_name(copy->from), place_name(copy->to)) == 0)
+  if (place_is_same(copy->from, copy->to))
     return err_set(err, ERR_USAGE, "%s is the place that it is in", place_name(copy->to));
   if (place_list(copy->from, arena, arena_printf(arena, "%s/", copy->prefix), &entries, err) < 0)
     return -1;

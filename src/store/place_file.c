@@ -265,11 +265,14 @@ static int file_get_range(struct place *place, const char *key, uint64_t offset,
   return 0;
 }
 
+/* true when it cannot be known, too: nothing is removed or overwritten on a guess. */
 static bool file_exists(struct place *place, const char *key)
 {
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   struct stat st;
-  return stat(full_path(place, arena, key), &st) == 0 && S_ISREG(st.st_mode);
+  if (stat(full_path(place, arena, key), &st) == 0)
+    return S_ISREG(st.st_mode);
+  return errno != ENOENT && errno != ENOTDIR;
 }
 
 static int file_size(struct place *place, const char *key, uint64_t *ret_size, struct err *err)

@@ -37,6 +37,7 @@ struct place_ops {
   int (*publish)(struct place *place, const char *key, bool last, struct err *err);
   int (*get_appended)(struct place *place, struct arena *arena, const char *key, char **ret_bytes,
                       size_t *ret_len, bool *ret_lags, struct err *err);
+  bool is_far;                        /* what is read of it comes over the network */
   void (*close)(struct place *place); /* all but what struct place holds; may be NULL */
 };
 
@@ -47,6 +48,7 @@ struct place {
   const struct place_ops *ops;
   char *name;        /* "file:/var/backups/belay" */
   char *root;        /* "/var/backups/belay" */
+  char *server;      /* that the bucket is of; NULL: this machine's own directory */
   struct keys *keys; /* owned; may be NULL */
   struct rate *rate; /* owned; NULL: writers are not held back */
   atomic_int denied;

@@ -212,6 +212,7 @@ const struct place_ops place_s3_ops = {
     .local_dir = local_dir,
     .publish = publish,
     .get_appended = get_appended,
+    .is_far = true,
     .close = close_place,
 };
 
@@ -222,13 +223,17 @@ static const char *own_home(struct arena *arena)
   return fs_join(arena, user && user->pw_dir ? user->pw_dir : "/nonexistent", ".local/state");
 }
 
+static const char *server_of(const struct s3_settings *s)
+{
+  return s->endpoint ? s->endpoint : "amazonaws.com";
+}
+
 /* $XDG_STATE_HOME/belay/<bucket>-<endpoint's hash>/<root> */
 static char *state_dir(struct arena *arena, const struct s3_settings *s)
 {
   const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-  const char *endpoint = s->endpoint ? s->endpoint : "amazonaws.com";
   char hash[STORE_SHA256_HEX];
-  store_sha256(endpoint, strlen(endpoint), hash);
+  store_sha256(server_of(s), strlen(server_of(s)), hash);
   const char *base = state && *state == '/' ? arena_strdup(arena, state)
                      : home && *home == '/' ? fs_join(arena, home, ".local/state")
                                             : own_home(arena);
@@ -249,6 +254,7 @@ int place_s3_open(const char *where, struct place **ret_place, struct err *err)
   p->place.ops = &place_s3_ops;
   p->place.root = x_strdup(settings.root);
   p->place.name = x_strdup(settings.name);
+  p->place.server = x_strdup(server_of(&settings));
   p->client = s3_client_new(&p->settings);
   pthread_mutex_init(&p->mutex, NULL);
   pthread_cond_init(&p->part_done, NULL);

@@ -37,7 +37,7 @@ static void nap(int64_t ms)
 }
 
 /* Each piece books the time that it takes; what was not used before is not caught up. */
-static int wait_for_turn(struct rate *rate, size_t len, struct err *err)
+int rate_wait(struct rate *rate, size_t len, struct err *err)
 {
   pthread_mutex_lock(&rate->mutex);
   int64_t now_us = clock_monotonic_ms() * 1000;
@@ -63,7 +63,7 @@ static int limited_write(struct sink *sink, const void *bytes, size_t len, struc
   struct limited_sink *s = (struct limited_sink *)sink;
   for (const char *p = bytes; len;) {
     size_t n = len < PIECE_BYTES ? len : PIECE_BYTES;
-    if (wait_for_turn(s->rate, n, err) < 0 || sink_write(s->next, p, n, err) < 0)
+    if (rate_wait(s->rate, n, err) < 0 || sink_write(s->next, p, n, err) < 0)
       return -1;
     p += n;
     len -= n;

@@ -335,12 +335,14 @@ static bool begins_as_asked(struct tries *t, const struct s3_http_answer *answer
   return answer->status == 206 && told && strncmp(told, wanted, strlen(wanted)) == 0;
 }
 
-/* What a broken-off range has brought stays, if it was of the object's same state. */
+/* What a broken-off range has brought stays, if it was of the object's same state and there is more
+ * to ask for. */
 static void keep_progress(struct tries *t, const struct s3_http_answer *answer)
 {
   const char *etag = s3_http_header(answer, "etag");
   t->deadline_ms += answer->moved_ms;
-  if (!t->request->range || !etag || !begins_as_asked(t, answer))
+  if (!t->request->range || !etag || !begins_as_asked(t, answer) ||
+      t->got + answer->into_len >= t->request->range->size)
     return;
   t->got += answer->into_len;
   t->etag = arena_strdup(t->arena, etag);

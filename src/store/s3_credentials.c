@@ -160,7 +160,7 @@ int s3_credentials_get(struct s3_credentials *c, struct arena *arena, struct s3_
 bool s3_credentials_expire(struct s3_credentials *c, const struct s3_keys *keys)
 {
   pthread_mutex_lock(&c->mutex);
-  bool can = c->found.expires_us != 0;
+  bool can = c->found.expires_us != 0 || c->found.keys.token; /* a file may have newer ones */
   if (can && c->known && strcmp(c->found.keys.secret, keys->secret) == 0)
     c->expired = true; /* else another thread has new ones already */
   pthread_mutex_unlock(&c->mutex);

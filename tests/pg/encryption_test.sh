@@ -62,6 +62,9 @@ sed 's/^encryption:/&\n  identity: ..\/alice.key/' belay.yaml >"$scratch/project
 expect 0 "$BELAY" restore latest --into by_yaml -c with-key.yaml
 BELAY_IDENTITY=$scratch/none.key expect 12 "$BELAY" verify latest
 says 'none.key'
+BELAY_IDENTITY_COMMAND="echo $(grep -o 'AGE-SECRET.*' "$scratch/bob.key")" expect 2 "$BELAY" verify latest
+says 'holds the identity itself'
+says_not 'AGE-SECRET'
 BELAY_IDENTITY_COMMAND='exit 3' expect 12 "$BELAY" verify latest
 says 'ended with 3'
 
@@ -133,6 +136,7 @@ says "encrypted    for $alice, $bob"
 after=$(content; structure)
 expect 12 "$BELAY" rollback last --yes
 says "encrypted for $alice, $bob"
+says '^database: untouched \(encrypted, and no identity opens it\)$'
 expect 12 "$BELAY" rollback last --yes --identity "$scratch/mallory.key"
 [ "$(content; structure)" = "$after" ] || fail "a rollback without identity changed something"
 expect 0 "$BELAY" show "$run" --identity "$scratch/alice.key"

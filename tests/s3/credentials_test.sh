@@ -105,6 +105,18 @@ list 11 "${keys[@]}"
 list 11 "${keys[@]}" AWS_SESSION_TOKEN=bogus
 expect 0 "${bare[@]}" "${keys[@]}" "AWS_SESSION_TOKEN=$(session SessionToken)" "$BELAY" backup -s "$at"
 
+# a file of a session that a program keeps fresh is read again when the server says that the session is over
+printf '[session]\naws_access_key_id = %s\naws_secret_access_key = %s\naws_session_token = %s\n' "$(session AccessKeyId)" \
+  "$(session SecretAccessKey)" "$(session SessionToken)" >"$scratch/credentials"
+relayed keys/a >"$scratch/relayed"
+echo "$stub" >>"$scratch/relay.pid"
+echo '0 1 answer 400,ExpiredToken /^GET .*list-type/' >"$scratch/rules"
+expect 0 "${bare[@]}" "${files[@]}" AWS_PROFILE=session "$BELAY" list -s "$(cat "$scratch/relayed")"
+echo '0 0 answer 400,ExpiredToken /^GET .*list-type/' >"$scratch/rules"
+expect 11 "${bare[@]}" "${files[@]}" AWS_PROFILE=session "$BELAY" list -s "$(cat "$scratch/relayed")"
+says 'The session has expired'
+[ "$(grep -c '^answer' "$scratch/relay.log")" = 3 ] || fail "asked too often: $(cat "$scratch/relay.log")"
+
 # ---- secrets stay where they are ----
 export AWS_ACCESS_KEY_ID=$STUB_KEY_ID AWS_SECRET_ACCESS_KEY=$STUB_SECRET
 s3_project keys/project

@@ -73,6 +73,47 @@ static void test_names_of_places(void **state)
   assert_int_equal(chdir(cwd), 0);
 }
 
+static void test_places_that_are_the_same(void **state)
+{
+  struct fixture *f = *state;
+  static const struct {
+    const char *a, *b;
+    bool same;
+  } pairs[] = {
+      {"s3://bucket/x?endpoint=http://one", "s3://bucket/x?endpoint=http://one/", true},
+      {"s3://bucket/x?endpoint=http://one", "s3://bucket/x?endpoint=http://two", false},
+      {"s3://bucket/x", "s3://bucket/x?endpoint=http://two", false},
+      {"s3://bucket/x", "s3://bucket/x?region=eu-central-1", true},
+      {"s3://bucket/x", "s3://bucket/y", false},
+      {"p", "./p/", true},
+      {"p", "q", false},
+  };
+  char cwd[4096];
+  assert_non_null(getcwd(cwd, sizeof(cwd)));
+  assert_int_equal(chdir(f->dir), 0);
+  for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+    CLEANUP(place_closep) struct place *a = NULL;
+    CLEANUP(place_closep) struct place *b = NULL;
+    ok(f, place_open(pairs[i].a, &a, &f->err));
+    ok(f, place_open(pairs[i].b, &b, &f->err));
+    assert_int_equal(place_is_same(a, b), pairs[i].same);
+  }
+  assert_int_equal(chdir(cwd), 0);
+}
+
+/* What nobody can look at may be there: who removes or overwrites on "no" must not. */
+static void test_what_cannot_be_known_exists(void **state)
+{
+  struct fixture *f = *state;
+  ok(f, place_put(f->place, "a/k", "x", 1, &f->err));
+  assert_int_equal(symlink("loop", path_of(f, "store/a/loop")), 0);
+  assert_true(place_exists(f->place, "a/k"));
+  assert_true(place_exists(f->place, "a/loop"));
+  assert_false(place_exists(f->place, "a/none"));
+  assert_false(place_exists(f->place, "a/k/below"));
+  assert_false(place_exists(f->place, "a"));
+}
+
 static void test_places_that_are_refused(void **state)
 {
   struct fixture *f = *state;
@@ -503,6 +544,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       WITH_PLACE(test_names_of_places),
+      WITH_PLACE(test_places_that_are_the_same),
+      WITH_PLACE(test_what_cannot_be_known_exists),
       WITH_PLACE(test_places_that_are_refused),
       WITH_PLACE(test_modes),
       WITH_PLACE(test_git_does_not_see_it),

@@ -116,6 +116,29 @@ static void test_a_range_goes_on_where_it_broke_off(void **state)
   assert_int_equal(http_server_saw(&f->server, "If-Match: \"e\""), 1);
 }
 
+/* All has come, but not the end that the server promised: there is nothing to go on with. */
+static void test_a_range_that_breaks_off_at_its_end(void **state)
+{
+  struct fixture *f = *state;
+  struct http_rule rules[] = {
+      {.match = "GET",
+       .status = "206 Partial Content",
+       .headers = ETAG "Content-Range: bytes 5-9/10\r\n",
+       .body = "56789",
+       .times = 1,
+       .promised = 6},
+      {.match = "GET",
+       .status = "206 Partial Content",
+       .headers = ETAG "Content-Range: bytes 5-9/10\r\n",
+       .body = "56789"},
+  };
+  char buf[6] = "";
+  OPEN(f, rules, "");
+  ok(f, place_get_range(f->place, "k", 5, 5, buf, &f->err));
+  assert_string_equal(buf, "56789");
+  assert_int_equal(http_server_saw(&f->server, "Range: bytes=5-9"), 2);
+}
+
 /* A line that breaks after each 100 kB: more often than a request is tried that gets nowhere. */
 static void test_a_range_that_goes_on_is_not_given_up(void **state)
 {
@@ -497,6 +520,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       WITH_SERVER(test_another_range_that_breaks_off),
       WITH_SERVER(test_a_range_goes_on_where_it_broke_off),
+      WITH_SERVER(test_a_range_that_breaks_off_at_its_end),
       WITH_SERVER(test_a_range_that_goes_on_is_not_given_up),
       WITH_SERVER(test_a_range_that_stands_is_given_up),
       WITH_SERVER(test_time_in_which_bytes_move_does_not_count),
