@@ -100,6 +100,14 @@ static void judge_command(struct status *s, const char *what)
   report->next = between ? again(s) : way_back(s);
 }
 
+/* Only with all its files committed a run comes to verify: what is not there any more, the undo of
+ * a failed verify took back. */
+static bool was_undoing(const struct record *last, const struct record_counts *n)
+{
+  return !last->ended && !n->partial && n->applied < n->all && last->last_stage &&
+         strcmp(last->last_stage, "verify") == 0;
+}
+
 static void judge_native(struct status *s, const char *what)
 {
   struct arena *arena = s->run.arena;
@@ -110,7 +118,13 @@ static void judge_native(struct status *s, const char *what)
                 last->exit_code == err_exit_code(ERR_POSTVERIFY);
   const char *files = arena_printf(arena, "%zu of its %zu files %s committed", n.applied, n.all,
                                    n.applied == 1 ? "is" : "are");
-  if (n.partial) {
+  if (was_undoing(last, &n)) {
+    report->verdict =
+        arena_printf(arena, "%s, which had failed: %s", what,
+                     n.applied ? arena_printf(arena, "it was being rolled back; %s still", files)
+                               : "all of it was rolled back, the database is as before");
+    report->next = n.applied ? way_back(s) : "belay plan";
+  } else if (n.partial) {
     report->verdict =
         arena_printf(arena, "%s; %s runs statement by statement and stopped part-way%s%s", what,
                      n.partial, n.applied ? ", " : "", n.applied ? files : "");
