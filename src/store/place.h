@@ -49,8 +49,9 @@ int place_get_range(struct place *place, const char *key, uint64_t offset, size_
 int place_writer(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
 /* A writer that never finishes, only to be seen: place_look_for_leftovers counts it as living. */
 int place_hold(struct place *place, const char *key, struct sink **ret_sink, struct err *err);
-/* Bounds what goes to the place through place_writer, and what comes by place_get_range from one that
- * is not on this machine, in bytes a second, all together; 0: no bound. Before the first writer. */
+/* Bounds what goes to the place through place_writer, and what comes by place_get_range from one
+ * that is not on this machine, in bytes a second, all together; 0: no bound. Before the first
+ * writer. */
 void place_limit(struct place *place, uint64_t bytes_per_s);
 /* place_sealed.c: small objects that may hold rows or names: encrypted as "<key>.age" where the
  * place has recipients, else put as they are. Reading takes whichever is there. */
