@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+enum { CACHED_BYTES = 64 * 1024 }; /* what is hashed is still near when it is copied */
+
 /* ---- headers ---- */
 
 static void add(struct arena *arena, struct s3_pairs *pairs, const char *name, const char *value)
@@ -266,8 +268,9 @@ static int sink_write_s3(struct sink *sink, const void *bytes, size_t len, struc
     if (!s->hash)
       s->hash = store_hash_new();
     size_t n = part_bytes - s->len < len ? part_bytes - s->len : len;
-    memcpy(s->buffer + s->len, p, n);
+    n = n < CACHED_BYTES ? n : CACHED_BYTES;
     store_hash_add(s->hash, p, n);
+    memcpy(s->buffer + s->len, p, n);
     s->len += n;
     p += n;
     len -= n;
