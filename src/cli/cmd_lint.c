@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "base/term.h"
 #include "cli/lint_files.h"
+#include "lint/names.h"
 #include "report/lint.h"
 #include "run/lint_context.h"
 #include "run/observe.h"
@@ -17,7 +18,9 @@ static int read_database(struct cli *cli, struct run_env *env, struct lint_run *
   if (db_open(&run->target, "belay lint", &run->conn, err) < 0 ||
       run_lint_ledger(env, run->conn, run->target.schema, &run->ledger, err) < 0)
     return -1;
-  return catalog_read(cli->arena, run->conn, &options, &run->catalog, err);
+  if (catalog_read(cli->arena, run->conn, &options, &run->catalog, err) < 0)
+    return -1;
+  return lint_names_read(cli->arena, run->conn, &run->names, err);
 }
 
 /* Who will apply the files: belay, where there is a belay.yaml; else a session of the database. The
@@ -136,6 +139,7 @@ static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run 
                                    .count = count,
                                    .history = history,
                                    .catalog = run->catalog,
+                                   .names = run->names,
                                    .conn = run->conn,
                                    .target_major = target_major,
                                    .tool = tool,

@@ -48,6 +48,7 @@ struct lint_run {
   struct db_target target;           /* of --against */
   struct db_conn *conn;              /* NULL: no database; the caller closes it */
   struct catalog *catalog;           /* NULL: no database */
+  const struct lint_names *names;    /* of its server; NULL: no database */
   struct lint_session session;       /* that will apply the files, as far as known */
   struct lint_input input;           /* the scripts of all files */
   struct lint_script_vec judged;     /* those that get findings */

@@ -121,6 +121,16 @@ void effect_fail(struct effecting *e, const char *fmt, ...)
   va_end(args);
 }
 
+void effect_fail_name(struct effecting *e, const char *fmt, ...)
+{
+  if (e->ret->fails || lint_facts_may_hide(e->facts))
+    return;
+  va_list args;
+  va_start(args, fmt);
+  e->ret->fails = arena_vprintf(e->arena, fmt, args);
+  va_end(args);
+}
+
 void effect_unknown(struct effecting *e, const char *fmt, ...)
 {
   if (e->ret->unknown)
@@ -209,7 +219,10 @@ void lint_effects_of(const struct lint_effects_input *input, struct lint_effects
   if (statement->bare && input->in_transaction)
     effect_fail(&e, "%s cannot run inside a transaction block", statement->bare);
   effects_refuse(&e);
+  if (e.tree->kind == SQL_ALTER_TABLE && !effect_is_absent(&e, e.tree->name))
+    effects_names(&e);
   dispatch(&e);
+  effects_names(&e);
   if (ret->fails)
     *ret = (struct lint_effects){.source = ret->source, .fails = ret->fails};
 }

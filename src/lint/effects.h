@@ -13,6 +13,7 @@
 
 #include "lint/facts.h"
 #include "lint/lint.h"
+#include "lint/names.h"
 
 /* By strength, as the server orders them. */
 enum lint_lock_mode {
@@ -48,7 +49,8 @@ struct lint_effects {
 struct lint_effects_input {
   struct arena *arena; /* what the effects live in */
   struct lint_facts *facts;
-  const struct catalog *catalog; /* that the facts come from; NULL: static depth */
+  const struct catalog *catalog;  /* that the facts come from; NULL: static depth */
+  const struct lint_names *names; /* of its server; NULL: not known */
   struct lint_moment now;
   const struct sql_statement *statement;
   int major;           /* of the server; 0: not known */

@@ -141,16 +141,26 @@ static void check_new_not_null(struct effecting *e, struct lint_relation *table,
     effect_unknown(e, "it fails if %s has a row", table->name);
 }
 
+/* Subcommands that drop come first, wherever they stand. */
+static bool drops_column(const struct effecting *e, const char *name)
+{
+  for (size_t i = 0; i < e->tree->actions.len; i++)
+    if (e->tree->actions.at[i].kind == SQL_DROP_COLUMN &&
+        strcmp(e->tree->actions.at[i].name, name) == 0)
+      return true;
+  return false;
+}
+
 static void add_column(struct effecting *e, struct lint_relation *table,
                        const struct sql_action *action)
 {
   const struct sql_column *column = action->column;
   if (!column)
     return;
-  if (column_exists(table, column->name)) {
+  if (column_exists(table, column->name) && !drops_column(e, column->name)) {
     if (!action->if_exists)
-      effect_fail(e, "column \"%s\" of relation \"%s\" already exists", column->name,
-                  table->at.name);
+      effect_fail_name(e, "column \"%s\" of relation \"%s\" already exists", column->name,
+                       table->at.name);
     return;
   }
   bool rewrites = column_rewrites(e, column);
@@ -300,7 +310,7 @@ static struct lint_relation *find_index(struct effecting *e, struct lint_relatio
     if (!table->indexes.at[i]->dropped && strcmp(table->indexes.at[i]->at.name, name) == 0)
       return table->indexes.at[i];
   if (table->complete)
-    effect_fail(e, "index \"%s\" for table \"%s\" does not exist", name, table->at.name);
+    effect_fail_name(e, "index \"%s\" for table \"%s\" does not exist", name, table->at.name);
   return lint_facts_relation(e->facts, (struct sql_name){.schema = table->at.schema, .name = name});
 }
 
@@ -376,6 +386,17 @@ static void change_parent(struct effecting *e, struct lint_relation *table,
                 table->at.name);
 }
 
+/* Its own, or a row trigger of the partitioned table, which partitions have too. */
+static bool has_trigger(const struct lint_relation *table, const char *name)
+{
+  for (const struct lint_relation *at = table; at; at = at->parent)
+    for (size_t i = 0; i < at->triggers.len; i++)
+      if (!at->triggers.at[i]->dropped && strcmp(at->triggers.at[i]->name, name) == 0 &&
+          (at == table || at->triggers.at[i]->row))
+        return true;
+  return false;
+}
+
 static void switch_trigger(struct effecting *e, struct lint_relation *table,
                            const struct sql_action *action)
 {
@@ -388,11 +409,9 @@ static void switch_trigger(struct effecting *e, struct lint_relation *table,
     for (size_t k = 0; k < family.len; k++)
       effect_lock(e, family.at[k], LINT_SHARE_ROW_EXCLUSIVE);
   }
-  for (size_t i = 0; i < table->triggers.len && action->name; i++)
-    if (!table->triggers.at[i]->dropped && strcmp(table->triggers.at[i]->name, action->name) == 0)
-      return;
-  if (action->name && table->complete)
-    effect_fail(e, "trigger \"%s\" for table \"%s\" does not exist", action->name, table->at.name);
+  if (action->name && table->complete && !has_trigger(table, action->name))
+    effect_fail_name(e, "trigger \"%s\" for table \"%s\" does not exist", action->name,
+                     table->at.name);
 }
 
 static void replica_identity(struct effecting *e, struct lint_relation *table,

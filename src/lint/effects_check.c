@@ -104,8 +104,8 @@ static void check_column(struct effecting *e, const struct lint_relation *table,
   const struct lint_column *column = find_column(table, action->name);
   if (!column) {
     if (!is_added(e, action->name))
-      effect_fail(e, "column \"%s\" of relation \"%s\" does not exist", action->name,
-                  table->at.name);
+      effect_fail_name(e, "column \"%s\" of relation \"%s\" does not exist", action->name,
+                       table->at.name);
     return;
   }
   bool identity = column->generated == SQL_GENERATED_IDENTITY;
@@ -133,7 +133,8 @@ void effects_alter_check(struct effecting *e, struct lint_relation *table,
     check_column(e, table, action);
   if ((action->kind == SQL_ENABLE_RULE || action->kind == SQL_DISABLE_RULE) && table->complete &&
       action->name && !effect_names(&table->rules, action->name))
-    effect_fail(e, "rule \"%s\" for relation \"%s\" does not exist", action->name, table->at.name);
+    effect_fail_name(e, "rule \"%s\" for relation \"%s\" does not exist", action->name,
+                     table->at.name);
 }
 
 /* ---- composite types ---- */

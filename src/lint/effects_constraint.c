@@ -63,7 +63,7 @@ static void use_index(struct effecting *e, struct lint_relation *table,
                    "tables");
   struct lint_relation *index = lint_facts_relation(e->facts, name);
   if (effect_is_absent(e, name) || (table->complete && index->indexed != table)) {
-    effect_fail(e, "index \"%s\" does not exist", name.name);
+    effect_fail_name(e, "index \"%s\" does not exist", name.name);
     return;
   }
   if (index->indexed && !index->unique)
@@ -175,12 +175,13 @@ static void check_columns(struct effecting *e, const struct lint_relation *table
   const struct strings *columns = check ? &constraint->check.columns : &constraint->columns;
   for (size_t i = 0; table->complete && i < columns->len; i++) {
     const char *name = columns->at[i];
-    if (strcmp(name, "*") == 0 || has_column(table, name) || adds_column(e, name))
+    bool row = check && strcmp(name, table->at.name) == 0;
+    if (strcmp(name, "*") == 0 || row || has_column(table, name) || adds_column(e, name))
       continue;
     if (constraint->kind == SQL_UNIQUE || constraint->kind == SQL_PRIMARY_KEY)
-      effect_fail(e, "column \"%s\" named in key does not exist", name);
+      effect_fail_name(e, "column \"%s\" named in key does not exist", name);
     else
-      effect_fail(e, "column \"%s\" does not exist", name);
+      effect_fail_name(e, "column \"%s\" does not exist", name);
   }
 }
 
@@ -189,8 +190,8 @@ void effects_add_constraint(struct effecting *e, struct lint_relation *table,
 {
   check_columns(e, table, constraint);
   if (find_constraint(table, constraint->name) && !drops_constraint(e, constraint->name))
-    effect_fail(e, "constraint \"%s\" for relation \"%s\" already exists", constraint->name,
-                table->at.name);
+    effect_fail_name(e, "constraint \"%s\" for relation \"%s\" already exists", constraint->name,
+                     table->at.name);
   switch (constraint->kind) {
   case SQL_CHECK:
     add_check(e, table, constraint);
@@ -237,8 +238,8 @@ static void drop_constraint(struct effecting *e, struct lint_relation *table,
     effect_unknown(e, "what constraint %s of %s is is not known", action->name, table->name);
   } else if (!constraint) {
     if (!action->if_exists)
-      effect_fail(e, "constraint \"%s\" of relation \"%s\" does not exist", action->name,
-                  table->at.name);
+      effect_fail_name(e, "constraint \"%s\" of relation \"%s\" does not exist", action->name,
+                       table->at.name);
   } else if (constraint->kind == SQL_FOREIGN_KEY) {
     effect_drop_key(e, constraint);
   } else if (constraint->kind == SQL_CHECK || constraint->kind == SQL_NOT_NULL) {
@@ -257,8 +258,8 @@ static void validate(struct effecting *e, struct lint_relation *table,
 {
   const struct lint_constraint *constraint = find_constraint(table, action->name);
   if (!constraint && table->complete)
-    effect_fail(e, "constraint \"%s\" of relation \"%s\" does not exist", action->name,
-                table->at.name);
+    effect_fail_name(e, "constraint \"%s\" of relation \"%s\" does not exist", action->name,
+                     table->at.name);
   if (!constraint) {
     effect_scan(e, table);
     effect_unknown(e, "what constraint %s of %s is is not known", action->name, table->name);
@@ -285,8 +286,8 @@ static void alter_constraint(struct effecting *e, struct lint_relation *table,
 {
   const struct lint_constraint *constraint = find_constraint(table, action->name);
   if (!constraint && table->complete)
-    effect_fail(e, "constraint \"%s\" of relation \"%s\" does not exist", action->name,
-                table->at.name);
+    effect_fail_name(e, "constraint \"%s\" of relation \"%s\" does not exist", action->name,
+                     table->at.name);
   if (constraint && constraint->kind == SQL_FOREIGN_KEY && action->enforced != SQL_UNSAID)
     effect_drop_key(e, constraint); /* its triggers come or go */
   if (constraint && constraint->kind != SQL_FOREIGN_KEY && action->inherit == SQL_UNSAID)

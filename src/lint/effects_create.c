@@ -32,7 +32,7 @@ static bool exists(struct effecting *e, bool may)
   if (known->kind == LINT_UNKNOWN_RELATION || known->dropped || e->tree->temporary)
     return false;
   if (!may)
-    effect_fail(e, "relation \"%s\" already exists", e->tree->name.name);
+    effect_fail_name(e, "relation \"%s\" already exists", e->tree->name.name);
   return true;
 }
 

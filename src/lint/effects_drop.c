@@ -71,8 +71,10 @@ static struct lint_relation *find_doomed(struct effecting *e, struct sql_name na
 {
   enum sql_object object = e->tree->object;
   if (effect_is_absent(e, name)) {
+    if (!e->tree->if_exists && lint_facts_lacks_schema(e->facts, name.schema))
+      effect_fail_name(e, "schema \"%s\" does not exist", name.schema);
     if (!e->tree->if_exists)
-      effect_fail(e, "%s \"%s\" does not exist", object_word(object), name.name);
+      effect_fail_name(e, "%s \"%s\" does not exist", object_word(object), name.name);
     return NULL;
   }
   struct lint_relation *relation = lint_facts_relation(e->facts, name);
@@ -143,19 +145,19 @@ static void drop_of_table(struct effecting *e)
       trigger = table->triggers.at[i];
   if (is_trigger && !trigger && table->complete) {
     if (!tree->if_exists)
-      effect_fail(e, "trigger \"%s\" for table \"%s\" does not exist", tree->member,
-                  table->at.name);
+      effect_fail_name(e, "trigger \"%s\" for table \"%s\" does not exist", tree->member,
+                       table->at.name);
     return;
   }
   const struct strings *names =
       tree->object == SQL_OBJECT_POLICY ? &table->policy_names : &table->rules;
   if (!is_trigger && table->complete && tree->member && !effect_names(names, tree->member)) {
     if (!tree->if_exists)
-      effect_fail(e,
-                  tree->object == SQL_OBJECT_POLICY
-                      ? "policy \"%s\" for table \"%s\" does not exist"
-                      : "rule \"%s\" for relation \"%s\" does not exist",
-                  tree->member, table->at.name);
+      effect_fail_name(e,
+                       tree->object == SQL_OBJECT_POLICY
+                           ? "policy \"%s\" for table \"%s\" does not exist"
+                           : "rule \"%s\" for relation \"%s\" does not exist",
+                       tree->member, table->at.name);
     return;
   }
   effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);

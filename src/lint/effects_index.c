@@ -15,7 +15,7 @@ static void check_keys(struct effecting *e, const struct lint_relation *table)
   for (size_t i = 0; table->complete && i < e->tree->keys.len; i++) {
     const char *column = e->tree->keys.at[i].column;
     if (column && !has_column(table, column))
-      effect_fail(e, "column \"%s\" does not exist", column);
+      effect_fail_name(e, "column \"%s\" does not exist", column);
   }
 }
 
@@ -29,7 +29,7 @@ static bool exists(struct effecting *e, const struct lint_relation *table)
   if (index->kind == LINT_UNKNOWN_RELATION || index->dropped)
     return false;
   if (!e->tree->if_not_exists)
-    effect_fail(e, "relation \"%s\" already exists", name.name);
+    effect_fail_name(e, "relation \"%s\" already exists", name.name);
   return true;
 }
 

@@ -150,7 +150,7 @@ static void cluster(struct effecting *e)
   for (size_t i = 0; i < table->indexes.len && !found; i++)
     found = !table->indexes.at[i]->dropped && strcmp(table->indexes.at[i]->at.name, named) == 0;
   if (!found)
-    effect_fail(e, "index \"%s\" for table \"%s\" does not exist", named, table->at.name);
+    effect_fail_name(e, "index \"%s\" for table \"%s\" does not exist", named, table->at.name);
   if (!clustered)
     effect_fail(e, "there is no previously clustered index for table \"%s\"", table->at.name);
   struct lint_relations family = effect_family(e, table);

@@ -107,7 +107,7 @@ static bool has_publication(const struct catalog *catalog, const char *name)
 static void alter_publication(struct effecting *e)
 {
   if (e->input->catalog && !has_publication(e->input->catalog, e->tree->name.name))
-    effect_fail(e, "publication \"%s\" does not exist", e->tree->name.name);
+    effect_fail_name(e, "publication \"%s\" does not exist", e->tree->name.name);
   for (size_t i = 0; i < e->tree->names.len; i++)
     effect_lock(e, effect_find(e, e->tree->names.at[i], false), LINT_SHARE_UPDATE_EXCLUSIVE);
   effect_unknown(e, "the tables that are published now may be locked too");
@@ -121,7 +121,10 @@ static void named_table(struct effecting *e, enum lint_lock_mode mode)
 /* GRANT on tables locks them since 18. */
 static void grant(struct effecting *e)
 {
-  for (size_t i = 0; i < e->tree->names.len; i++) {
+  bool relations = e->tree->object == SQL_OBJECT_TABLE || e->tree->object == SQL_OBJECT_SEQUENCE;
+  for (size_t i = 0; i < e->tree->names.len && !e->tree->all_in_schema; i++) {
+    if (relations && !effect_find(e, e->tree->names.at[i], false))
+      continue;
     struct lint_relation *relation = lint_facts_relation(e->facts, e->tree->names.at[i]);
     if (e->major >= 18 && relation->kind != LINT_UNKNOWN_RELATION)
       effect_lock(e, relation, LINT_ACCESS_SHARE);

@@ -31,6 +31,8 @@ void effect_gone(struct effecting *e, struct lint_relation *relation); /* to be 
 bool effect_is_gone(const struct effecting *e, const struct lint_relation *relation);
 /* The first wins. */
 void effect_fail(struct effecting *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The same, of a name that is there, or is not: nothing is said where code may have changed it. */
+void effect_fail_name(struct effecting *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void effect_unknown(struct effecting *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* A statement inside of the one that is looked at. */
@@ -92,6 +94,7 @@ struct lint_constraints effect_keys_to(struct effecting *e, const struct lint_re
 /* ---- the families ---- */
 void effects_alter(struct effecting *e);  /* ALTER TABLE and its like */
 void effects_refuse(struct effecting *e); /* what definitions must not hold: effects_refuse.c */
+void effects_names(struct effecting *e);  /* types, functions, roles ...: effects_names.c */
 /* effects_check.c: what is refused. */
 void effects_alter_check(struct effecting *e, struct lint_relation *table,
                          const struct sql_action *action);

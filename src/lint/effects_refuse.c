@@ -131,7 +131,7 @@ static void check_columns(struct effecting *e, const struct lint_relation *table
     const char *name = expression->columns.at[i];
     if (strcmp(name, "*") != 0 && !is_system(name) && strcmp(name, table->at.name) != 0 &&
         !find_column(table, name) && !adds_column(e, name, e->tree->actions.len))
-      effect_fail(e, "column \"%s\" does not exist", name);
+      effect_fail_name(e, "column \"%s\" does not exist", name);
   }
 }
 
@@ -144,7 +144,8 @@ static void refuse_new_column(struct effecting *e, const struct lint_relation *t
     return;
   check_definition(e, column);
   if (adds_column(e, column->name, at) && !e->tree->actions.at[at].if_exists)
-    effect_fail(e, "column \"%s\" of relation \"%s\" already exists", column->name, table->at.name);
+    effect_fail_name(e, "column \"%s\" of relation \"%s\" already exists", column->name,
+                     table->at.name);
   check_columns(e, table, column->generated_as);
   for (size_t i = 0; column->generated_as && i < column->generated_as->columns.len; i++) {
     const struct lint_column *used = find_column(table, column->generated_as->columns.at[i]);
@@ -371,22 +372,23 @@ static void refuse_existing(struct effecting *e)
   switch (tree->object) {
   case SQL_OBJECT_TRIGGER:
     if (trigger && !tree->replace)
-      effect_fail(e, "trigger \"%s\" for relation \"%s\" already exists", tree->member,
-                  table->at.name);
+      effect_fail_name(e, "trigger \"%s\" for relation \"%s\" already exists", tree->member,
+                       table->at.name);
     break;
   case SQL_OBJECT_POLICY:
     if (tree->member && effect_names(&table->policy_names, tree->member))
-      effect_fail(e, "policy \"%s\" for table \"%s\" already exists", tree->member, table->at.name);
+      effect_fail_name(e, "policy \"%s\" for table \"%s\" already exists", tree->member,
+                       table->at.name);
     break;
   case SQL_OBJECT_RULE:
     if (tree->member && !tree->replace && effect_names(&table->rules, tree->member))
-      effect_fail(e, "rule \"%s\" for relation \"%s\" already exists", tree->member,
-                  table->at.name);
+      effect_fail_name(e, "rule \"%s\" for relation \"%s\" already exists", tree->member,
+                       table->at.name);
     break;
   case SQL_OBJECT_TYPE:
   case SQL_OBJECT_DOMAIN:
     if (lint_facts_has_type(e->facts, tree->name))
-      effect_fail(e, "type \"%s\" already exists", tree->name.name);
+      effect_fail_name(e, "type \"%s\" already exists", tree->name.name);
     break;
   default:
     break;
@@ -417,11 +419,11 @@ void effects_refuse(struct effecting *e)
     break;
   case SQL_CREATE_ENUM:
     if (lint_facts_has_type(e->facts, tree->name))
-      effect_fail(e, "type \"%s\" already exists", tree->name.name);
+      effect_fail_name(e, "type \"%s\" already exists", tree->name.name);
     break;
   case SQL_CREATE_SCHEMA:
     if (!tree->if_not_exists && lint_facts_has_schema(e->facts, tree->name.name))
-      effect_fail(e, "schema \"%s\" already exists", tree->name.name);
+      effect_fail_name(e, "schema \"%s\" already exists", tree->name.name);
     break;
   case SQL_CREATE_OTHER:
     refuse_existing(e);

@@ -60,9 +60,12 @@ struct lint_relation *effect_find(struct effecting *e, struct sql_name name, boo
     return NULL;
   if (!effect_is_absent(e, name))
     return lint_facts_relation(e->facts, name);
+  if (!missing_ok && e->tree->kind == SQL_ALTER_TABLE &&
+      lint_facts_lacks_schema(e->facts, name.schema))
+    effect_fail_name(e, "schema \"%s\" does not exist", name.schema);
   if (!missing_ok)
-    effect_fail(e, "relation \"%s%s%s\" does not exist", name.schema ? name.schema : "",
-                name.schema ? "." : "", name.name);
+    effect_fail_name(e, "relation \"%s%s%s\" does not exist", name.schema ? name.schema : "",
+                     name.schema ? "." : "", name.name);
   return NULL;
 }
 

@@ -12,12 +12,12 @@ static void check_column(struct effecting *e, const struct lint_relation *table)
       continue;
     found = found || strcmp(column->name, old) == 0;
     if (strcmp(column->name, new) == 0)
-      effect_fail(e, "column \"%s\" of relation \"%s\" already exists", new, table->at.name);
+      effect_fail_name(e, "column \"%s\" of relation \"%s\" already exists", new, table->at.name);
     if (column->inherited && strcmp(column->name, old) == 0)
       effect_fail(e, "cannot rename inherited column \"%s\"", old);
   }
   if (!found)
-    effect_fail(e, "column \"%s\" does not exist", old);
+    effect_fail_name(e, "column \"%s\" does not exist", old);
 }
 
 static void rename_column(struct effecting *e, struct lint_relation *table)
@@ -39,8 +39,8 @@ static void rename_constraint(struct effecting *e, struct lint_relation *table)
       found = table->constraints.at[i];
   effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
   if (!found && table->complete)
-    effect_fail(e, "constraint \"%s\" for table \"%s\" does not exist", e->tree->member,
-                table->at.name);
+    effect_fail_name(e, "constraint \"%s\" for table \"%s\" does not exist", e->tree->member,
+                     table->at.name);
   if (!found)
     return;
   effect_lock(e, found->index, LINT_SHARE_UPDATE_EXCLUSIVE);
@@ -55,7 +55,7 @@ static void check_free(struct effecting *e, struct sql_name name)
 {
   const struct lint_relation *other = lint_facts_relation(e->facts, name);
   if (other->kind != LINT_UNKNOWN_RELATION && !other->dropped)
-    effect_fail(e, "relation \"%s\" already exists", name.name);
+    effect_fail_name(e, "relation \"%s\" already exists", name.name);
 }
 
 static void rename_relation(struct effecting *e, struct lint_relation *relation)

@@ -18,6 +18,8 @@ struct lint_facts *lint_facts_new(struct arena *arena, const struct lint_input *
   f->type_texts = map_new(arena);
   f->prepared = map_new(arena);
   f->servers = map_new(arena);
+  for (size_t i = 0; i < COUNT_OF(f->changes); i++)
+    f->changes[i] = map_new(arena);
   vec_push(arena, &f->path, "public");
   facts_begin_zone(f);
   if (f->catalog)
@@ -154,6 +156,11 @@ const struct sql_tree *lint_facts_prepared(const struct lint_facts *f, const cha
 bool lint_facts_may_hide(const struct lint_facts *f)
 {
   return f->may_hide;
+}
+
+void lint_facts_doubt(struct lint_facts *f)
+{
+  f->may_hide = true;
 }
 
 bool lint_facts_has_type(struct lint_facts *f, struct sql_name name)

@@ -173,7 +173,9 @@ struct lint_rule_use {
 };
 
 struct lint_enum {
-  bool created; /* by these scripts, at: */
+  bool known;            /* all its values are: */
+  struct strings values; /* in no order */
+  bool created;          /* by these scripts, at: */
   struct lint_moment created_at;
   struct strings added_values; /* by ALTER TYPE ... ADD VALUE in one file, the last at: */
   struct lint_moment added_at;
@@ -225,6 +227,17 @@ bool lint_facts_may_hide(const struct lint_facts *facts);
 /* By exact name, where the statement would make it. */
 bool lint_facts_has_type(struct lint_facts *facts, struct sql_name name);
 bool lint_facts_has_schema(const struct lint_facts *facts, const char *name);
+/* Whether there is what the statement needs, makes or drops, by the names of the server and by what
+ * the scripts did to them. Perhaps: the server's names are not known, or code may have made it. */
+enum lint_presence { LINT_ABSENT, LINT_PRESENT, LINT_PERHAPS };
+enum lint_presence lint_facts_presence(struct lint_facts *facts, const struct sql_use *use);
+/* Several functions have the name, and it is written without arguments. */
+bool lint_facts_is_ambiguous(struct lint_facts *facts, const struct sql_use *use);
+bool lint_facts_lacks_schema(struct lint_facts *facts, const char *schema); /* for certain */
+/* A function with those types of parameters, where the statement would make it. */
+bool lint_facts_has_function(struct lint_facts *facts, struct sql_name name, const char *signature);
+/* What there is is not sure any more: of a rollback, of what psql decides. */
+void lint_facts_doubt(struct lint_facts *facts);
 /* The foreign data wrapper of a server; NULL: not known. */
 const char *lint_facts_wrapper(const struct lint_facts *facts, const char *server);
 /* Every relation known, in the order in which they were met. */

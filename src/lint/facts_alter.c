@@ -383,9 +383,10 @@ void facts_learn_rename(struct lint_facts *f, const struct sql_tree *tree)
     rename_schema(f, tree->name.name, tree->new_name);
     return;
   case SQL_OBJECT_TYPE:
-    if (tree->member) /* a value of an enum */
-      return;
-    facts_rename_type(f, tree);
+    if (tree->member)
+      facts_rename_label(f, tree);
+    else
+      facts_rename_type(f, tree);
     return;
   case SQL_OBJECT_DOMAIN:
   case SQL_OBJECT_DOMAIN_CONSTRAINT:

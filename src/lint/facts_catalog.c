@@ -296,6 +296,8 @@ static void add_type(struct lint_facts *f, const struct catalog_object *object)
   struct facts_type *type = facts_type_at(f, at);
   if (object->kind == CATALOG_ENUM) {
     type->labels = ARENA_NEW(f->arena, struct lint_enum);
+    type->labels->known = true;
+    type->labels->values = list(f, object, "labels");
     vec_push(f->arena, &f->enums, type->labels);
   }
   const struct sql_type *base =
@@ -455,11 +457,21 @@ static void add_object(struct lint_facts *f, const struct catalog_object *object
   }
 }
 
+/* In their order, which is not that of the catalog's objects. */
+static void add_columns(struct lint_facts *f, const struct catalog_object *relation)
+{
+  struct catalog_objects columns = catalog_children(f->arena, f->catalog, relation, CATALOG_COLUMN);
+  for (size_t i = 0; i < columns.len; i++)
+    add_column(f, columns.at[i]);
+}
+
 static void add_part(struct lint_facts *f, const struct catalog_object *object)
 {
   switch (object->kind) {
-  case CATALOG_COLUMN:
-    add_column(f, object);
+  case CATALOG_TABLE:
+  case CATALOG_VIEW:
+  case CATALOG_MATVIEW:
+    add_columns(f, object);
     break;
   case CATALOG_CONSTRAINT:
     add_constraint(f, object);

@@ -36,6 +36,18 @@ static const struct sql_routine *routine_of(struct lint_facts *f, struct facts_f
   return function->routine;
 }
 
+bool lint_facts_has_function(struct lint_facts *f, struct sql_name name, const char *signature)
+{
+  const struct sql_name at = {.schema = facts_creation_schema(f, name.schema), .name = name.name};
+  struct facts_functions *all = facts_slot_at(f, &f->routines, at)->item;
+  for (size_t i = 0; all && signature && i < all->len; i++) {
+    routine_of(f, &all->at[i]);
+    if (all->at[i].signature && strcmp(all->at[i].signature, signature) == 0)
+      return true;
+  }
+  return false;
+}
+
 /* Which of several functions is meant is known by its parameters only: all that could be are
  * changed where that makes them volatile, else only a single one. */
 static void learn_alter_function(struct lint_facts *f, const struct sql_tree *tree)

@@ -246,11 +246,27 @@ static void learn_timezone(struct lint_facts *f, const struct sql_tree *tree)
   f->utc_is_local = tree->local;
 }
 
-static bool runs_code(const struct sql_tree *tree)
+/* CREATE EXTENSION IF NOT EXISTS of one that is there does nothing. */
+static bool makes_extension(const struct lint_facts *f, const struct sql_tree *tree)
 {
   bool extension = tree->object == SQL_OBJECT_EXTENSION && tree->kind == SQL_CREATE_OTHER;
-  return extension || tree->kind == SQL_DO || tree->kind == SQL_CALL || tree->kind == SQL_EXECUTE ||
-         (tree->kind == SQL_SELECT && tree->functions.len > 0);
+  return extension && !(tree->if_not_exists && f->input->names &&
+                        lint_names_find(f->input->names, SQL_USE_EXTENSION, tree->name.name));
+}
+
+static bool calls_unknown(const struct sql_tree *tree)
+{
+  for (size_t i = 0; i < tree->functions.len; i++)
+    if (lint_known_volatility(tree->functions.at[i]) == LINT_VOLATILITY_UNKNOWN ||
+        strncmp(tree->functions.at[i].name, "dblink", strlen("dblink")) == 0)
+      return true;
+  return false;
+}
+
+static bool runs_code(const struct lint_facts *f, const struct sql_tree *tree)
+{
+  return makes_extension(f, tree) || tree->kind == SQL_DO || tree->kind == SQL_CALL ||
+         tree->kind == SQL_EXECUTE || (tree->kind == SQL_SELECT && calls_unknown(tree));
 }
 
 static void learn_session(struct lint_facts *f, const struct sql_tree *tree)
@@ -324,6 +340,7 @@ void facts_learn_tree(struct lint_facts *f, const struct sql_tree *tree)
 void lint_facts_learn(struct lint_facts *f, struct lint_moment now, const struct sql_tree *tree)
 {
   lint_facts_at(f, now);
-  f->may_hide = f->may_hide || runs_code(tree);
+  f->may_hide = f->may_hide || runs_code(f, tree);
+  facts_learn_uses(f, tree);
   facts_learn_tree(f, tree);
 }

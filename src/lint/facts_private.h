@@ -7,6 +7,7 @@
 
 #include "lint/facts.h"
 #include "lint/known.h"
+#include "lint/names.h"
 
 /* Names of one kind of thing: tables and the like, types, functions. */
 struct facts_slot {
@@ -39,27 +40,36 @@ struct facts_schema {
   struct lint_moment created_at;
 };
 
+/* What the scripts did to a name that leads to no relation. */
+struct facts_change {
+  bool made; /* else dropped */
+  struct lint_named named;
+};
+VEC_TYPE(facts_changes, struct facts_change);
+
 struct lint_facts {
   struct arena *arena;
   const struct catalog *catalog;
   const struct lint_input *input;
   struct lint_moment now;
-  bool reading;                 /* the catalog */
-  struct facts_space relations; /* lint_relation */
-  struct facts_space types;     /* facts_type */
-  struct facts_space routines;  /* facts_functions */
-  struct lint_relations all;    /* in the order in which they were met */
-  struct lint_enums enums;      /* the same */
-  struct map *constraint_names; /* schema and name -> how many constraints have it (int) */
-  struct map *schemas;          /* name -> facts_schema */
-  struct map *prepared;         /* name -> sql_tree of the statement */
-  struct map *servers;          /* name -> its foreign data wrapper */
-  struct map *type_texts;       /* as the catalog writes it -> sql_type; text NULL: not read */
-  struct strings path;          /* search_path */
-  bool utc, utc_is_local;       /* TimeZone is known to be UTC; till the transaction ends */
-  bool in_block;                /* between BEGIN and COMMIT */
-  bool has_temporary;           /* tables of this script */
-  bool may_hide;                /* what was not understood may have made something */
+  bool reading;                       /* the catalog */
+  struct facts_space relations;       /* lint_relation */
+  struct facts_space types;           /* facts_type */
+  struct facts_space routines;        /* facts_functions */
+  struct lint_relations all;          /* in the order in which they were met */
+  struct lint_enums enums;            /* the same */
+  struct map *constraint_names;       /* schema and name -> how many constraints have it (int) */
+  struct map *schemas;                /* name -> facts_schema */
+  struct map *prepared;               /* name -> sql_tree of the statement */
+  struct map *servers;                /* name -> its foreign data wrapper */
+  struct map *changes[SQL_USE_KINDS]; /* name -> facts_changes */
+  bool loses_more;                    /* by CASCADE and the like: not everything has a change */
+  struct map *type_texts; /* as the catalog writes it -> sql_type; text NULL: not read */
+  struct strings path;    /* search_path */
+  bool utc, utc_is_local; /* TimeZone is known to be UTC; till the transaction ends */
+  bool in_block;          /* between BEGIN and COMMIT */
+  bool has_temporary;     /* tables of this script */
+  bool may_hide;          /* what was not understood may have made something */
 };
 
 /* ---- facts_name.c ---- */
@@ -95,6 +105,7 @@ void facts_learn_type(struct lint_facts *f, const struct sql_tree *tree);
 void facts_make_domain(struct lint_facts *f, struct sql_name at, const struct sql_domain *domain);
 void facts_add_domain_constraint(struct lint_facts *f, struct facts_type *type,
                                  const struct sql_constraint *constraint);
+void facts_rename_label(struct lint_facts *f, const struct sql_tree *tree); /* of an enum */
 void facts_rename_type(struct lint_facts *f, const struct sql_tree *tree);
 void facts_drop_types(struct lint_facts *f, const struct sql_tree *tree);
 
@@ -104,6 +115,9 @@ void facts_add_function(struct lint_facts *f, struct sql_name name, struct facts
 void facts_learn_function(struct lint_facts *f, const struct sql_tree *tree);
 void facts_rename_function(struct lint_facts *f, const struct sql_tree *tree);
 void facts_drop_functions(struct lint_facts *f, const struct sql_tree *tree);
+
+/* ---- facts_presence.c ---- */
+void facts_learn_uses(struct lint_facts *f, const struct sql_tree *tree);
 
 /* ---- facts_model.c ---- */
 bool facts_is_news(const struct lint_facts *f); /* what is made now is made by the scripts */

@@ -278,6 +278,8 @@ static void learn_alter_domain(struct lint_facts *f, const struct sql_tree *tree
 static void learn_enum_value(struct lint_facts *f, const struct sql_tree *tree)
 {
   struct lint_enum *labels = lint_facts_enum(f, tree->name);
+  if (tree->member)
+    facts_strings_add(f, &labels->values, tree->member);
   if (!facts_is_news(f))
     return;
   if (labels->added_at.script != f->now.script)
@@ -291,7 +293,10 @@ void facts_learn_type(struct lint_facts *f, const struct sql_tree *tree)
   if (tree->kind == SQL_CREATE_ENUM) {
     struct facts_type *type = made(f, tree->name);
     type->labels = ARENA_NEW(f->arena, struct lint_enum);
-    *type->labels = (struct lint_enum){.created = facts_is_news(f), .created_at = f->now};
+    *type->labels = (struct lint_enum){.known = true,
+                                       .values = facts_strings_copy(f, &tree->values),
+                                       .created = facts_is_news(f),
+                                       .created_at = f->now};
     vec_push(f->arena, &f->enums, type->labels);
   } else if (tree->kind == SQL_ALTER_ENUM) {
     learn_enum_value(f, tree);
@@ -302,6 +307,12 @@ void facts_learn_type(struct lint_facts *f, const struct sql_tree *tree)
   } else {
     made(f, tree->name);
   }
+}
+
+void facts_rename_label(struct lint_facts *f, const struct sql_tree *tree)
+{
+  struct lint_enum *labels = lint_facts_enum(f, tree->name);
+  facts_strings_rename(&labels->values, tree->member, tree->new_name);
 }
 
 /* The type under its new name; NULL: it is another type. */

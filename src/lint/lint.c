@@ -198,6 +198,9 @@ static void follow_transaction(struct lint *lint)
     lint->in_block = true;
   else if (control == SQL_COMMIT || control == SQL_ROLLBACK)
     lint->in_block = false;
+  bool back = control == SQL_SAVEPOINT && strncasecmp(lint->statement->text, "rollback", 8) == 0;
+  if (back || control == SQL_ROLLBACK)
+    lint_facts_doubt(lint->facts);
 }
 
 static bool in_transaction(const struct lint *lint)
@@ -214,6 +217,7 @@ static struct lint_effects *find_effects(struct lint *lint)
       .arena = lint->arena,
       .facts = lint->facts,
       .catalog = lint->catalog,
+      .names = lint->input->names,
       .now = lint->now,
       .statement = lint->statement,
       .major = lint_facts_major(lint->facts),
@@ -327,6 +331,9 @@ static void fix_late(struct lint *lint, size_t first)
 static void check_script(struct lint *lint)
 {
   set_runner(lint);
+  lint_facts_at(lint->facts, lint->now);
+  if (lint->script->psql_commands.len > 0) /* \if, \i, \gexec */
+    lint_facts_doubt(lint->facts);
   lint->in_block = false;
   for (size_t i = 0; i < lint_family_count; i++)
     if (lint_families[i]->script)

@@ -138,6 +138,7 @@ struct lint_session {
 };
 
 struct lint_observation;
+struct lint_names;
 struct db_conn;
 
 /* What the ledger of the database says of a file. */
@@ -160,8 +161,9 @@ struct lint_input {
   size_t known; /* the first so many have been applied already: only what they make is learnt, and
                    they get no findings. 0 with a catalog, which knows it already */
   const bool *history; /* NULL, or for each script: it counts as known, wherever it stands */
-  const struct catalog *catalog; /* the schema before the first script; NULL: static depth */
-  int target_major;              /* of the server they are for; 0: not known. A catalog's wins */
+  const struct catalog *catalog;  /* the schema before the first script; NULL: static depth */
+  const struct lint_names *names; /* that the catalog's server knows (names.h); NULL: not known */
+  int target_major;               /* of the server they are for; 0: not known. A catalog's wins */
   struct db_conn *conn; /* to the catalog's database, idle, for questions; NULL: none are asked */
   const struct lint_session *session;         /* NULL: nothing is known of it */
   const struct lint_observation *observation; /* of these scripts (observe.h); NULL: none */

@@ -18,6 +18,7 @@
   X(column)                                                                                        \
   X(type)                                                                                          \
   X(partition)                                                                                     \
+  X(fails)                                                                                         \
   X(may_fail)                                                                                      \
   X(rename)                                                                                        \
   X(maintenance)                                                                                   \

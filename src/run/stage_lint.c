@@ -1,5 +1,6 @@
 #include "run/pipeline.h"
 
+#include "lint/names.h"
 #include "report/lint.h"
 #include "run/lint_context.h"
 
@@ -27,9 +28,13 @@ int run_stage_lint(struct run *run, const char **summary, struct err *err)
   struct lint_report *report = &run->result->lint;
   const struct lint_settings *settings = &run->env->policy.lint;
   struct lint_session session = {0};
+  const struct lint_names *names;
+  if (lint_names_read(run->arena, run->conn, &names, err) < 0)
+    return -1;
   const struct lint_input input = {.scripts = scripts,
                                    .count = count,
                                    .catalog = run->catalog,
+                                   .names = names,
                                    .conn = run->conn,
                                    .session = &session};
   if (read_session(run, &session, err) < 0 ||

@@ -91,6 +91,15 @@ void digest_walk_relations(struct digest *d, const ProtobufCMessage *message, st
                            struct strings *ret_columns);
 void digest_walk_strings(struct digest *d, const ProtobufCMessage *message);
 
+/* ---- digest_uses.c, digest_uses_object.c: what is named and is no relation ---- */
+void digest_walk_uses(struct digest *d, const PgQuery__Node *statement);
+struct sql_use *digest_add_use(struct digest *d, enum sql_use_kind kind, enum sql_use_way way,
+                               struct sql_name name);
+void digest_use_named(struct digest *d, enum sql_use_kind kind, enum sql_use_way way,
+                      const char *name); /* "" and NULL: nothing */
+/* What statements about any kind of object name. */
+void digest_use_objects(struct digest *d, const ProtobufCMessage *message);
+
 /* ---- parse.c ---- */
 void digest_statement(struct digest *d, const PgQuery__Node *node);
 /* A statement inside of another: one more of its elements. */

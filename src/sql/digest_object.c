@@ -142,6 +142,7 @@ static void digest_grant(struct digest *d, const PgQuery__GrantStmt *stmt)
   tree->kind = SQL_GRANT;
   tree->object = digest_object_type(stmt->objtype);
   tree->revoke = !stmt->is_grant;
+  tree->all_in_schema = stmt->targtype == PG_QUERY__GRANT_TARGET_TYPE__ACL_TARGET_ALL_IN_SCHEMA;
   tree->cascade = stmt->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
   tree->grantees = digest_roles(d, stmt->grantees, stmt->n_grantees);
   for (size_t i = 0; i < stmt->n_privileges; i++)

@@ -412,6 +412,7 @@ static void parse(struct arena *arena, struct sql_statement *st)
     const PgQuery__Node *node = result->stmts[0]->stmt;
     digest_statement(&d, node);
     digest_walk_strings(&d, &node->base);
+    digest_walk_uses(&d, node);
     sql_newer_apply(&newer, arena, d.tree);
     st->tree = d.tree;
   }

@@ -385,6 +385,44 @@ struct sql_change {
 };
 VEC_TYPE(sql_changes, struct sql_change);
 
+/* Something that is no relation, by its name: what a statement needs, makes or drops. */
+enum sql_use_kind {
+  SQL_USE_TYPE,     /* also the row type of a relation */
+  SQL_USE_FUNCTION, /* also procedures and aggregates */
+  SQL_USE_ROLE,
+  SQL_USE_TABLESPACE,
+  SQL_USE_OPCLASS,
+  SQL_USE_COLLATION,
+  SQL_USE_SCHEMA,
+  SQL_USE_LANGUAGE,
+  SQL_USE_ACCESS_METHOD,
+  SQL_USE_EXTENSION,
+  SQL_USE_EXTENSION_FILES, /* that CREATE EXTENSION reads */
+  SQL_USE_SERVER,          /* of foreign tables */
+  SQL_USE_WRAPPER,
+  SQL_USE_PUBLICATION,
+  SQL_USE_EVENT_TRIGGER,
+  SQL_USE_STATISTICS,
+  SQL_USE_KINDS
+};
+enum sql_use_way { SQL_NEEDS, SQL_MAKES, SQL_DROPS };
+
+struct sql_use {
+  enum sql_use_kind kind;
+  enum sql_use_way way;
+  struct sql_name name;
+  bool optional;         /* IF EXISTS, IF NOT EXISTS, OR REPLACE */
+  const char *method;    /* OPCLASS: the access method */
+  const char *word;      /* FUNCTION: "function", "procedure", "aggregate", "routine" */
+  const char *arguments; /* FUNCTION: their types, as far as the text says them; NULL: it does not,
+                            or none are written */
+  int least, most;       /* FUNCTION: how many it can be called with, or is; -1: not known */
+  bool row;              /* FUNCTION: it may be a column of the row that it is called with */
+  int dimensions;        /* TYPE: of an array */
+  size_t action;         /* of ALTER TABLE, from 1 on; 0: of the statement */
+};
+VEC_TYPE(sql_uses, struct sql_use);
+
 /* The clause that only the newest servers understand. */
 struct sql_newest {
   int major;          /* the first that does; 0: all of 13 to 18 do, as far as known */
@@ -470,8 +508,10 @@ struct sql_tree {
   const char *neighbor;    /* ALTER ENUM ADD VALUE ... BEFORE or AFTER; NULL: at the end */
   bool after;              /* AFTER */
   bool revoke;             /* REVOKE */
+  bool all_in_schema;      /* GRANT, REVOKE ... ON ALL TABLES IN SCHEMA: names are schemas */
   struct strings grantees; /* GRANT, REVOKE; "public" */
   struct sql_newest newest;
+  struct sql_uses uses; /* also those of statements inside */
 };
 
 enum { SQL_STRINGS_MAX = 256 };
