@@ -333,30 +333,52 @@ static void refuse_targets(struct effecting *e)
         effect_fail(e, "column \"%s\" specified more than once", targets->at[i]);
 }
 
+static void compare_column(struct effecting *e, const struct lint_column *old,
+                           const struct lint_column *new)
+{
+  if (strcmp(new->name, unnamed) != 0 && strcmp(new->name, old->name) != 0)
+    effect_fail(e, "cannot change name of view column \"%s\" to \"%s\"", old->name, new->name);
+  if (old->type && new->type && lint_facts_types_differ(e->facts, old->type, new->type))
+    effect_fail(e, "cannot change data type of view column \"%s\" from %s to %s", old->name,
+                old->type->text, new->type->text);
+}
+
+/* By name alone, where it is not known what the query reads. */
+static bool find_results(struct effecting *e, struct lint_columns *ret)
+{
+  const struct sql_tree *tree = e->tree;
+  if (lint_facts_results(e->facts, tree, ret))
+    return true;
+  *ret = (struct lint_columns){0};
+  for (size_t i = 0; targets_are_known(tree) && i < tree->targets.len; i++) {
+    struct lint_column *column = ARENA_NEW(e->arena, struct lint_column);
+    column->name = tree->targets.at[i];
+    vec_push(e->arena, ret, column);
+  }
+  return ret->len > 0;
+}
+
 /* CREATE OR REPLACE keeps the columns that are there. */
 static void refuse_view(struct effecting *e)
 {
   const struct sql_tree *tree = e->tree;
   const struct lint_relation *view = lint_facts_relation(e->facts, tree->name);
+  struct lint_columns results;
   refuse_targets(e);
   if (!tree->replace || view->dropped || view->kind == LINT_UNKNOWN_RELATION || tree->temporary)
     return;
   if (view->kind != LINT_VIEW)
     effect_fail(e, "\"%s\" is not a view", view->at.name);
-  size_t at = 0;
-  bool known = view->complete && targets_are_known(tree);
-  for (size_t i = 0; known && i < view->columns.len; i++) {
-    const struct lint_column *column = view->columns.at[i];
-    if (column->dropped)
-      continue;
-    if (at == tree->targets.len)
-      effect_fail(e, "cannot drop columns from view");
-    else if (strcmp(tree->targets.at[at], column->name) != 0 &&
-             strcmp(tree->targets.at[at], unnamed) != 0)
-      effect_fail(e, "cannot change name of view column \"%s\" to \"%s\"", column->name,
-                  tree->targets.at[at]);
-    at += at < tree->targets.len;
-  }
+  if (!view->complete || lint_facts_may_hide(e->facts) || !find_results(e, &results))
+    return;
+  struct lint_columns old = {0};
+  for (size_t i = 0; i < view->columns.len; i++)
+    if (!view->columns.at[i]->dropped)
+      vec_push(e->arena, &old, view->columns.at[i]);
+  if (old.len > results.len)
+    effect_fail(e, "cannot drop columns from view");
+  for (size_t i = 0; i < old.len && i < results.len; i++)
+    compare_column(e, old.at[i], results.at[i]);
 }
 
 /* ---- what is there already ---- */

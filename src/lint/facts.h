@@ -254,6 +254,12 @@ enum lint_volatility lint_facts_volatility(struct lint_facts *facts, struct sql_
  * From timestamp to timestamptz and back it depends on SET timezone. */
 bool lint_facts_type_change_is_free(const struct lint_facts *facts, const struct sql_type *from,
                                     const struct sql_type *to);
+/* The columns that the query of CREATE VIEW or TABLE AS gives; without a type where that is not
+ * known. False: not even how many they are. */
+bool lint_facts_results(struct lint_facts *facts, const struct sql_tree *tree,
+                        struct lint_columns *ret);
+bool lint_facts_types_differ(const struct lint_facts *facts, const struct sql_type *a,
+                             const struct sql_type *b); /* for certain */
 /* Whether an index is kept as it is when the type of one of its columns changes without a rewrite:
  * not if it has expressions or a predicate that use it, a new collation, or another operator class.
  */

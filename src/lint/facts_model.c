@@ -437,6 +437,12 @@ static void read_targets(struct lint_facts *f, struct lint_relation *view,
       facts_column_new(f, view, name);
     }
   }
+  struct lint_columns results;
+  for (size_t i = 0; lint_facts_results(f, tree, &results) && i < results.len; i++) {
+    struct lint_column *column = facts_find_column(view, results.at[i]->name);
+    if (column && !column->type)
+      column->type = results.at[i]->type;
+  }
 }
 
 /* CREATE OR REPLACE may read other tables than the view did before. */

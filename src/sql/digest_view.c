@@ -13,11 +13,118 @@ static const char *target_name(struct digest *d, const PgQuery__ResTarget *targe
   return name ? name : "?column?";
 }
 
+/* ---- the types of columns, as far as the text says them ---- */
+
+static const struct sql_type *plain_type(struct digest *d, const char *name, const char *text)
+{
+  struct sql_type *type = ARENA_NEW(d->arena, struct sql_type);
+  *type = (struct sql_type){.name = {.name = name}, .text = text};
+  return type;
+}
+
+static const struct sql_type *constant_type(struct digest *d, const PgQuery__AConst *constant)
+{
+  switch (constant->val_case) {
+  case PG_QUERY__A__CONST__VAL_IVAL:
+    return plain_type(d, "int4", "integer");
+  case PG_QUERY__A__CONST__VAL_BOOLVAL:
+    return plain_type(d, "bool", "boolean");
+  case PG_QUERY__A__CONST__VAL_SVAL:
+    return plain_type(d, "text", "text");
+  default:
+    return constant->isnull ? plain_type(d, "text", "text") : NULL;
+  }
+}
+
+/* Functions of the server that always give the same type. */
+static const struct sql_type *call_type(struct digest *d, const PgQuery__FuncCall *call)
+{
+  static const struct {
+    const char *function, *type, *text;
+  } known[] = {
+      {"count", "int8", "bigint"},
+      {"row_number", "int8", "bigint"},
+      {"rank", "int8", "bigint"},
+      {"dense_rank", "int8", "bigint"},
+      {"now", "timestamptz", "timestamp with time zone"},
+  };
+  const struct sql_name name = digest_name_list(d, call->funcname, call->n_funcname);
+  for (size_t i = 0; i < COUNT_OF(known); i++)
+    if (!name.schema && strcmp(known[i].function, name.name) == 0)
+      return plain_type(d, known[i].type, known[i].text);
+  return NULL;
+}
+
+static const struct sql_type *result_type(struct digest *d, const PgQuery__Node *node)
+{
+  if (NODE_IS(node, TYPE_CAST)) {
+    struct sql_type *type = ARENA_NEW(d->arena, struct sql_type);
+    *type = digest_type(d, node->type_cast->type_name);
+    return type;
+  }
+  if (NODE_IS(node, A_CONST))
+    return constant_type(d, node->a_const);
+  return NODE_IS(node, FUNC_CALL) ? call_type(d, node->func_call) : NULL;
+}
+
+static void add_result(struct digest *d, const PgQuery__ResTarget *target)
+{
+  struct sql_target *result = vec_add(d->arena, &d->tree->results);
+  *result =
+      (struct sql_target){.name = target_name(d, target), .type = result_type(d, target->val)};
+  if (!NODE_IS(target->val, COLUMN_REF))
+    return;
+  const PgQuery__ColumnRef *ref = target->val->column_ref;
+  if (ref->n_fields > 2) { /* with a schema: too rare to be followed */
+    result->qualifier = "";
+    return;
+  }
+  result->column = digest_last_name(d, ref->fields, ref->n_fields);
+  if (ref->n_fields == 2)
+    result->qualifier = digest_string_node(d, ref->fields[0]);
+}
+
+/* False: there is more than named relations. */
+static bool add_source(struct digest *d, const PgQuery__Node *node)
+{
+  if (NODE_IS(node, JOIN_EXPR)) {
+    const PgQuery__JoinExpr *join = node->join_expr;
+    return join->n_using_clause == 0 && !join->is_natural && !join->alias &&
+           add_source(d, join->larg) && add_source(d, join->rarg);
+  }
+  if (!NODE_IS(node, RANGE_VAR))
+    return false;
+  const PgQuery__RangeVar *relation = node->range_var;
+  const PgQuery__Alias *alias = relation->alias;
+  struct sql_source source = {
+      .alias = arena_strdup(d->arena, alias ? alias->aliasname : relation->relname),
+      .relation = digest_range_var(d, relation)};
+  vec_push(d->arena, &d->tree->sources, source);
+  return !alias || alias->n_colnames == 0;
+}
+
+static void digest_results(struct digest *d, const PgQuery__SelectStmt *select)
+{
+  if (select->larg || select->n_values_lists > 0)
+    return;
+  d->tree->plain_sources = !select->with_clause;
+  for (size_t i = 0; i < select->n_from_clause; i++)
+    d->tree->plain_sources = add_source(d, select->from_clause[i]) && d->tree->plain_sources;
+  for (size_t i = 0; i < select->n_target_list; i++)
+    if (NODE_IS(select->target_list[i], RES_TARGET))
+      add_result(d, select->target_list[i]->res_target);
+}
+
+/* ---- their names ---- */
+
 /* A set operation has the columns of its left side. Names given in the statement come first. */
 static void digest_targets(struct digest *d, PgQuery__Node *const *aliases, size_t count,
                            const PgQuery__Node *query)
 {
   digest_strings(d, aliases, count, &d->tree->targets);
+  digest_strings(d, aliases, count, &d->tree->aliases);
+  if (NODE_IS(query, SELECT_STMT))
+    digest_results(d, query->select_stmt);
   if (!NODE_IS(query, SELECT_STMT)) {
     vec_push(d->arena, &d->tree->targets, "*");
     return;

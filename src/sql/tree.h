@@ -423,6 +423,23 @@ struct sql_use {
 };
 VEC_TYPE(sql_uses, struct sql_use);
 
+/* A column that a query gives. */
+struct sql_target {
+  const char *name;            /* "?column?": none; "*": those of a relation, or of all */
+  const char *qualifier;       /* t of t.n and of t.*; NULL: none */
+  const char *column;          /* it is exactly that column; NULL: it is not */
+  const struct sql_type *type; /* that a cast, a constant or a call of the server's own function
+                                  gives; NULL: the text does not say it */
+};
+VEC_TYPE(sql_target_vec, struct sql_target);
+
+/* A relation in FROM. */
+struct sql_source {
+  const char *alias; /* or its own name */
+  struct sql_name relation;
+};
+VEC_TYPE(sql_sources, struct sql_source);
+
 /* The clause that only the newest servers understand. */
 struct sql_newest {
   int major;          /* the first that does; 0: all of 13 to 18 do, as far as known */
@@ -490,11 +507,15 @@ struct sql_tree {
   bool nulls_not_distinct;
 
   /* CREATE VIEW, MATVIEW, TABLE AS, RULE: reads and */
-  struct strings read_columns; /* names of columns that the query mentions anywhere, of whichever
+  struct strings read_columns;   /* names of columns that the query mentions anywhere, of whichever
                                   relation; "*" for all */
-  struct strings targets;      /* names of its columns; "*" for those of a table or of a query
+  struct strings targets;        /* names of its columns; "*" for those of a table or of a query
                                   that is no SELECT */
-  struct sql_options options;  /* VIEW: WITH (...); EXTENSION: "new_version", "schema", "cascade" */
+  struct strings aliases;        /* names written for the first of its columns */
+  struct sql_target_vec results; /* its columns, where it is a SELECT without set operation */
+  struct sql_sources sources;    /* its FROM, if that names relations only: */
+  bool plain_sources;            /* and no WITH, no USING */
+  struct sql_options options; /* VIEW: WITH (...); EXTENSION: "new_version", "schema", "cascade" */
 
   const struct sql_trigger *trigger;   /* CREATE TRIGGER; NULL: another statement, as below */
   const struct sql_policy *policy;     /* CREATE POLICY */

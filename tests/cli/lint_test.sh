@@ -7,7 +7,7 @@ cd "$scratch/work"
 echo "# belay applies the files, with timeouts" >belay.yaml
 unset DATABASE_URL BELAY_DATABASE_URL "${!PG@}"
 printf 'CREATE TABLE a (id int PRIMARY KEY);\n' >good.sql
-printf 'SELECT 1;\nDROP TABLE orders;\n' >error.sql
+printf 'SELECT 1;\nDROP TABLE quotes;\n' >error.sql
 printf 'CREATE INDEX orders_day ON orders (day);\n' >warning.sql
 printf 'ALTER TABLE orders ALTER day DROP NOT NULL;\n' >info.sql
 
@@ -25,8 +25,8 @@ in_json() { jq -e "$1" <"$scratch/out" >/dev/null || fail "not so in the JSON: $
 expect 0 "$BELAY" lint good.sql
 says 'in 1 file, 1 statement, all analysed'
 expect 3 "$BELAY" lint error.sql
-says '^error\.sql:2:1: error drop-table: table orders is dropped'
-says '2 \| DROP TABLE orders;'
+says '^error\.sql:2:1: error drop-table: table quotes is dropped'
+says '2 \| DROP TABLE quotes;'
 says 'lock: ACCESS EXCLUSIVE'
 says 'hint: .*belay explain RULE'
 expect 3 "$BELAY" lint good.sql error.sql warning.sql
@@ -115,7 +115,7 @@ expect 0 "$BELAY" lint -e strict --fail-on error warning.sql
 expect 3 "$BELAY" lint --format json error.sql warning.sql
 in_json '.schema == 1 and (.findings | length) == 2'
 in_json '.findings[0] | .file == "error.sql" and .line == 2 and .column == 1 and .end_line == 2 and .end_column == 18'
-in_json '.findings[0] | .rule == "drop-table" and .severity == "error" and .depth == "static" and .relation == "orders"'
+in_json '.findings[0] | .rule == "drop-table" and .severity == "error" and .depth == "static" and .relation == "quotes"'
 in_json '.findings[0] | .suppressed == false and .reason == null and (.message, .hazard, .safe, .lock | length > 0)'
 in_json '.summary == {files: 2, statements: 3, not_analysed: 0, errors: 1, warnings: 1, infos: 0, suppressed: 0}'
 cp "$scratch/out" "$scratch/json"
@@ -128,7 +128,7 @@ expect 3 "$BELAY" lint --json quoted.sql
 in_json '.findings[0].rule == "drop-table"'
 
 expect 3 "$BELAY" lint --format github error.sql warning.sql
-says '^::error file=error\.sql,line=2,col=1,.*title=drop-table::table orders is dropped'
+says '^::error file=error\.sql,line=2,col=1,.*title=drop-table::table quotes is dropped'
 says '^::warning file=warning\.sql,line=1,.*title=index-create-not-concurrent::'
 [ "$(grep -c '^::' "$scratch/out")" = 2 ] || fail "not one command a finding"
 expect 0 "$BELAY" lint --format github good.sql

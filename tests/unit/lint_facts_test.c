@@ -446,7 +446,7 @@ static void test_queries(void **state)
             "(parent);\n"
             "alter table parent add c int; alter table parent drop a"),
       "composite public.pair (x integer, y text)\n"
-      "incomplete table public.half (?column? ?)\n"
+      "incomplete table public.half (?column? integer)\n"
       "matview public.m (a, b)\n"
       "  index m_a_idx unique btree(a) uses a\n"
       "  read by public.v\n"
@@ -455,7 +455,7 @@ static void test_queries(void **state)
       "table public.made (a integer, b text)\n"
       "table public.parent (c integer)\n"
       "  child public.child\n"
-      "table public.sel (a ?)\n"
+      "table public.sel (a integer)\n"
       "table public.t (a integer, b text)\n"
       "  read by public.m\n"
       "table public.typed (x integer, y text)\n"
