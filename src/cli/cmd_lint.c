@@ -57,7 +57,9 @@ static const struct lint_tool *tool_of_files(const struct lint_run *run)
   for (size_t i = 0; i < run->files.len; i++) {
     const struct lint_home *home = run->files.at[i]->home;
     const struct lint_tool *tool = lint_tool_guess(run->files.at[i]->script);
-    if (!tool && home && home->format)
+    if (!tool && home && home->tool)
+      tool = lint_tool_find(home->tool);
+    else if (!tool && home && home->format)
       tool = lint_tool_find(home->format->name);
     if (tool)
       return tool;
@@ -105,6 +107,21 @@ static int ask_server(struct cli *cli, struct lint_run *run, struct err *err)
   return 0;
 }
 
+/* Down files behind all others. Returns how many those are. */
+static size_t put_back_last(struct cli *cli, struct lint_files *files)
+{
+  struct lint_files sorted = {0};
+  size_t ups = 0;
+  for (int back = 0; back <= 1; back++)
+    for (size_t i = 0; i < files->len; i++)
+      if (migration_goes_back(files->at[i]->path) == (back == 1)) {
+        vec_push(cli->arena, &sorted, files->at[i]);
+        ups += back == 0;
+      }
+  *files = sorted;
+  return ups;
+}
+
 /* Down parts become scripts of their own, behind all others. */
 static size_t part_scripts(struct cli *cli, const struct lint_tool *tool,
                            struct sql_script **scripts, size_t count)
@@ -121,8 +138,9 @@ static size_t part_scripts(struct cli *cli, const struct lint_tool *tool,
 static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run *run,
                     struct err *err)
 {
-  size_t count = run->files.len;
-  struct sql_script **scripts = arena_alloc(cli->arena, (2 * count + 1) * sizeof(*scripts));
+  size_t count = put_back_last(cli, &run->files), backs = 0;
+  struct sql_script **scripts =
+      arena_alloc(cli->arena, (2 * run->files.len + 1) * sizeof(*scripts));
   const struct lint_tool *tool;
   int target_major = 0;
   bool *history = arena_alloc(cli->arena, count + 1);
@@ -135,6 +153,11 @@ static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run 
   if (find_tool(cli, run, &tool, err) < 0 || cli_target_major(cli, &target_major, err) < 0 ||
       ask_server(cli, run, err) < 0)
     return -1;
+  backs = part_scripts(cli, tool, scripts, count);
+  for (size_t i = count; i < run->files.len; i++) {
+    scripts[count + backs++] = run->files.at[i]->script;
+    vec_push(cli->arena, &run->judged, run->files.at[i]->script);
+  }
   run->input = (struct lint_input){.scripts = scripts,
                                    .count = count,
                                    .history = history,
@@ -143,7 +166,7 @@ static int run_lint(struct cli *cli, const struct run_env *env, struct lint_run 
                                    .conn = run->conn,
                                    .target_major = target_major,
                                    .tool = tool,
-                                   .back_count = part_scripts(cli, tool, scripts, count)};
+                                   .back_count = backs};
   if (add_context(env, run, err) < 0 || observe(cli, env, run, err) < 0)
     return -1;
   return lint_scripts(cli->arena, &run->settings, &run->input, &run->report, err);

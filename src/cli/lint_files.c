@@ -97,15 +97,37 @@ static int set_cutoff(struct collector *c, struct lint_home *home, struct err *e
   return c->cutoff_failed ? -1 : 0;
 }
 
+/* V1__name.sql: Flyway's, though there is nothing to refuse. */
+static bool has_versions(const struct lint_home *home)
+{
+  for (size_t i = 0; i < home->migrations.len; i++) {
+    const char *name = home->migrations.at[i].name;
+    if (name[0] == 'V' && isdigit((unsigned char)name[1]) && strstr(name, "__"))
+      return true;
+  }
+  return false;
+}
+
 static int read_home(struct collector *c, struct lint_home *home, struct err *err)
 {
   struct arena *arena = c->cli->arena;
   bool own = same_path(arena, home->dir, c->env->migrations_dir);
   const char *named = own && c->env->format ? c->env->format->name : NULL;
   const struct migration_format *format;
-  if (migration_format_of(home->dir, named, &format, err) < 0 ||
-      format->read_dir(arena, home->dir, &home->migrations, err) < 0)
+  CLEANUP(err_clear) struct err why = ERR_INIT;
+  if (migration_format_of(home->dir, named, &format, err) < 0)
     return -1;
+  if (format->read_dir(arena, home->dir, &home->migrations, &why) < 0) {
+    bool other = format == migration_format_find("plain") && why.code == ERR_USAGE;
+    if (!other) {
+      err_move(err, &why);
+      return -1;
+    }
+    if (migration_read_others(arena, home->dir, &home->migrations, &home->tool, err) < 0)
+      return -1;
+  } else if (format == migration_format_find("plain") && has_versions(home)) {
+    home->tool = "flyway";
+  }
   home->format = format;
   return set_cutoff(c, home, err);
 }
@@ -197,15 +219,26 @@ static void add_file(struct collector *c, struct lint_source file, const char *b
     map_put(c->seen, clean_path(c, file.path), added);
 }
 
+/* How many stand before it; by name, if it is not there. */
+static size_t place_of(const struct lint_home *home, const char *name)
+{
+  size_t before = 0;
+  for (size_t i = 0; i < home->migrations.len; i++)
+    if (strcmp(home->migrations.at[i].name, name) == 0)
+      return i;
+  while (before < home->migrations.len && strcmp(home->migrations.at[before].name, name) < 0)
+    before++;
+  return before;
+}
+
 /* What stands before a migration in its directory; index is behind the last. With a database at
  * hand it knows what was applied, and without its ledger nobody knows what was. */
 static void add_history(struct collector *c, const struct lint_home *home, const char *name)
 {
   bool catalog_only = c->cli->options.against && !c->ledger;
-  for (size_t i = 0; i < home->migrations.len && !catalog_only; i++) {
+  size_t before = place_of(home, name);
+  for (size_t i = 0; i < before && !catalog_only; i++) {
     const struct migration *m = &home->migrations.at[i];
-    if (strcmp(m->name, name) >= 0)
-      break;
     if (find_file(c, m->path) || is_applied(c, home, m->name))
       continue;
     struct lint_source file = {.path = m->path, .home = home, .name = m->name};
@@ -216,7 +249,7 @@ static void add_history(struct collector *c, const struct lint_home *home, const
 
 static bool is_before_cutoff(const struct lint_home *home, const char *name)
 {
-  return home->cutoff > 0 && strcmp(name, home->migrations.at[home->cutoff - 1].name) <= 0;
+  return place_of(home, name) < home->cutoff;
 }
 
 /* One that was asked for. */
@@ -324,6 +357,28 @@ static int add_argument(struct collector *c, const char *arg, struct err *err)
   return add_path(c, arg, err);
 }
 
+/* Flyway: NAME.sql.conf says executeInTransaction=false. */
+static bool says_no_transaction(struct arena *arena, const char *path)
+{
+  CLEANUP(err_clear) struct err ignored = ERR_INIT; /* most have no such file */
+  const char *conf = arena_printf(arena, "%s.conf", path);
+  char *bytes;
+  size_t len;
+  if (strcmp(path, "-") == 0 || !fs_exists(conf) ||
+      fs_read(arena, conf, &bytes, &len, &ignored) < 0)
+    return false;
+  for (char *line = bytes; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+    static const char key[] = "executeintransaction";
+    line += strspn(line, " \t\r");
+    if (strncasecmp(line, key, sizeof(key) - 1) != 0)
+      continue;
+    const char *value = line + sizeof(key) - 1 + strspn(line + sizeof(key) - 1, " \t=:");
+    if (strncasecmp(value, "false", strlen("false")) == 0)
+      return true;
+  }
+  return false;
+}
+
 /* Earlier migrations that nobody asked for are left out when they cannot be read. */
 static int read_scripts(struct collector *c, struct err *err)
 {
@@ -335,6 +390,7 @@ static int read_scripts(struct collector *c, struct err *err)
     struct lint_source *file = c->files->at[i];
     file->script = job->script;
     if (file->script) {
+      file->script->no_transaction = says_no_transaction(c->cli->arena, file->path);
       vec_push(c->cli->arena, &read, file);
     } else if (file->unasked) {
       log_warning("what an earlier migration makes is not known: %s", job->err.message);

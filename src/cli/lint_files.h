@@ -14,6 +14,7 @@
 struct lint_home {
   const char *dir;
   const struct migration_format *format; /* NULL: the directory could not be read */
+  const char *tool; /* that its files are of, if their names say so; else NULL */
   struct migrations migrations;
   size_t cutoff; /* those before it are history (--since) */
   bool has_cutoff;

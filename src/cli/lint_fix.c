@@ -125,7 +125,7 @@ static void tell_unfixed(const struct lint_run *run)
 
 int lint_fix_files(struct cli *cli, struct lint_run *run, struct text *diff, struct err *err)
 {
-  for (size_t i = 0; i < run->files.len; i++)
+  for (size_t i = 0; i < run->input.count; i++)
     if (!run->files.at[i]->history && lint_fix_any(&run->report, i) &&
         fix_file(cli, run, i, diff, err) < 0)
       return -1;

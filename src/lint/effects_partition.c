@@ -2,7 +2,7 @@
 
 /* ATTACH, DETACH and CREATE TABLE ... PARTITION OF. */
 
-/* ---- what CHECKs say of the rows ---- */
+/* ---- bounds of partitions ---- */
 
 static bool is_number(const char *text, double *ret)
 {
@@ -10,113 +10,6 @@ static bool is_number(const char *text, double *ret)
   *ret = strtod(text, &end);
   return end != text && *end == '\0';
 }
-
-/* Constants as the digest writes them: numbers by size, all others are equal or not known. */
-static bool compare(const char *a, const char *b, int *ret)
-{
-  double x, y;
-  if (!a || !b)
-    return false;
-  if (is_number(a, &x) && is_number(b, &y)) {
-    *ret = (x > y) - (x < y);
-    return true;
-  }
-  *ret = 0;
-  return strcmp(a, b) == 0;
-}
-
-/* Whether column OP value, as a condition says, implies column >= bound or column < bound. */
-static bool implies(const struct sql_condition *condition, const char *bound, bool lower)
-{
-  int order;
-  bool equal = strcmp(condition->op, "=") == 0;
-  if (condition->values.len != 1 || !compare(condition->values.at[0], bound, &order))
-    return false;
-  if (lower)
-    return order >= 0 &&
-           (equal || strcmp(condition->op, ">=") == 0 || strcmp(condition->op, ">") == 0);
-  return (order <= 0 && strcmp(condition->op, "<") == 0) ||
-         (order < 0 && (equal || strcmp(condition->op, "<=") == 0));
-}
-
-static bool is_in_list(const struct sql_condition *condition, const struct strings *values)
-{
-  if (strcmp(condition->op, "=") != 0 && strcmp(condition->op, "in") != 0)
-    return false;
-  for (size_t i = 0; i < condition->values.len; i++) {
-    bool found = false;
-    int order;
-    for (size_t k = 0; k < values->len; k++)
-      found = found || (compare(condition->values.at[i], values->at[k], &order) && order == 0);
-    if (!found)
-      return false;
-  }
-  return condition->values.len > 0;
-}
-
-enum said { SAYS_NOT_NULL, SAYS_LOWER, SAYS_UPPER, SAYS_LISTED };
-
-static bool condition_says(const struct sql_condition *c, const char *column, enum said what,
-                           const struct sql_bound *bound)
-{
-  if (!c->op || !c->column || strcmp(c->column, column) != 0)
-    return false;
-  switch (what) {
-  case SAYS_NOT_NULL:
-    return strcmp(c->op, "is not null") == 0;
-  case SAYS_LOWER:
-    return implies(c, bound->lower.at[0], true);
-  case SAYS_UPPER:
-    return implies(c, bound->upper.at[0], false);
-  default:
-    return is_in_list(c, &bound->values);
-  }
-}
-
-static bool table_says(const struct lint_relation *table, const char *column, enum said what,
-                       const struct sql_bound *bound)
-{
-  for (size_t i = 0; what == SAYS_NOT_NULL && i < table->columns.len; i++)
-    if (strcmp(table->columns.at[i]->name, column) == 0 && !table->columns.at[i]->dropped &&
-        table->columns.at[i]->not_null)
-      return true;
-  for (size_t i = 0; i < table->constraints.len; i++) {
-    const struct lint_constraint *constraint = table->constraints.at[i];
-    if (constraint->dropped || !constraint->valid || !constraint->check)
-      continue;
-    for (size_t k = 0; k < constraint->check->conditions.len; k++)
-      if (condition_says(&constraint->check->conditions.at[k], column, what, bound))
-        return true;
-  }
-  return false;
-}
-
-static bool is_unbounded(const char *value, const char *word)
-{
-  return value && strcmp(value, word) == 0;
-}
-
-/* The table's valid CHECKs leave no row outside of the bound: the server sees that for one key. */
-static bool is_implied(const struct lint_relation *parent, const struct lint_relation *table,
-                       const struct sql_bound *bound)
-{
-  if (parent->partition_key.len != 1 || !*parent->partition_key.at[0] || bound->hash ||
-      bound->is_default)
-    return false;
-  const char *column = parent->partition_key.at[0];
-  if (!table_says(table, column, SAYS_NOT_NULL, bound))
-    return false;
-  if (bound->values.len > 0)
-    return table_says(table, column, SAYS_LISTED, bound);
-  if (bound->lower.len != 1 || bound->upper.len != 1)
-    return false;
-  return (is_unbounded(bound->lower.at[0], "MINVALUE") ||
-          table_says(table, column, SAYS_LOWER, bound)) &&
-         (is_unbounded(bound->upper.at[0], "MAXVALUE") ||
-          table_says(table, column, SAYS_UPPER, bound));
-}
-
-/* ---- bounds of partitions ---- */
 
 static int gcd(int a, int b)
 {
@@ -205,13 +98,13 @@ void effects_new_partition(struct effecting *e, struct lint_relation *parent,
   struct lint_relation *rest = parent->default_partition;
   if (rest && !rest->dropped) {
     effect_lock(e, rest, LINT_ACCESS_EXCLUSIVE);
-    if (!bound || !bound->is_default)
-      effect_scan(e, rest);
-    else
+    if (bound && bound->is_default)
       effect_fail(e, "partition \"%s\" conflicts with existing default partition \"%s\"",
                   e->tree->kind == SQL_ALTER_TABLE ? e->tree->actions.at[0].partition.name
                                                    : e->tree->name.name,
                   rest->at.name);
+    else if (!bound || !effect_keeps_out(e, parent, rest, bound))
+      effect_scan(e, rest);
   }
   share_keys(e, parent);
   if (!parent->complete)
@@ -272,7 +165,7 @@ static void attach(struct effecting *e, struct lint_relation *parent,
   if (table->parent && !table->parent->dropped)
     effect_fail(e, "\"%s\" is already a partition", table->at.name);
   struct lint_relations family = effect_family(e, table);
-  bool implied = action->bound && is_implied(parent, table, action->bound);
+  bool implied = action->bound && effect_fits_in(e, parent, table, action->bound);
   for (size_t i = 0; i < family.len; i++) {
     effect_lock(e, family.at[i], LINT_ACCESS_EXCLUSIVE);
     if (effect_has_storage(family.at[i]) && (!implied || builds_index(parent, family.at[i])))

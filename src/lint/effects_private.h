@@ -91,6 +91,14 @@ void effect_drop_key(struct effecting *e, const struct lint_constraint *key);
 struct lint_constraints effect_keys_to(struct effecting *e, const struct lint_relation *table,
                                        const struct strings *columns);
 
+/* ---- effects_proof.c: what CHECKs prove ---- */
+/* The table's valid CHECKs leave no row outside of the bound, and the server sees that. */
+bool effect_fits_in(struct effecting *e, const struct lint_relation *parent,
+                    const struct lint_relation *table, const struct sql_bound *bound);
+/* Those of the default partition leave no row inside of it. */
+bool effect_keeps_out(struct effecting *e, const struct lint_relation *parent,
+                      const struct lint_relation *rest, const struct sql_bound *bound);
+
 /* ---- the families ---- */
 void effects_alter(struct effecting *e);  /* ALTER TABLE and its like */
 void effects_refuse(struct effecting *e); /* what definitions must not hold: effects_refuse.c */

@@ -285,10 +285,34 @@ static const char *check_name(struct lint *lint, const struct lint_relation *tab
   return strlen(name) <= NAME_BYTES_MAX ? sql_ident(lint->arena, name) : NULL;
 }
 
+enum { NOT_VALID_NOT_NULL_MAJOR = 18 };
+
+/* NOT NULL ... NOT VALID, by the name that SET NOT NULL would give; VALIDATE later. */
+static const char *fix_not_null_as_constraint(struct lint *lint, struct lint_fix *fix,
+                                              const struct sql_action *action,
+                                              const struct lint_relation *table)
+{
+  const char *name = arena_printf(lint->arena, "%s_%s_not_null", table->at.name, action->name);
+  for (size_t i = 0; i < table->constraints.len; i++)
+    if (table->constraints.at[i]->name && strcmp(table->constraints.at[i]->name, name) == 0)
+      return "the name that SET NOT NULL gives to its constraint is taken";
+  if (strlen(name) > NAME_BYTES_MAX)
+    return "the name that SET NOT NULL gives to its constraint is cut";
+  name = sql_ident(lint->arena, name);
+  edit(lint, fix, action->range.start, action->range.end - action->range.start,
+       arena_printf(lint->arena, "ADD CONSTRAINT %s NOT NULL %s NOT VALID", name,
+                    sql_ident(lint->arena, action->name)));
+  fix->later = arena_printf(lint->arena, "%s VALIDATE CONSTRAINT %s;\n", head_of(lint), name);
+  return NULL;
+}
+
 static const char *fix_not_null(struct lint *lint, struct lint_fix *fix)
 {
   const struct sql_action *action = action_at(lint, fix);
   const struct lint_relation *table = lint_facts_relation(lint->facts, lint->tree->name);
+  if (action && action->kind == SQL_SET_NOT_NULL && !why_not_plain(lint, table) &&
+      lint_facts_major(lint->facts) >= NOT_VALID_NOT_NULL_MAJOR)
+    return fix_not_null_as_constraint(lint, fix, action, table);
   if (!action || action->kind != SQL_SET_NOT_NULL || lint->tree->actions.len != 1)
     return "SET NOT NULL shares its ALTER TABLE with something else";
   const char *why = why_not_plain(lint, table);

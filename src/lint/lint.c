@@ -279,7 +279,7 @@ static void check_statement(struct lint *lint)
   lint_find_fixes(lint, first, lint->report->findings.len);
   lint->effects = NULL;
   lint->sight = NULL;
-  if (lint->tree && !lint->is_back)
+  if (lint->tree)
     lint_facts_learn(lint->facts, lint->now, lint->tree);
 }
 
@@ -380,7 +380,7 @@ static void check_scripts(struct lint *lint)
     if (lint_families[i]->end)
       lint_families[i]->end(lint);
   lint->is_back = true;
-  for (size_t i = lint->input->count; i < lint->input->count + lint->input->back_count; i++) {
+  for (size_t i = lint->input->count + lint->input->back_count; i-- > lint->input->count;) {
     lint->script = lint->input->scripts[i];
     lint->now.script = i;
     check_script(lint);

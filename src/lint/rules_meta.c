@@ -105,8 +105,9 @@ static void check_opaque(struct lint *lint)
     lint_add(lint, "execute-opaque", at, "procedure %s is not looked into", tree->name.name);
     break;
   case SQL_EXECUTE:
-    lint_add(lint, "execute-opaque", at, "the prepared statement %s is not looked into",
-             tree->name.name);
+    if (!lint_facts_prepared(lint->facts, tree->name.name))
+      lint_add(lint, "execute-opaque", at, "the prepared statement %s is not looked into",
+               tree->name.name);
     break;
   case SQL_SELECT:
     at.lower += 1;

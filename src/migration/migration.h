@@ -87,6 +87,12 @@ int migration_format_of(const char *dir, const char *named, const struct migrati
                         struct err *err);
 /* Where a project keeps its migrations: "prisma/migrations" and the like below dir; NULL if nothing
  * is found. */
+/* For lint only: the files of a directory whose tool belay does not stand in for, in the order in
+ * which that applies them, without those that take a migration back. ret_tool: "flyway"; NULL: the
+ * files must say. */
+bool migration_goes_back(const char *path); /* by its name: down and undo files */
+int migration_read_others(struct arena *arena, const char *dir, struct migrations *ret,
+                          const char **ret_tool, struct err *err);
 char *migration_find_dir(struct arena *arena, const char *project_dir);
 
 /* Directory against ledger, in the order in which the tool applies: every file and every ledger

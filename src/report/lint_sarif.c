@@ -1,6 +1,7 @@
 #include "report/lint_common.h"
 
 #include "base/json.h"
+#include "lint/fix.h"
 
 #define SARIF_SCHEMA                                                                               \
   "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -140,6 +141,83 @@ static void put_message(struct jw *w, const struct lint_finding *f)
   put_text(w, "message", text);
 }
 
+/* ---- fixes: those that change nothing but their file ---- */
+
+/* What is put in before the first statement of the file, or in the statement itself. NULL: there is
+ * no such fix. */
+static const struct lint_fix *find_fix(const struct report_lint *input,
+                                       const struct lint_finding *f)
+{
+  const struct lint_fixes *all = &input->report->fixes;
+  for (size_t i = 0; i < all->len && f->fix && !f->suppressed; i++) {
+    const struct lint_fix *fix = &all->at[i];
+    bool same = fix->rule == f->rule && fix->script == f->script &&
+                fix->statement == f->statement && fix->offset == f->start.offset;
+    bool apart = fix->before || fix->behind || fix->later || fix->apart.len > 0 || fix->fresh;
+    const struct sql_script *script = report_lint_script(input, f);
+    if (same && !apart && script && !(fix->alone && script->statements.len > 1))
+      return fix;
+  }
+  return NULL;
+}
+
+static struct sql_place place_at(const struct sql_script *script, size_t offset)
+{
+  struct sql_place place = {.line = 1, .column = 1};
+  for (; place.offset < offset && place.offset < script->len; place.offset++) {
+    place.column++;
+    if (script->bytes[place.offset] == '\n') {
+      place.line++;
+      place.column = 1;
+    }
+  }
+  return place;
+}
+
+static void put_replacement(struct jw *w, const struct sql_script *script, size_t offset,
+                            size_t len, const char *text)
+{
+  struct sql_place start = place_at(script, offset), end = place_at(script, offset + len);
+  jw_object(w);
+  jw_key(w, "deletedRegion");
+  jw_object(w);
+  jw_key_int(w, "startLine", start.line);
+  jw_key_int(w, "startColumn", report_lint_column(script, start));
+  jw_key_int(w, "endLine", end.line);
+  jw_key_int(w, "endColumn", report_lint_column(script, end));
+  jw_key_int(w, "byteOffset", (int64_t)offset);
+  jw_key_int(w, "byteLength", (int64_t)len);
+  jw_end(w);
+  put_text(w, "insertedContent", text);
+  jw_end(w);
+}
+
+static void put_fix(struct jw *w, const struct report_lint *input, const struct lint_finding *f)
+{
+  const struct lint_fix *fix = find_fix(input, f);
+  const struct sql_script *script = report_lint_script(input, f);
+  if (!fix)
+    return;
+  jw_key(w, "fixes");
+  jw_array(w);
+  jw_object(w);
+  put_text(w, "description", f->fix);
+  jw_key(w, "artifactChanges");
+  jw_array(w);
+  jw_object(w);
+  put_artifact(w, f->file);
+  jw_key(w, "replacements");
+  jw_array(w);
+  if (fix->first)
+    put_replacement(w, script, script->statements.at[0].start.offset, 0, fix->first);
+  for (size_t i = 0; i < fix->edits.len; i++)
+    put_replacement(w, script,
+                    script->statements.at[fix->statement].start.offset + fix->edits.at[i].offset,
+                    fix->edits.at[i].len, fix->edits.at[i].text);
+  for (int i = 0; i < 5; i++)
+    jw_end(w);
+}
+
 static void put_result(struct jw *w, const struct report_lint *input, size_t index)
 {
   const struct lint_finding *f = &input->report->findings.at[index];
@@ -163,6 +241,7 @@ static void put_result(struct jw *w, const struct report_lint *input, size_t ind
   jw_object(w);
   jw_key_string(w, "belayFinding/v1", fingerprint);
   jw_end(w);
+  put_fix(w, input, f);
   put_suppressions(w, f);
   jw_key(w, "properties");
   jw_object(w);

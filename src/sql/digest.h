@@ -44,6 +44,12 @@ const char *digest_constant(struct digest *d, const PgQuery__Node *node);
 const char *digest_value(struct digest *d, const PgQuery__Node *node);
 /* What the server calls a column of that expression; NULL: nothing better than ?column?. */
 const char *digest_figured_name(struct digest *d, const PgQuery__Node *node);
+/* column OP constant; op NULL: it is none. */
+struct sql_condition digest_comparison(struct digest *d, const PgQuery__AExpr *expr);
+/* The column that is compared, with the cast that the server puts there; NULL: it is none. */
+const char *digest_compared_column(struct digest *d, const PgQuery__Node *node);
+/* ---- digest_logic.c ---- */
+const struct sql_logic *digest_logic(struct digest *d, const PgQuery__Node *node);
 /* IndexElem, PartitionElem, the lists of EXCLUDE */
 struct sql_keys digest_keys(struct digest *d, PgQuery__Node *const *nodes, size_t count);
 

@@ -74,6 +74,7 @@ bool digest_constraint(struct digest *d, const PgQuery__Constraint *node,
   digest_strings(d, node->keys, node->n_keys, &ret->columns);
   if (ret->kind == SQL_CHECK) {
     ret->check = digest_expression(d, node->raw_expr);
+    ret->check.logic = node->raw_expr ? digest_logic(d, node->raw_expr) : NULL;
     ret->text = check_text(d, ret->at);
     return true;
   }

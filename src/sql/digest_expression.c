@@ -123,7 +123,7 @@ static void add_list(struct digest *d, const PgQuery__Node *list, struct sql_con
 
 /* A cast around the column does not change what is compared as long as the server puts it there
  * itself; text is where it does: (name)::text = 'a'. */
-static const char *compared_column(struct digest *d, const PgQuery__Node *node)
+const char *digest_compared_column(struct digest *d, const PgQuery__Node *node)
 {
   if (NODE_IS(node, TYPE_CAST) &&
       strcmp(digest_type(d, node->type_cast->type_name).text, "text") == 0)
@@ -131,21 +131,21 @@ static const char *compared_column(struct digest *d, const PgQuery__Node *node)
   return bare_column(d, node);
 }
 
-static struct sql_condition comparison(struct digest *d, const PgQuery__AExpr *expr)
+struct sql_condition digest_comparison(struct digest *d, const PgQuery__AExpr *expr)
 {
   struct sql_condition condition = {0};
   const char *op = known_operator(expr->name, expr->n_name);
   bool equal = op && strcmp(op, "=") == 0;
   if (!op)
     return condition;
-  condition.column = compared_column(d, expr->lexpr);
+  condition.column = digest_compared_column(d, expr->lexpr);
   if (condition.column && equal &&
       (expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN ||
        expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP_ANY)) {
     add_list(d, strip_casts(expr->rexpr), &condition);
   } else if (expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP) {
     const PgQuery__Node *value = expr->rexpr;
-    if (!condition.column && (condition.column = compared_column(d, expr->rexpr))) {
+    if (!condition.column && (condition.column = digest_compared_column(d, expr->rexpr))) {
       value = expr->lexpr;
       op = mirrored(op);
     }
@@ -160,7 +160,7 @@ static struct sql_condition comparison(struct digest *d, const PgQuery__AExpr *e
 
 static void add_between(struct digest *d, const PgQuery__AExpr *expr, struct sql_conditions *ret)
 {
-  const char *column = compared_column(d, expr->lexpr);
+  const char *column = digest_compared_column(d, expr->lexpr);
   const PgQuery__Node *list = expr->rexpr;
   for (size_t i = 0; i < 2; i++) {
     const char *value = NODE_IS(list, LIST) && list->list->n_items == 2
@@ -193,7 +193,7 @@ static void add_conditions(struct digest *d, const PgQuery__Node *node, struct s
                        ? "is not null"
                        : "is null";
   } else if (NODE_IS(node, A_EXPR)) {
-    condition = comparison(d, node->a_expr);
+    condition = digest_comparison(d, node->a_expr);
   }
   if (!condition.column || !condition.op)
     condition = (struct sql_condition){0};

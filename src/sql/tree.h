@@ -124,6 +124,14 @@ struct sql_condition {
 };
 VEC_TYPE(sql_conditions, struct sql_condition);
 
+/* An expression by AND and OR, with every NOT driven down to the conditions, as the planner has it.
+ * IN is an OR of "=", NOT IN an AND of "<>". */
+struct sql_logic {
+  char kind; /* 'a' AND, 'o' OR, 'c' a condition */
+  struct sql_condition condition;
+  VEC(const struct sql_logic *) parts;
+};
+
 struct sql_expression {
   bool is_null; /* the constant NULL */
   bool is_true; /* the constant true: WHERE true */
@@ -137,6 +145,7 @@ struct sql_expression {
   struct sql_name sequence;    /* of nextval('sequence'); name NULL: none */
   struct strings columns;      /* used anywhere inside, each once; of a domain's CHECK: "value" */
   struct sql_conditions conditions; /* at least one */
+  const struct sql_logic *logic;    /* of a CHECK; else NULL */
 };
 
 /* A column or an expression of an index, a partition key or an EXCLUDE. */

@@ -94,6 +94,19 @@ expect 3 "$BELAY" lint --format sarif moved.sql
 jq -r '.runs[0].results[] | select(.ruleId == "drop-table").partialFingerprints[]' "$scratch/out" >"$scratch/after"
 cmp -s "$scratch/before" "$scratch/after" || fail "moved lines changed a fingerprint"
 
+# what --fix would do in the file itself is a fix of the result; what needs more files is none
+printf 'CREATE TABLE made (a int);\n' >m1.sql
+printf -- '-- é\n  CREATE INDEX i ON made (a);\n' >m2.sql
+expect 0 "$BELAY" lint --format sarif --fail-on never m1.sql m2.sql
+valid_sarif
+in_json '[.runs[0].results[] | select(.ruleId == "index-create-not-concurrent") | .fixes[0].artifactChanges[0] |
+  .artifactLocation.uri, .replacements[0].insertedContent.text, .replacements[0].deletedRegion.startLine,
+  .replacements[0].deletedRegion.startColumn, .replacements[0].deletedRegion.byteLength] == ["m2.sql", " CONCURRENTLY", 2, 15, 0]'
+printf 'ALTER TABLE made ADD CONSTRAINT c CHECK (a > 0);\n' >m2.sql
+expect 0 "$BELAY" lint --format sarif --fail-on never m1.sql m2.sql
+valid_sarif
+in_json '[.runs[0].results[] | select(.ruleId == "check-not-valid") | .fixes] == [null]'
+
 # --- GitLab Code Quality ---
 expect 3 "$BELAY" lint --format gitlab "${files[@]}"
 in_json "type == \"array\" and length == $open"

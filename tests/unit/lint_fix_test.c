@@ -12,8 +12,8 @@ static const char before[] = "create table t (id int not null, n int, p_id int);
                              "create table parts (id int) partition by range (id);";
 
 /* The pieces of the fixed script behind `before`, with | between them; or why there are none. */
-static const char *fixed(const char *sql, const struct lint_settings *settings,
-                         const struct lint_tool *tool)
+static const char *fixed_for(const char *sql, const struct lint_settings *settings,
+                             const struct lint_tool *tool, int major)
 {
   CLEANUP(err_clear) struct err err = ERR_INIT;
   struct sql_script *scripts[2];
@@ -23,7 +23,8 @@ static const char *fixed(const char *sql, const struct lint_settings *settings,
   if (sql_script_read(arena, "1", before, strlen(before), &scripts[0], &err) < 0 ||
       sql_script_read(arena, "2", sql, strlen(sql), &scripts[1], &err) < 0)
     fail_msg("%s", err.message);
-  const struct lint_input input = {.scripts = scripts, .count = 2, .known = 1, .tool = tool};
+  const struct lint_input input = {
+      .scripts = scripts, .count = 2, .known = 1, .tool = tool, .target_major = major};
   if (lint_scripts(arena, settings, &input, &report, &err) < 0)
     fail_msg("%s", err.message);
   for (size_t i = 0; i < report.findings.len; i++)
@@ -36,6 +37,12 @@ static const char *fixed(const char *sql, const struct lint_settings *settings,
   for (size_t i = 0; i < pieces.len; i++)
     all = arena_printf(arena, "%s%s%s", all, i ? "|" : "", pieces.at[i].text);
   return all;
+}
+
+static const char *fixed(const char *sql, const struct lint_settings *settings,
+                         const struct lint_tool *tool)
+{
+  return fixed_for(sql, settings, tool, 0);
 }
 
 static const struct {
@@ -131,9 +138,23 @@ static void test_lock_timeout(void **state)
   }
 }
 
+/* 18 has NOT NULL ... NOT VALID. */
+static void test_not_null_of_18(void **state)
+{
+  UNUSED(state);
+  const struct lint_settings settings = {0};
+  const char *sql = "set lock_timeout = 1;\nalter table t alter n set not null;";
+  assert_string_equal(fixed_for(sql, &settings, NULL, 18),
+                      "set lock_timeout = 1;\nalter table t ADD CONSTRAINT t_n_not_null NOT NULL n "
+                      "NOT VALID;\n|set lock_timeout = 1;\nalter table t VALIDATE CONSTRAINT "
+                      "t_n_not_null;\n");
+  assert_non_null(strstr(fixed_for(sql, &settings, NULL, 17), "CHECK (n IS NOT NULL) NOT VALID"));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases),
+                                     cmocka_unit_test(test_not_null_of_18),
                                      cmocka_unit_test(test_lock_timeout)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
