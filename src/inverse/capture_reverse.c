@@ -36,6 +36,24 @@ static bool rewrites(const char *sql)
   return strstr(sql, " ADD COLUMN ") && (strstr(sql, " GENERATED ") || strstr(sql, " DEFAULT "));
 }
 
+/* Its rows are written back under another replica identity (undo_trigger.c), which locks it ACCESS
+ * EXCLUSIVE. */
+static bool lacks_identity(struct arena *arena, const struct catalog *c, const char *name)
+{
+  const struct catalog_object *table = catalog_find_name(c, CATALOG_TABLE, name);
+  const char *identity = table ? catalog_get(table, "replica_identity") : NULL;
+  bool published = false;
+  for (size_t i = 0; i < c->object_count && !published; i++)
+    published = c->objects[i]->kind == CATALOG_PUBLICATION;
+  if (!table || !published || (identity && strcmp(identity, "NOTHING") != 0))
+    return false;
+  struct catalog_objects list = catalog_children(arena, c, table, CATALOG_CONSTRAINT);
+  for (size_t i = 0; i < list.len; i++)
+    if (!identity && catalog_is(list.at[i], "type", "p"))
+      return false;
+  return true;
+}
+
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
                           const struct capture_plan *forward, struct capture_plan *ret_plan)
 {
@@ -62,6 +80,10 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
    * is written back to is copied whole, before the first of them */
   if (inverse->steps.len)
     add_all(arena, &effect.exclusive, &effect.written);
+  for (size_t i = 0; i < effect.written.len; i++)
+    if (lacks_identity(arena, inverse->before, effect.written.at[i]) ||
+        lacks_identity(arena, inverse->after, effect.written.at[i]))
+      vec_push(arena, &effect.exclusive, effect.written.at[i]);
   struct inverse reversed = {
       .name = inverse->name, .before = inverse->after, .after = inverse->before};
   vec_push(arena, &reversed.effects, effect);

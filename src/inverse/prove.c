@@ -236,6 +236,18 @@ static int refuse_large_objects(struct proof *p, struct err *err)
   return 0;
 }
 
+/* No part of the fingerprint, but nobody can read a materialized view without rows. */
+static void refuse_unpopulated(struct proof *p, const struct catalog *found)
+{
+  for (size_t i = 0; i < p->to->object_count; i++) {
+    const struct catalog_object *g = p->to->objects[i];
+    const struct catalog_object *f = catalog_find_name(found, g->kind, g->identity);
+    if (g->kind == CATALOG_MATVIEW && f && catalog_get(g, "populated") &&
+        !catalog_get(f, "populated"))
+      refuse(p, arena_printf(p->arena, "%s would stay without rows", g->identity));
+  }
+}
+
 static int judge(struct proof *p, struct inverse *inverse, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *scratch = arena_new();
@@ -247,6 +259,7 @@ static int judge(struct proof *p, struct inverse *inverse, struct err *err)
   catalog_fingerprint(found, CATALOG_IGNORE_COLUMN_ORDER, unordered);
   catalog_fingerprint(inverse->before, CATALOG_IGNORE_COLUMN_ORDER, wanted);
   refuse_unknown(p, found);
+  refuse_unpopulated(p, found);
   if (refuse_large_objects(p, err) < 0)
     return -1;
   bool refused = inverse->refusals.len > 0;

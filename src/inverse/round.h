@@ -99,6 +99,8 @@ void round_attach(struct round *r);
 void round_drops(struct round *r);
 void round_alters(struct round *r, enum inverse_phase phase);
 void round_creates(struct round *r, enum inverse_phase phase);
+/* REFRESH of materialized views that have, or have no rows, other than before. */
+void round_populate(struct round *r);
 void round_exact_order(struct round *r);
 
 /* ---- drops (round_doom.c says what, round_drop.c how) ---- */

@@ -115,3 +115,43 @@ void round_creates(struct round *r, enum inverse_phase phase)
       emit_create(r, o, waits);
   }
 }
+
+/* ---- materialized views that gained or lost their rows ---- */
+
+static bool is_populated(const struct catalog_object *matview)
+{
+  return catalog_get(matview, "populated") != NULL;
+}
+
+/* Itself not counted. A view in between may hide it. */
+static bool waits_for_rows(const struct round *r, const struct catalog_object *o, int depth)
+{
+  enum { VIEW_CHAIN_MAX = 100 };
+  for (size_t i = 0; i < o->depends_on_count && depth < VIEW_CHAIN_MAX; i++) {
+    const struct catalog_object *d = o->depends_on[i];
+    if (d->kind == CATALOG_COLUMN)
+      d = d->parent;
+    if (d->kind != CATALOG_MATVIEW && d->kind != CATALOG_VIEW)
+      continue;
+    const struct catalog_object *now =
+        d->kind == CATALOG_MATVIEW ? catalog_find_name(r->from, d->kind, d->identity) : NULL;
+    if ((now && is_populated(d) && !is_populated(now)) || waits_for_rows(r, d, depth + 1))
+      return true;
+  }
+  return false;
+}
+
+void round_populate(struct round *r)
+{
+  for (size_t i = 0; i < r->to->object_count; i++) {
+    const struct catalog_object *goal = r->to->objects[i];
+    const struct catalog_object *now = goal->kind == CATALOG_MATVIEW
+                                           ? catalog_find_name(r->from, goal->kind, goal->identity)
+                                           : NULL;
+    if (!now || is_populated(goal) == is_populated(now) || waits_for_rows(r, goal, 0))
+      continue;
+    round_emit(r, INVERSE_AFTER_DATA, round_note(r, goal, "is derived from other rows"),
+               "REFRESH MATERIALIZED VIEW %s%s", goal->identity,
+               is_populated(goal) ? "" : " WITH NO DATA");
+  }
+}
