@@ -59,6 +59,7 @@ struct inverse {
   bool bare; /* the migration ran statement by statement; the inverse is one transaction */
   struct shadow_effects effects;
   const struct catalog *before, *after; /* as read from the shadow */
+  /* with CATALOG_IGNORE_CHILD_ORDER: the target's children may have another order */
   char fingerprint_before[65], fingerprint_after[65];
 };
 

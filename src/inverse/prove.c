@@ -252,10 +252,11 @@ static int judge(struct proof *p, struct inverse *inverse, struct err *err)
 {
   CLEANUP(arena_freep) struct arena *scratch = arena_new();
   struct catalog *found;
-  char exact[65], unordered[65], wanted[65];
+  char exact[65], ordered[65], unordered[65], wanted[65];
   if (catalog_read(scratch, p->conn, p->options, &found, err) < 0)
     return err_wrap(err, "reading the shadow's schema");
   catalog_fingerprint(found, 0, exact);
+  catalog_fingerprint(inverse->before, 0, ordered);
   catalog_fingerprint(found, CATALOG_IGNORE_COLUMN_ORDER, unordered);
   catalog_fingerprint(inverse->before, CATALOG_IGNORE_COLUMN_ORDER, wanted);
   refuse_unknown(p, found);
@@ -263,7 +264,7 @@ static int judge(struct proof *p, struct inverse *inverse, struct err *err)
   if (refuse_large_objects(p, err) < 0)
     return -1;
   bool refused = inverse->refusals.len > 0;
-  if (!refused && strcmp(exact, inverse->fingerprint_before) == 0) {
+  if (!refused && strcmp(exact, ordered) == 0) {
     inverse->verdict = INVERSE_EXACT;
   } else if (!refused && strcmp(unordered, wanted) == 0) {
     inverse->verdict = INVERSE_COLUMN_ORDER;
@@ -385,8 +386,8 @@ static int prove(struct arena *arena, struct shadow *shadow, struct proof *p,
   inverse->bare = shape == SQL_SHAPE_BARE;
   inverse->before = before;
   inverse->after = after;
-  catalog_fingerprint(before, 0, inverse->fingerprint_before);
-  catalog_fingerprint(after, 0, inverse->fingerprint_after);
+  catalog_fingerprint(before, CATALOG_IGNORE_CHILD_ORDER, inverse->fingerprint_before);
+  catalog_fingerprint(after, CATALOG_IGNORE_CHILD_ORDER, inverse->fingerprint_after);
   p->arena = arena;
   p->conn = shadow_conn(shadow);
   p->options = &options;

@@ -189,8 +189,9 @@ static int compare(struct shadow *s, const struct catalog *schema,
     have = without_database(arena, found);
   }
   char want_hex[65], have_hex[65];
-  catalog_fingerprint(&want, 0, want_hex);
-  catalog_fingerprint(&have, 0, have_hex);
+  const int flags = CATALOG_IGNORE_CHILD_ORDER; /* they are made anew here */
+  catalog_fingerprint(&want, flags, want_hex);
+  catalog_fingerprint(&have, flags, have_hex);
   if (strcmp(want_hex, have_hex) == 0)
     return 0;
   const struct catalog_object *invalid = invalid_index(schema);
@@ -200,7 +201,7 @@ static int compare(struct shadow *s, const struct catalog *schema,
             name);
     return err_hint(err, "Build it again with: REINDEX INDEX CONCURRENTLY %s; or drop it.", name);
   }
-  struct strings lines = catalog_differences(arena, &want, &have, 0, NAMED_MAX);
+  struct strings lines = catalog_differences(arena, &want, &have, flags, NAMED_MAX);
   CLEANUP(text_clear) struct text detail = TEXT_INIT;
   for (size_t i = 0; i < lines.len; i++)
     text_printf(&detail, "%s%s", i ? "\n" : "", lines.at[i]);

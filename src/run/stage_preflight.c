@@ -215,7 +215,7 @@ static int read_catalog(struct run *run, struct err *err)
 {
   if (catalog_read(run->arena, run->conn, &run->catalog_options, &run->catalog, err) < 0)
     return err_wrap(err, "reading the catalog");
-  catalog_fingerprint(run->catalog, 0, run->fingerprint);
+  catalog_fingerprint(run->catalog, CATALOG_IGNORE_CHILD_ORDER, run->fingerprint);
   return 0;
 }
 

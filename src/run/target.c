@@ -189,6 +189,6 @@ int run_fingerprint(struct run *run, struct db_conn *conn, char ret_hex[65], str
   struct catalog *catalog;
   if (catalog_read(arena, conn, &run->catalog_options, &catalog, err) < 0)
     return err_wrap(err, "reading the catalog");
-  catalog_fingerprint(catalog, 0, ret_hex);
+  catalog_fingerprint(catalog, CATALOG_IGNORE_CHILD_ORDER, ret_hex);
   return 0;
 }
