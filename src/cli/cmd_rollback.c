@@ -12,10 +12,10 @@
 /* One command runs once: what the confirm callback needs. */
 static struct cli *asking;
 
-static bool confirm(const struct record *record)
+static bool confirm(const struct rollback_report *report)
 {
   CLEANUP(text_clear) struct text out = TEXT_INIT;
-  report_rollback_plan(asking->arena, record, &out);
+  report_rollback_plan(asking->arena, report, &out);
   fputs(out.data, stderr);
   return term_confirm("Roll it back?");
 }
@@ -105,7 +105,7 @@ static int roll_back(struct cli *cli, const struct rollback_options *options, si
   if (cli->options.json)
     report_rollback_json(&report, err, &out);
   else if (rc == 0 && cli->options.dry_run)
-    report_rollback_plan(cli->arena, &report.record, &out);
+    report_rollback_plan(cli->arena, &report, &out);
   else if (rc == 0)
     report_rollback_end(cli->arena, &report, &out);
   cli_print(&out);
@@ -122,7 +122,7 @@ static int roll_chain_back(struct cli *cli, struct rollback_options *options, st
   }
   for (size_t i = 0; i < ids.len; i++) {
     options->which = ids.at[i];
-    options->newer_first = options->dry_run;
+    options->newer_first = options->dry_run && i > 0;
     if (roll_back(cli, options, i, err) < 0)
       return -1;
   }

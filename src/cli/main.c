@@ -95,7 +95,8 @@ const struct cli_command cli_commands[] = {
      "applied\n"
      "again, with the rows as they were. --script writes what would be done as one file that psql "
      "runs,\n"
-     "for those who must do it by hand; -o says where to."},
+     "for those who must do it by hand; -o says where to. --dry-run shows locks, rows, conflicts "
+     "and what is lost."},
     {"verify", "verify ID|latest",
      "prove that a backup is whole: hash, expand, or a real test restore", "level", 1, 1, false,
      cmd_verify,

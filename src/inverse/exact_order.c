@@ -5,7 +5,6 @@
 
 enum {
   ASIDE_MAX = 1000000,
-  MOVED_BYTES_PER_MS = 20 * 1024, /* INSERT ... SELECT and the indexes after it, of all bytes */
 };
 
 struct rebuilt_table {
@@ -507,7 +506,7 @@ int64_t inverse_rebuild_ms(const struct inverse *inverse)
   int64_t bytes = 0;
   for (size_t i = 0; i < inverse->rebuilt.len; i++)
     bytes += inverse->rebuilt.at[i].bytes;
-  return bytes / MOVED_BYTES_PER_MS;
+  return bytes / INVERSE_MOVED_BYTES_PER_MS;
 }
 
 struct strings inverse_costs(struct arena *arena, const struct inverse *inverse)
@@ -518,10 +517,11 @@ struct strings inverse_costs(struct arena *arena, const struct inverse *inverse)
     const struct inverse_rebuild *b = &inverse->rebuilt.at[i];
     const char *rows = b->rows < 0 ? "rows never counted (ANALYZE)"
                                    : arena_printf(arena, "about %.0f rows", b->rows);
-    const char *size = b->bytes ? arena_printf(arena, "%s, %s with indexes, about %s", rows,
-                                               bytes_text(arena, b->bytes),
-                                               clock_duration(arena, b->bytes / MOVED_BYTES_PER_MS))
-                                : "no rows of its own, or its size is not known here";
+    const char *size =
+        b->bytes ? arena_printf(arena, "%s, %s with indexes, about %s", rows,
+                                bytes_text(arena, b->bytes),
+                                clock_duration(arena, b->bytes / INVERSE_MOVED_BYTES_PER_MS))
+                 : "no rows of its own, or its size is not known here";
     vec_push(arena, &lines,
              arena_printf(arena, "writes %s anew, with its indexes: %s", b->table, size));
   }

@@ -76,6 +76,10 @@ int inverse_prove_exact_order(struct arena *arena, struct shadow *shadow,
                               const struct catalog_options *catalog_options,
                               const struct sql_script *script, struct inverse **ret_inverse,
                               struct err *err);
+enum {
+  INVERSE_MOVED_BYTES_PER_MS = 20 * 1024, /* INSERT ... SELECT and the indexes after it, of all
+                                             bytes */
+};
 /* Rows and bytes of what is written anew, from the catalog of the target before the migration. */
 void inverse_estimate(struct inverse *inverse, const struct catalog *target);
 /* What that costs, a sentence a table and one on locks; empty when nothing is written anew. */

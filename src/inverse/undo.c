@@ -74,6 +74,7 @@ static int read_table(struct undo *u, const json_t *o, struct err *err)
                          .before = string_of(u, o, "before"),
                          .after = string_of(u, o, "after"),
                          .partitioned = json_is_true(json_object_get(o, "partitioned")),
+                         .before_rows = json_integer_value(json_object_get(o, "before_rows")),
                          .doomed_only = json_is_true(json_object_get(o, "doomed_only")),
                          .whole_row = json_is_true(json_object_get(o, "whole_row"))};
   if (!t.before || read_how(json_string_value(json_object_get(o, "how")), &t.how) < 0)

@@ -202,16 +202,9 @@ static int all_is_work(struct undo *u, struct db_conn *conn, const struct undo_t
   return undo_run(u, conn, t, sql, err);
 }
 
-static int compare_table(struct undo *u, struct db_conn *conn, const struct undo_table *t,
-                         struct err *err)
+static int fill_work(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                     struct err *err)
 {
-  if (t->after) {
-    /* nobody may write between the compare and the writing back */
-    const char *lock = arena_printf(u->arena, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
-                                    undo_from(u, t, UNDO_AFTER));
-    if (undo_run(u, conn, t, lock, err) < 0)
-      return -1;
-  }
   if (t->whole_row)
     return undo_whole_compare(u, conn, t, err);
   if (load_all(u, conn, t, err) < 0)
@@ -225,6 +218,27 @@ static int compare_table(struct undo *u, struct db_conn *conn, const struct undo
   if (find_work(u, conn, t, err) < 0 || undo_run(u, conn, t, analyze, err) < 0)
     return -1;
   return undo_versions_read(u, conn, t, err);
+}
+
+int undo_compare_table(struct undo *u, struct db_conn *conn, struct undo_table *t, struct err *err)
+{
+  t->compared = false;
+  if (fill_work(u, conn, t, err) < 0)
+    return -1;
+  t->compared = t->key_count > 0 || t->whole_row;
+  return 0;
+}
+
+/* Nobody may write between the compare and the writing back. */
+static int compare_table(struct undo *u, struct db_conn *conn, struct undo_table *t,
+                         struct err *err)
+{
+  const char *lock = t->after ? arena_printf(u->arena, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
+                                             undo_from(u, t, UNDO_AFTER))
+                              : NULL;
+  if (lock && undo_run(u, conn, t, lock, err) < 0)
+    return -1;
+  return undo_compare_table(u, conn, t, err);
 }
 
 int undo_compare(struct undo *u, struct db_conn *conn, struct err *err)

@@ -31,7 +31,9 @@ struct undo_table {
   enum capture_how how;
   const char *before, *after; /* identities; after NULL: dropped */
   bool partitioned, doomed_only, whole_row;
+  bool compared; /* belay_work_N is filled */
   size_t key_count;
+  int64_t before_rows; /* captured */
   struct undo_columns columns;
 };
 VEC_TYPE(undo_tables, struct undo_table);
@@ -54,6 +56,7 @@ struct undo {
   struct undo_tables tables;
   struct undo_sequences sequences;
   bool compared;
+  int64_t until_ms;           /* clock_monotonic_ms: statements end by then; 0: no limit */
   struct undo_conflicts seen; /* by undo_versions_read */
   FILE *script;               /* NULL: the rows are written back */
   enum undo_on_conflict on_conflict;
@@ -98,6 +101,8 @@ int undo_settings_leave(struct undo *u, struct db_conn *conn, const struct captu
                         struct err *err);
 
 /* ---- undo_compare.c ---- */
+/* Without a lock. */
+int undo_compare_table(struct undo *u, struct db_conn *conn, struct undo_table *t, struct err *err);
 int undo_make_temp(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                    const char *what, const char *columns, struct err *err);
 int undo_load(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *what,
@@ -126,8 +131,17 @@ int undo_whole_remove(struct undo *u, struct db_conn *conn, const struct undo_ta
 /* Common table expression "w<number>(gone, back)": rows taken out, and rows to be put in. */
 const char *undo_whole_counts(struct undo *u, const struct undo_table *t);
 /* ---- undo_refer.c ---- */
-/* Marks inserted rows that rows of others refer to. */
-int undo_mark_referenced(struct undo *u, struct db_conn *conn, struct err *err);
+/* Marks inserted rows that rows of others refer to. `dropped` as in undo_preview_options. */
+int undo_mark_referenced(struct undo *u, struct db_conn *conn, enum undo_state state,
+                         const struct strings *dropped, struct err *err);
+/* ---- undo_write.c ---- */
+/* What is done with a row w of work, by u->on_conflict: conditions. */
+const char *undo_is_done(const struct undo *u);
+const char *undo_is_update(const struct undo *u);
+const char *undo_is_fill(const struct undo *u);
+const char *undo_is_insert(const struct undo *u, const struct undo_table *t);
+int undo_list_conflicts(struct undo *u, struct db_conn *conn, struct undo_report *report,
+                        struct err *err);
 /* ---- undo_trigger.c ---- */
 struct undo_switches {
   struct strings off, on; /* statements */

@@ -2,6 +2,7 @@
 
 #include "inverse/undo_private.h"
 
+#include "base/clock.h"
 #include "sql/quote.h"
 
 const char *undo_temp(struct undo *u, const char *what, const struct undo_table *t)
@@ -147,10 +148,19 @@ void undo_emit_block(struct undo *u, const char *fmt, ...)
   undo_emit(u, "DO %s", sql_literal(u->arena, block.data));
 }
 
+static int set_timeout(const struct undo *u, struct db_conn *conn, struct err *err)
+{
+  int64_t left_ms = u->until_ms - clock_monotonic_ms();
+  return db_execf(conn, err, "SET LOCAL statement_timeout = '%" PRId64 "ms'",
+                  left_ms > 0 ? left_ms : 1);
+}
+
 int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *sql,
              struct err *err)
 {
   undo_emit(u, "%s", sql);
+  if (u->until_ms && set_timeout(u, conn, err) < 0)
+    return -1;
   if (db_exec(conn, sql, err) == 0)
     return 0;
   return t ? err_wrap(err, "undo of %s", t->before) : -1;

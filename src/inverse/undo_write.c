@@ -43,14 +43,14 @@ static bool is_set(const struct undo_column *c)
 
 /* ---- which work is done: SQL conditions on alias w ---- */
 
-static const char *is_done(const struct undo *u)
+const char *undo_is_done(const struct undo *u)
 {
   return u->on_conflict == UNDO_RESTORE
              ? "(w.conflict IS NULL OR w.conflict NOT LIKE 'referenced%')"
              : "w.conflict IS NULL";
 }
 
-static const char *is_update(const struct undo *u)
+const char *undo_is_update(const struct undo *u)
 {
   return u->on_conflict == UNDO_RESTORE
              ? "((w.kind = 'u' AND coalesce(w.conflict, '') <> 'deleted since')"
@@ -60,7 +60,7 @@ static const char *is_update(const struct undo *u)
 
 /* Rows of which only the dropped columns are put back: the migration did not write them, or
  * others have since. */
-static const char *is_fill(const struct undo *u)
+const char *undo_is_fill(const struct undo *u)
 {
   return u->on_conflict == UNDO_RESTORE
              ? "(w.kind = 'c')"
@@ -69,7 +69,7 @@ static const char *is_fill(const struct undo *u)
 
 /* Rows that are inserted unless they are there. One that was updated, or moved to another
  * partition, may have gone with a partition that the migration had made. */
-static const char *is_insert(const struct undo *u, const struct undo_table *t)
+const char *undo_is_insert(const struct undo *u, const struct undo_table *t)
 {
   if (u->on_conflict == UNDO_RESTORE)
     return t->partitioned ? "(w.kind = 'n' OR (w.kind IN ('d', 'u') AND w.conflict IS NULL)"
@@ -89,7 +89,7 @@ static void add_delete(struct undo *u, const struct undo_table *t, struct text *
   text_printf(
       sql, "d%zu AS (DELETE FROM %s t USING %s w WHERE %s AND w.kind = 'i' AND %s RETURNING 1),\n",
       t->number, undo_from(u, t, UNDO_BEFORE), undo_temp(u, "work", t),
-      undo_match(u, t, UNDO_BEFORE, "t", "w"), is_done(u));
+      undo_match(u, t, UNDO_BEFORE, "t", "w"), undo_is_done(u));
 }
 
 static bool has_settable(const struct undo_table *t, bool doomed_only)
@@ -126,7 +126,7 @@ static void add_update_of(struct undo *u, const struct undo_table *t, bool fill,
   }
   text_printf(sql, " FROM %s w WHERE %s AND %s AND (SELECT n FROM deleted) >= 0 RETURNING 1),\n",
               undo_temp(u, "work", t), undo_match(u, t, UNDO_BEFORE, "t", "w"),
-              fill ? is_fill(u) : is_update(u));
+              fill ? undo_is_fill(u) : undo_is_update(u));
 }
 
 static void add_update(struct undo *u, const struct undo_table *t, struct text *sql)
@@ -161,8 +161,9 @@ static void add_insert(struct undo *u, const struct undo_table *t, struct text *
   text_printf(sql, " SELECT %s FROM %s w", values.data,
               undo_temp(u, t->key_count > 0 ? "work" : "before", t));
   if (t->key_count > 0)
-    text_printf(sql, " WHERE %s AND NOT EXISTS (SELECT FROM %s t WHERE %s) AND", is_insert(u, t),
-                undo_from(u, t, UNDO_BEFORE), undo_match(u, t, UNDO_BEFORE, "t", "w"));
+    text_printf(sql, " WHERE %s AND NOT EXISTS (SELECT FROM %s t WHERE %s) AND",
+                undo_is_insert(u, t), undo_from(u, t, UNDO_BEFORE),
+                undo_match(u, t, UNDO_BEFORE, "t", "w"));
   else
     text_puts(sql, " WHERE");
   text_puts(sql, " (SELECT n FROM updated) >= 0 RETURNING 1),\n");
@@ -253,9 +254,9 @@ static const char *keyed_check(struct undo *u, const struct undo_table *t)
                       " WHERE (%s OR %s) AND (t.tableoid IS NULL%s))"
                       " + (SELECT count(*) FROM %s w JOIN %s t ON %s WHERE %s AND (false%s))"
                       " + (SELECT count(*) FROM %s w JOIN %s t ON %s WHERE w.kind = 'i' AND %s)",
-                      work, from, match, is_update(u), is_insert(u, t),
-                      differs_from_before(u, t, false), work, from, match, is_fill(u),
-                      differs_from_before(u, t, true), work, from, match, is_done(u));
+                      work, from, match, undo_is_update(u), undo_is_insert(u, t),
+                      differs_from_before(u, t, false), work, from, match, undo_is_fill(u),
+                      differs_from_before(u, t, true), work, from, match, undo_is_done(u));
 }
 
 /* A table without key: each captured row is there at least as often as captured. */
@@ -306,12 +307,12 @@ static void emit_conflicts(struct undo *u, const struct undo_table *t)
     undo_emit(u, "%s ORDER BY 2", found);
 }
 
-static int list_conflicts(struct undo *u, struct db_conn *conn, struct undo_report *report,
-                          struct err *err)
+int undo_list_conflicts(struct undo *u, struct db_conn *conn, struct undo_report *report,
+                        struct err *err)
 {
   for (size_t i = 0; i < u->tables.len; i++) {
     const struct undo_table *t = &u->tables.at[i];
-    if (t->key_count == 0 && !t->whole_row)
+    if (!t->compared)
       continue;
     CLEANUP(db_result_clear) struct db_result *r = NULL;
     const char *sql = arena_printf(
@@ -381,8 +382,8 @@ static int write_inside(struct undo *u, struct db_conn *conn, struct undo_report
     if (read_live_columns(u, conn, &u->tables.at[i], err) < 0 ||
         undo_switches_read(u, conn, u->tables.at[i].before, &switches, err) < 0)
       return -1;
-  if (undo_mark_referenced(u, conn, err) < 0 || list_conflicts(u, conn, report, err) < 0 ||
-      refuse_restore(u, conn, err) < 0)
+  if (undo_mark_referenced(u, conn, UNDO_BEFORE, &(struct strings){0}, err) < 0 ||
+      undo_list_conflicts(u, conn, report, err) < 0 || refuse_restore(u, conn, err) < 0)
     return -1;
   if (u->on_conflict == UNDO_ABORT && report->conflict_count > 0)
     return abort_on_conflicts(report, err);

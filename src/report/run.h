@@ -15,11 +15,16 @@ void report_run_json(const struct run_result *result, const struct err *err, str
 void report_run_end(struct arena *arena, const struct run_result *result, const struct err *err,
                     struct text *out);
 
-void report_rollback_plan(struct arena *arena, const struct record *record, struct text *out);
+/* report/rollback.c */
+void report_rollback_plan(struct arena *arena, const struct rollback_report *report,
+                          struct text *out);
 void report_rollback_json(const struct rollback_report *report, const struct err *err,
                           struct text *out);
 void report_rollback_end(struct arena *arena, const struct rollback_report *report,
                          struct text *out);
+
+/* "exit_code" and, if it is set, "error". */
+void report_error(struct jw *w, const struct err *err);
 
 void report_status_text(struct arena *arena, const struct status_report *report, struct text *out);
 void report_status_json(const struct status_report *report, struct text *out);

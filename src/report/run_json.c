@@ -18,7 +18,7 @@ static void redacted(struct jw *w, const char *key, const char *value)
   jw_key_string(w, key, clean);
 }
 
-static void error(struct jw *w, const struct err *err)
+void report_error(struct jw *w, const struct err *err)
 {
   jw_key_int(w, "exit_code", err_exit_code(err->code));
   if (!err_is_set(err))
@@ -114,65 +114,8 @@ void report_run_json(const struct run_result *r, const struct err *err, struct t
   for (size_t i = 0; i < r->files.len; i++)
     file(&w, &r->files.at[i]);
   jw_end(&w);
-  error(&w, err);
+  report_error(&w, err);
   jw_key_string(&w, "next", r->next);
-  jw_end(&w);
-  text_putc(out, '\n');
-}
-
-static void version(struct jw *w, const struct undo_conflict *c, bool now)
-{
-  if (now && undo_conflict_is_gone(c)) {
-    jw_null(w);
-    return;
-  }
-  jw_object(w);
-  for (size_t i = 0; i < c->values.len; i++)
-    jw_key_string(w, c->values.at[i].column, now ? c->values.at[i].now : c->values.at[i].captured);
-  jw_end(w);
-}
-
-static void conflicts(struct jw *w, const struct undo_conflicts *list)
-{
-  jw_key(w, "first_conflicts");
-  jw_array(w);
-  for (size_t i = 0; i < list->len; i++) {
-    jw_object(w);
-    jw_key_string(w, "table", list->at[i].table);
-    jw_key_string(w, "key", list->at[i].key);
-    jw_key_string(w, "reason", list->at[i].reason);
-    jw_key(w, "captured");
-    version(w, &list->at[i], false);
-    jw_key(w, "now");
-    version(w, &list->at[i], true);
-    jw_end(w);
-  }
-  jw_end(w);
-}
-
-void report_rollback_json(const struct rollback_report *r, const struct err *err, struct text *out)
-{
-  struct jw w = jw_begin(out);
-  jw_object(&w);
-  jw_key_int(&w, "schema", 1);
-  jw_key_string(&w, "rollback", r->id);
-  jw_key_string(&w, "run", r->record.id);
-  jw_key(&w, "files");
-  jw_array(&w);
-  for (size_t i = 0; i < r->files.len; i++) {
-    const struct rollback_file_report *f = &r->files.at[i];
-    jw_object(&w);
-    jw_key_string(&w, "name", f->name);
-    jw_key_bool(&w, "rolled_back", f->done);
-    jw_key_int(&w, "rows_written_back", f->undo.restored);
-    jw_key_int(&w, "rows_inserted_again", f->undo.reinserted);
-    jw_key_int(&w, "rows_removed", f->undo.deleted);
-    jw_key_int(&w, "conflicts", f->undo.conflict_count);
-    conflicts(&w, &f->undo.conflicts);
-    jw_end(&w);
-  }
-  jw_end(&w);
-  error(&w, err);
   jw_end(&w);
   text_putc(out, '\n');
 }

@@ -92,50 +92,6 @@ void report_run_end(struct arena *arena, const struct run_result *result, const 
     text_printf(out, "next: %s\n", result->next);
 }
 
-void report_rollback_plan(struct arena *arena, const struct record *record, struct text *out)
-{
-  UNUSED(arena);
-  bool again = strcmp(record->kind, "rollback") == 0;
-  text_printf(out, "Rollback of %s %s (%s) on %s, %s:\n", record->kind, record->id,
-              record->created_at, record->target,
-              again ? "its migrations are applied again, oldest file first, to the rows that "
-                      "they had changed (rows written since stay as they are)"
-                    : "newest file first");
-  for (size_t i = record->files.len; i-- > 0;) {
-    const struct record_file *file = &record->files.at[i];
-    if (file->state == RECORD_NOT_APPLIED)
-      continue;
-    text_printf(out, "\n  %s: inverse %s%s\n", file->name, inverse_verdict_name(file->verdict),
-                file->undo_prefix ? ", captured rows are written back" : "");
-    for (size_t k = 0; k < file->costs.len; k++)
-      text_printf(out, "    costs: %s\n", file->costs.at[k]);
-    for (size_t k = 0; k < file->steps.len; k++)
-      text_printf(out, "    %s\n", file->steps.at[k].sql);
-  }
-}
-
-void report_rollback_end(struct arena *arena, const struct rollback_report *report,
-                         struct text *out)
-{
-  UNUSED(arena);
-  for (size_t i = 0; i < report->files.len; i++) {
-    const struct rollback_file_report *file = &report->files.at[i];
-    for (size_t k = 0; k < file->undo.conflicts.len; k++) {
-      text_puts(out, "conflict: ");
-      undo_conflict_text(&file->undo.conflicts.at[k], out);
-      text_printf(out, "; %s\n",
-                  report->on_conflict == UNDO_RESTORE ? "brought back all the same"
-                                                      : "left as it is");
-    }
-    int64_t more = file->undo.conflict_count - (int64_t)file->undo.conflicts.len;
-    if (more > 0)
-      text_printf(out, "conflict: and %" PRId64 " more in %s\n", more, file->name);
-  }
-  if (report->id)
-    text_printf(out, "done: %s %s is rolled back and checked; rollback %s\n", report->record.kind,
-                report->record.id, report->id);
-}
-
 void report_status_text(struct arena *arena, const struct status_report *report, struct text *out)
 {
   UNUSED(arena);

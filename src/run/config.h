@@ -50,6 +50,7 @@ struct policy {
     enum inverse_verdict least; /* inverse: least: exact | column-order | lossy | none */
     bool exact_order;           /* exact_order: false: columns come back in their order */
     bool shadow_on_target;      /* shadow_on_target: false */
+    int64_t preview_timeout_ms; /* preview_timeout: 30s; 0: a plan of a rollback reads no rows */
     struct strings allow; /* allow: [name of a migration or object whose refusal is accepted] */
   } inverse;
   struct {

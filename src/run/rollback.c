@@ -300,7 +300,10 @@ int rollback_run(struct arena *arena, const struct rollback_options *options,
                     .rolling_back = true};
   *ret_report = (struct rollback_report){.on_conflict = options->on_conflict};
   int rc = rollback_prepare(&run, options, &ret_report->record, err);
-  if (rc == 0 && options->confirm && !options->dry_run && !options->confirm(&ret_report->record)) {
+  ret_report->planned = rc == 0 && (options->dry_run || options->confirm);
+  if (ret_report->planned)
+    rc = rollback_plan(&run, options, &ret_report->record, &ret_report->plan, err);
+  if (rc == 0 && options->confirm && !options->dry_run && !options->confirm(ret_report)) {
     err_set(err, ERR_USAGE, "not confirmed; nothing was changed");
     rc = err_hint(err, "Answer y, or give --yes.");
   }

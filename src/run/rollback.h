@@ -11,17 +11,20 @@
 #include <stdio.h>
 
 #include "run/record.h"
+#include "run/rollback_plan.h"
 #include "run/run.h"
 #include "run/transaction.h"
 
 struct run;
+struct rollback_report;
 
 struct rollback_options {
   const struct run_env *env;
   const char *which; /* "last" or a run id */
   bool dry_run;      /* stop before the first change */
   bool newer_first;  /* dry run: newer runs would be rolled back before it */
-  bool (*confirm)(const struct record *record); /* asked before the first change; NULL: yes */
+  bool (*confirm)(const struct rollback_report *report); /* asked before the first change, with
+                                                            the plan; NULL: yes, and no plan */
   enum undo_on_conflict on_conflict;
 };
 
@@ -33,9 +36,11 @@ struct rollback_file_report {
 VEC_TYPE(rollback_file_reports, struct rollback_file_report);
 
 struct rollback_report {
-  enum undo_on_conflict on_conflict;  /* as asked for */
-  const char *id;                     /* of the rollback; NULL before it began */
-  struct record record;               /* the run rolled back */
+  enum undo_on_conflict on_conflict; /* as asked for */
+  const char *id;                    /* of the rollback; NULL before it began */
+  struct record record;              /* the run rolled back */
+  bool planned;                      /* dry run, or asked */
+  struct rollback_plan plan;
   struct rollback_file_reports files; /* newest first */
 };
 
@@ -55,6 +60,14 @@ int rollback_script(struct arena *arena, const struct rollback_options *options,
  * were. `run` is connected; `of` is the run that was rolled back. ERR_REFUSED with the reason. */
 int rollback_prove_again(struct run *run, const struct record *of, struct record *rollback,
                          struct err *err);
+/* What the rollback of a file captures before it destroys it. */
+int rollback_capture_plan(struct arena *arena, const struct record_file *file,
+                          struct capture_plan *ret, struct err *err);
+/* SELECT of how many rows FROM has and how many of them were written after a commit: $1 is the
+ * snapshot taken just before it, $2 its xid (struct record_file). */
+const char *rollback_since_sql(struct arena *arena, const char *from);
+/* Fills err: the schema is not what the file left. Returns -1. */
+int rollback_say_altered(const struct record_file *file, struct err *err);
 /* What the ledger says after this file, or part of one, was rolled back. In the caller's
  * transaction. */
 int rollback_ledger(const struct run_env *env, struct db_conn *conn, const struct record_file *file,

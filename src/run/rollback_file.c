@@ -7,7 +7,7 @@
 #include "sql/quote.h"
 
 static int structure_is(struct arena *arena, const struct run_env *env, struct db_conn *conn,
-                        const char *expected, const char *what, struct err *err)
+                        const char *expected, bool *ret_same, struct err *err)
 {
   char now[65];
   struct catalog *catalog;
@@ -15,9 +15,16 @@ static int structure_is(struct arena *arena, const struct run_env *env, struct d
   if (catalog_read(arena, conn, &options, &catalog, err) < 0)
     return -1;
   catalog_fingerprint(catalog, CATALOG_IGNORE_COLUMN_ORDER, now);
-  if (strcmp(now, expected) == 0)
-    return 0;
-  return err_set(err, ERR_REFUSED, "%s", what);
+  *ret_same = strcmp(now, expected) == 0;
+  return 0;
+}
+
+int rollback_say_altered(const struct record_file *file, struct err *err)
+{
+  err_set(err, ERR_REFUSED, "the schema is no longer as the %s left it",
+          file->again ? "rollback" : "migration");
+  return err_hint(err, "Somebody altered the schema since. Roll newer runs back first, or restore "
+                       "the backup into a new database: belay restore latest --into NAME");
 }
 
 static int run_steps(struct guarded *g, const struct record_file *file, enum inverse_phase phase,
@@ -38,32 +45,37 @@ static bool is_doomed(const struct capture_table *t)
   return !t->standby && (!t->after || column_goes);
 }
 
-/* Refuses when others wrote, after the migration's commit, to what the inverse drops or narrows.
- * Row versions tell by their xmin: the snapshot was taken by another session just before COMMIT, so
+/* Row versions tell by their xmin: the snapshot was taken by another session just before COMMIT, so
  * what is not below its xmax, or was in progress then and is not the migration, came later. */
+const char *rollback_since_sql(struct arena *arena, const char *from)
+{
+  return arena_printf(arena,
+                      "SELECT count(*), count(*) FILTER (WHERE x >="
+                      " pg_snapshot_xmax($1::pg_snapshot)::text::bigint OR (x <> $2::bigint AND"
+                      " x IN (SELECT pg_snapshot_xip($1::pg_snapshot)::text::bigint)))"
+                      " FROM (SELECT (pg_current_xact_id()::text::bigint - age(xmin)::bigint)"
+                      " AS x FROM %s) t",
+                      from);
+}
+
+/* Refuses when others wrote, after the migration's commit, to what the inverse drops or narrows. */
 static int nothing_written_since(const struct rollback_file *r, struct db_conn *conn,
                                  const struct capture_plan *plan, struct err *err)
 {
   for (size_t i = 0; i < plan->tables.len; i++) {
     const struct capture_table *t = &plan->tables.at[i];
-    const char *written;
+    CLEANUP(db_result_clear) struct db_result *found = NULL;
     if (!is_doomed(t))
       continue;
     if (!r->automatic_since)
       return err_set(err, ERR_REFUSED, "what was written to %s since is not known", t->before);
-    const char *sql =
-        arena_printf(r->arena,
-                     "SELECT count(*) FROM (SELECT (pg_current_xact_id()::text::bigint - "
-                     "age(xmin)::bigint) AS x FROM %s%s) t WHERE x >= "
-                     "pg_snapshot_xmax($1::pg_snapshot)::text::bigint OR (x <> $2::bigint AND x IN "
-                     "(SELECT pg_snapshot_xip($1::pg_snapshot)::text::bigint))",
-                     t->partitioned ? "" : "ONLY ", t->before);
-    if (db_query_value(conn, r->arena, &written, err, sql, r->automatic_since, r->file->xid, NULL) <
-        0)
+    const char *from = arena_printf(r->arena, "%s%s", t->partitioned ? "" : "ONLY ", t->before);
+    if (db_query(conn, &found, err, rollback_since_sql(r->arena, from), r->automatic_since,
+                 r->file->xid, NULL) < 0)
       return -1;
-    if (strcmp(written, "0") != 0) {
-      err_set(err, ERR_REFUSED, "%s rows were written to %s since; they would be lost", written,
-              t->before);
+    if (db_int(found, 0, 1) != 0) {
+      err_set(err, ERR_REFUSED, "%s rows were written to %s since; they would be lost",
+              db_value(found, 0, 1), t->before);
       return err_hint(err, "Decide by hand: belay rollback last");
     }
   }
@@ -123,12 +135,14 @@ static int finish(void *context, struct db_conn *conn, struct err *err)
 {
   const struct rollback_file *r = ((struct finish_context *)context)->r;
   const struct run_env *env = r->env;
-  if (structure_is(r->arena, env, conn, r->file->shape_before,
+  bool same;
+  if (structure_is(r->arena, env, conn, r->file->shape_before, &same, err) < 0)
+    return -1;
+  if (!same)
+    return err_set(err, ERR_REFUSED, "%s",
                    r->file->again
                        ? "the schema after it is not the one that the migration made"
-                       : "the schema after the rollback is not the one before the migration",
-                   err) < 0)
-    return -1;
+                       : "the schema after the rollback is not the one before the migration");
   return r->file->again ? ledger_forth(r, conn, err) : rollback_ledger(env, conn, r->file, err);
 }
 
@@ -139,14 +153,11 @@ static int steps_and_rows(const struct rollback_file *r, struct guarded *g,
   if (r->file->undo_prefix &&
       undo_open(r->arena, r->env->place, r->file->undo_prefix, &undo, err) < 0)
     return err_wrap(err, "opening the rows captured by %s", r->file->name);
-  if (structure_is(r->arena, r->env, g->conn, r->file->shape_after,
-                   r->file->again ? "the schema is no longer as the rollback left it"
-                                  : "the schema is no longer as the migration left it",
-                   err) < 0) {
-    err_hint(err, "Somebody altered the schema since. Roll newer runs back first, or restore the "
-                  "backup into a new database: belay restore latest --into NAME");
+  bool same;
+  if (structure_is(r->arena, r->env, g->conn, r->file->shape_after, &same, err) < 0)
     return -1;
-  }
+  if (!same)
+    return rollback_say_altered(r->file, err);
   if (guarded_capture(g, err) < 0 ||
       (r->automatic && nothing_written_since(r, g->conn, plan, err) < 0) ||
       (undo && undo_compare(undo, g->conn, err) < 0) ||
@@ -157,11 +168,12 @@ static int steps_and_rows(const struct rollback_file *r, struct guarded *g,
   return guarded_commit(g, finish, &context, err);
 }
 
-static int read_plan(const struct rollback_file *r, struct capture_plan *ret, struct err *err)
+int rollback_capture_plan(struct arena *arena, const struct record_file *file,
+                          struct capture_plan *ret, struct err *err)
 {
   json_error_t why;
-  json_t *json = r->file->rollback_capture ? json_loads(r->file->rollback_capture, 0, &why) : NULL;
-  int rc = capture_plan_from_json(r->arena, json, ret, err);
+  json_t *json = file->rollback_capture ? json_loads(file->rollback_capture, 0, &why) : NULL;
+  int rc = capture_plan_from_json(arena, json, ret, err);
   json_decref(json);
   return rc;
 }
@@ -196,7 +208,8 @@ int rollback_one(const struct rollback_file *r, struct undo_report *ret_report,
 {
   struct capture_plan plan = {0};
   *ret_outcome = GUARDED_ABORTED;
-  if (read_plan(r, &plan, err) < 0 || refuse_up_front(r, &plan, err) < 0)
+  if (rollback_capture_plan(r->arena, r->file, &plan, err) < 0 ||
+      refuse_up_front(r, &plan, err) < 0)
     return -1;
   int tries = r->env->policy.apply.lock_retries + 1;
   for (int i = 0;; i++) {

@@ -8,11 +8,6 @@
 #include "base/log.h"
 #include "sql/quote.h"
 
-enum {
-  COPY_BYTES_PER_MS =
-      50 * 1024, /* what a COPY with zstd 1 reads at least (measured: 80 to 180 MB/s) */
-};
-
 static int refuse_file(const struct run *run, const struct run_file *file,
                        const struct strings *reasons, const char *what, struct err *err)
 {
@@ -111,7 +106,8 @@ static int judge(struct run *run, struct run_file *file, struct err *err)
 static int check_budget(struct run *run, const struct run_file *file, struct err *err)
 {
   int64_t bytes = capture_estimate_bytes(&file->capture, run->catalog);
-  int64_t hold_ms = bytes / COPY_BYTES_PER_MS, budget_ms = run->env->policy.apply.max_lock_hold_ms;
+  int64_t hold_ms = bytes / CAPTURE_BYTES_PER_MS,
+          budget_ms = run->env->policy.apply.max_lock_hold_ms;
   if (!budget_ms || hold_ms <= budget_ms)
     return 0;
   err_set(err, ERR_REFUSED,

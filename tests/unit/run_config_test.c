@@ -300,6 +300,7 @@ static void test_builtins_show_every_key(void **state)
                                      "paths",
                                      "least",
                                      "exact_order",
+                                     "preview_timeout",
                                      "shadow_on_target",
                                      "allow",
                                      "required",
@@ -328,8 +329,7 @@ static void test_builtins_show_every_key(void **state)
 }
 
 static const char full_policy[] = "lint:\n"
-                                  "  fail_on: never\n"
-                                  "  require_reason: false\n"
+                                  "  fail_on: never\n  require_reason: false\n"
                                   "  large_table_rows: 123\n"
                                   "  rules: {drop-column: warning, drop-table: off}\n"
                                   "  since: 2026-01-31\n"
@@ -337,13 +337,12 @@ static const char full_policy[] = "lint:\n"
                                   "    'old/**': {'*': off}\n"
                                   "    seed: {drop-table: info, truncate: error}\n"
                                   "inverse:\n"
-                                  "  least: exact\n  exact_order: true\n"
+                                  "  least: exact\n  exact_order: true\n  preview_timeout: 5s\n"
                                   "  shadow_on_target: true\n"
                                   "  allow: [20260101_x, y]\n"
                                   "backup:\n"
                                   "  required: false\n"
-                                  "  jobs: 64\n"
-                                  "  level: 19\n"
+                                  "  jobs: 64\n  level: 19\n"
                                   "apply:\n"
                                   "  lock_timeout: 700ms\n"
                                   "  lock_retries: 0\n"
@@ -379,7 +378,8 @@ static void test_policy_round_trip(void **state)
   assert_int_equal(p.lint.paths.at[1].rules.len, 2);
   assert_int_equal(p.lint.paths.at[1].rules.at[0].severity, LINT_INFO);
   assert_int_equal(p.inverse.least, INVERSE_EXACT);
-  assert_true(p.inverse.exact_order && p.inverse.shadow_on_target);
+  assert_true(p.inverse.exact_order && p.inverse.shadow_on_target &&
+              p.inverse.preview_timeout_ms == 5000);
   assert_int_equal(p.inverse.allow.len, 2);
   assert_string_equal(p.inverse.allow.at[0], "20260101_x");
   assert_false(p.backup.required);
