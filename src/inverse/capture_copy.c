@@ -23,6 +23,7 @@ static const struct {
     /* not for the text, but for the joins of the undo: rows keep the order in which they lie */
     {"work_mem", "64MB"},
     {"default_statistics_target", "10"},
+    {"enable_hashjoin", "on"},
 };
 
 int capture_settings_enter(struct arena *arena, struct db_conn *conn, struct capture_settings *ret,

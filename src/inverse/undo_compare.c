@@ -4,10 +4,14 @@
 
 static const char *const temp_names[] = {"before", "after", "unchanged", "confirmed", "work"};
 
-/* "s, c0, c1", the keys, or id; `suffix` after each */
+static const char text_column[] = " text COLLATE \"C\"";
+
+/* "s, c0, c1", the keys, or id; with their types */
 static const char *temp_columns(struct undo *u, const struct undo_table *t, const char *what,
-                                const char *suffix)
+                                bool types)
 {
+  const char *suffix = types ? text_column : "";
+  const char *key = types && undo_has_integer_key(t) ? " int8" : suffix;
   CLEANUP(text_clear) struct text s = TEXT_INIT;
   bool before = strcmp(what, "before") == 0, after = strcmp(what, "after") == 0;
   bool work = strcmp(what, "work") == 0;
@@ -18,12 +22,10 @@ static const char *temp_columns(struct undo *u, const struct undo_table *t, cons
   for (size_t i = 0; i < t->columns.len; i++) {
     const struct undo_column *c = &t->columns.at[i];
     if (before || work || (after && c->name_after) || (!after && c->key))
-      text_printf(&s, "%sc%zu%s", s.len ? ", " : "", i, suffix);
+      text_printf(&s, "%sc%zu%s", s.len ? ", " : "", i, c->key ? key : suffix);
   }
   return s.data ? arena_strdup(u->arena, s.data) : "";
 }
-
-static const char text_column[] = " text COLLATE \"C\"";
 
 int undo_make_temp(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                    const char *what, const char *columns, struct err *err)
@@ -36,14 +38,24 @@ int undo_make_temp(struct undo *u, struct db_conn *conn, const struct undo_table
   return undo_run(u, conn, t, sql, err);
 }
 
+static int index_key(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                     const char *name, struct err *err)
+{
+  if (!undo_has_integer_key(t))
+    return 0;
+  const char *sql = arena_printf(u->arena, "CREATE INDEX ON %s (%s)", name, undo_keys(u, t, NULL));
+  return undo_run(u, conn, t, sql, err);
+}
+
 int undo_load(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *what,
               struct err *err)
 {
-  const char *name = undo_temp(u, what, t), *columns = temp_columns(u, t, what, "");
+  const char *name = undo_temp(u, what, t), *columns = temp_columns(u, t, what, false);
   const char *list = *columns ? arena_printf(u->arena, " (%s)", columns) : "";
   const char *sql = arena_printf(u->arena, "COPY %s%s FROM STDIN", name, list);
   const char *object = arena_printf(u->arena, "%s:%s", what, t->before);
-  if (undo_make_temp(u, conn, t, what, temp_columns(u, t, what, text_column), err) < 0)
+  bool key_list = strcmp(what, "before") != 0 && strcmp(what, "after") != 0;
+  if (undo_make_temp(u, conn, t, what, temp_columns(u, t, what, true), err) < 0)
     return -1;
   undo_emit(u, "%s", sql);
   if (u->script ? chunks_write_text(u->archive, object, u->script, err) < 0
@@ -51,6 +63,8 @@ int undo_load(struct undo *u, struct db_conn *conn, const struct undo_table *t, 
     return -1;
   if (u->script)
     (void)fputs("\\.\n", u->script);
+  if (!key_list && index_key(u, conn, t, name, err) < 0)
+    return -1;
   const char *analyze = t->key_count
                             ? arena_printf(u->arena, "ANALYZE %s (%s)", name, undo_keys(u, t, NULL))
                             : arena_printf(u->arena, "ANALYZE %s", name);
@@ -60,12 +74,12 @@ int undo_load(struct undo *u, struct db_conn *conn, const struct undo_table *t, 
 int undo_copy_surviving(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                         struct err *err)
 {
-  const char *columns = temp_columns(u, t, "after", "");
+  const char *columns = temp_columns(u, t, "after", false);
   const char *list = *columns ? arena_printf(u->arena, " (%s)", columns) : "";
   const char *sql =
       arena_printf(u->arena, "INSERT INTO %s%s SELECT %s FROM %s", undo_temp(u, "after", t), list,
                    columns, undo_temp(u, "before", t));
-  if (undo_make_temp(u, conn, t, "after", temp_columns(u, t, "after", text_column), err) < 0)
+  if (undo_make_temp(u, conn, t, "after", temp_columns(u, t, "after", true), err) < 0)
     return -1;
   return undo_run(u, conn, t, sql, err);
 }
@@ -78,7 +92,7 @@ static int load_all(struct undo *u, struct db_conn *conn, const struct undo_tabl
   if (t->key_count == 0)
     return 0;
   const char *work = arena_printf(u->arena, "kind%s, conflict%s, %s", text_column, text_column,
-                                  temp_columns(u, t, "work", text_column));
+                                  temp_columns(u, t, "work", true));
   if (undo_make_temp(u, conn, t, "work", work, err) < 0)
     return -1;
   if (!undo_has_after(t))
@@ -114,56 +128,47 @@ static bool has_doomed_column(const struct undo_table *t)
   return false;
 }
 
-/* What others did to it since, of a row k with its after-image n... and the live row t. */
-static const char *conflict_of(struct undo *u, const struct undo_table *t)
-{
-  CLEANUP(text_clear) struct text differs = TEXT_INIT;
-  for (size_t i = 0; i < t->columns.len; i++) {
-    const struct undo_column *c = &t->columns.at[i];
-    if (c->name_after && !c->key)
-      text_printf(&differs, "%s%s IS DISTINCT FROM k.n%zu", differs.len ? " OR " : "",
-                  undo_value_of(u, "t", c->name_after, c->type_after), i);
-  }
-  return arena_printf(u->arena,
-                      "CASE WHEN t.tableoid IS NULL THEN CASE k.kind WHEN 'u' THEN 'deleted since'"
-                      " END WHEN k.kind = 'd' THEN 'key used again' WHEN %s THEN 'changed since'"
-                      " END",
-                      differs.len ? differs.data : "false");
-}
-
-/* The images side by side: kind, c... before (the key of either), n... after. */
-static const char *images(struct undo *u, const struct undo_table *t, const char *before)
+/* What others did since to the row of after-image a; t is the live row. */
+static const char *differs_now(struct undo *u, const struct undo_table *t)
 {
   CLEANUP(text_clear) struct text s = TEXT_INIT;
-  const char *has_before = undo_keys(u, t, "b"), *has_after = undo_keys(u, t, "a");
-  text_printf(&s,
-              "SELECT CASE WHEN (%s) IS NULL THEN 'd' WHEN (%s) IS NULL THEN 'i' ELSE 'u' END"
-              " AS kind",
-              has_after, has_before);
   for (size_t i = 0; i < t->columns.len; i++) {
     const struct undo_column *c = &t->columns.at[i];
-    if (c->key)
-      text_printf(&s, ", coalesce(b.c%zu, a.c%zu) AS c%zu", i, i, i);
-    else
-      text_printf(&s, ", b.c%zu", i);
     if (c->name_after && !c->key)
-      text_printf(&s, ", a.c%zu AS n%zu", i, i);
+      text_printf(&s, "%s%s IS DISTINCT FROM a.c%zu", s.len ? " OR " : "",
+                  undo_value_of(u, "t", c->name_after, c->type_after), i);
   }
-  text_printf(&s, " FROM %s b FULL JOIN %s a ON %s WHERE (%s) IS NULL OR (%s) IS NULL OR NOT (%s)",
-              before, undo_temp(u, "after", t), undo_join(u, t, "a", "b"), has_after, has_before,
-              same_images(u, t));
-  return arena_strdup(u->arena, s.data);
+  return s.len ? arena_strdup(u->arena, s.data) : "false";
 }
 
-/* kind and conflict of each row in one pass; what the migration inserted and is gone, is no work */
+/* Updated and deleted rows, and what others did to them. */
 static const char *changed_sql(struct undo *u, const struct undo_table *t, const char *before)
 {
+  const char *after_key = undo_keys(u, t, "a");
+  return arena_printf(
+      u->arena,
+      "INSERT INTO %s (kind, conflict, %s)"
+      " SELECT CASE WHEN (%s) IS NULL THEN 'd' ELSE 'u' END, CASE WHEN (%s) IS NULL THEN"
+      " CASE WHEN t.tableoid IS NOT NULL THEN 'key used again' END WHEN t.tableoid IS NULL THEN"
+      " 'deleted since' WHEN %s THEN 'changed since' END, %s FROM %s b LEFT JOIN %s a ON %s"
+      " LEFT JOIN %s t ON %s WHERE (%s) IS NULL OR NOT (%s)",
+      undo_temp(u, "work", t), undo_values(u, t, NULL), after_key, after_key, differs_now(u, t),
+      undo_values(u, t, "b"), before, undo_temp(u, "after", t), undo_join(u, t, "a", "b"),
+      undo_from(u, t, UNDO_AFTER), undo_match(u, t, UNDO_AFTER, "t", "b"), after_key,
+      same_images(u, t));
+}
+
+/* Inserted rows; those that are gone are no work. */
+static const char *inserted_sql(struct undo *u, const struct undo_table *t)
+{
   return arena_printf(u->arena,
-                      "INSERT INTO %s (kind, conflict, %s) SELECT k.kind, %s, %s FROM (%s) k"
-                      " LEFT JOIN %s t ON %s WHERE k.kind <> 'i' OR t.tableoid IS NOT NULL",
-                      undo_temp(u, "work", t), undo_values(u, t, NULL), conflict_of(u, t),
-                      undo_values(u, t, "k"), images(u, t, before), undo_from(u, t, UNDO_AFTER),
-                      undo_match(u, t, UNDO_AFTER, "t", "k"));
+                      "INSERT INTO %s (kind, conflict, %s) SELECT 'i', CASE WHEN %s THEN"
+                      " 'changed since' END, %s FROM %s a JOIN %s t ON %s"
+                      " WHERE NOT EXISTS (SELECT FROM %s b WHERE %s)",
+                      undo_temp(u, "work", t), undo_keys(u, t, NULL), differs_now(u, t),
+                      undo_keys(u, t, "a"), undo_temp(u, "after", t), undo_from(u, t, UNDO_AFTER),
+                      undo_match(u, t, UNDO_AFTER, "t", "a"), undo_temp(u, "before", t),
+                      undo_join(u, t, "a", "b"));
 }
 
 static int find_work(struct undo *u, struct db_conn *conn, const struct undo_table *t,
@@ -188,7 +193,9 @@ static int find_work(struct undo *u, struct db_conn *conn, const struct undo_tab
       fill ? arena_printf(a, "(SELECT * FROM %s b WHERE NOT %s)", before, in_unchanged) : before;
   if (undo_run(u, conn, t, unchanged, err) < 0 || undo_run(u, conn, t, unconfirmed, err) < 0)
     return -1;
-  return undo_run(u, conn, t, changed_sql(u, t, written), err);
+  if (undo_run(u, conn, t, changed_sql(u, t, written), err) < 0)
+    return -1;
+  return undo_run(u, conn, t, inserted_sql(u, t), err);
 }
 
 /* No after-images: the table is gone, or only columns are. */
@@ -211,13 +218,15 @@ static int fill_work(struct undo *u, struct db_conn *conn, const struct undo_tab
     return -1;
   if (t->key_count == 0)
     return 0;
-  const char *analyze = arena_printf(u->arena, "ANALYZE %s (kind, conflict, %s)",
-                                     undo_temp(u, "work", t), undo_keys(u, t, NULL));
-  if (!undo_has_after(t))
-    return all_is_work(u, conn, t, err) < 0 ? -1 : undo_run(u, conn, t, analyze, err);
-  if (find_work(u, conn, t, err) < 0 || undo_run(u, conn, t, analyze, err) < 0)
+  const char *work = undo_temp(u, "work", t);
+  const char *analyze =
+      arena_printf(u->arena, "ANALYZE %s (kind, conflict, %s)", work, undo_keys(u, t, NULL));
+  if (undo_merge(u, conn, undo_has_integer_key(t), err) < 0 ||
+      (undo_has_after(t) ? find_work : all_is_work)(u, conn, t, err) < 0 ||
+      undo_merge(u, conn, false, err) < 0 || index_key(u, conn, t, work, err) < 0 ||
+      undo_run(u, conn, t, analyze, err) < 0)
     return -1;
-  return undo_versions_read(u, conn, t, err);
+  return undo_has_after(t) ? undo_versions_read(u, conn, t, err) : 0;
 }
 
 int undo_compare_table(struct undo *u, struct db_conn *conn, struct undo_table *t, struct err *err)

@@ -1,7 +1,8 @@
 /* inverse/undo_private.h: shared by undo*.c.
  *
  * Of table number N there are temporary tables, all columns text (the values as COPY wrote them),
- * so that no schema step is held up by a type and no cast can change a value that is only compared.
+ * so that no schema step is held up by a type and no cast can change a value that is only compared
+ * (but undo_has_integer_key).
  * Column i of the capture is always called c<i>.
  *   pg_temp.belay_before_N   s, c...  what the migration changed, as it was (rows that it did not
  *                                     change are removed at compare); `id` if whole_row
@@ -81,6 +82,12 @@ const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_sta
 const char *undo_text_of(struct undo *u, const char *alias, const char *column);
 /* The same of a column whose type is known, at less cost where there is a way. */
 const char *undo_value_of(struct undo *u, const char *alias, const char *column, const char *type);
+/* All columns of the key are integers, before and after: they are int8 in the temporary tables.
+ * Such rows mostly lie in the order of their key, and are then joined by merging, at half the
+ * cost. */
+bool undo_has_integer_key(const struct undo_table *t);
+/* Joins by merging, or as the planner likes. */
+int undo_merge(struct undo *u, struct db_conn *conn, bool merge, struct err *err);
 /* has a key and after-images */
 bool undo_has_after(const struct undo_table *t);
 /* Runs arena-printed SQL, naming the table in errors; t may be NULL. Into the script, too. */

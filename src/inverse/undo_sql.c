@@ -94,6 +94,29 @@ const char *undo_value_of(struct undo *u, const char *alias, const char *column,
   return undo_text_of(u, alias, column);
 }
 
+static bool is_integer(const char *type)
+{
+  return strcmp(type, "integer") == 0 || strcmp(type, "bigint") == 0 ||
+         strcmp(type, "smallint") == 0;
+}
+
+bool undo_has_integer_key(const struct undo_table *t)
+{
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (c->key && (!is_integer(c->type) || (c->type_after && !is_integer(c->type_after))))
+      return false;
+  }
+  return t->key_count > 0;
+}
+
+int undo_merge(struct undo *u, struct db_conn *conn, bool merge, struct err *err)
+{
+  return undo_run(u, conn, NULL,
+                  merge ? "SET LOCAL enable_hashjoin = off" : "SET LOCAL enable_hashjoin = on",
+                  err);
+}
+
 const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_state state,
                        const char *alias, const char *x)
 {
@@ -104,8 +127,7 @@ const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_sta
       continue;
     const char *name = sql_ident(u->arena, state == UNDO_BEFORE ? c->name : c->name_after);
     const char *type = state == UNDO_BEFORE ? c->type : c->type_after;
-    bool integer = strcmp(type, "integer") == 0 || strcmp(type, "bigint") == 0 ||
-                   strcmp(type, "smallint") == 0;
+    bool integer = is_integer(type);
     text_puts(&s, s.len ? " AND " : "");
     if (integer || strcmp(type, "uuid") == 0) /* can use the index */
       text_printf(&s, "%s.%s = %s.c%zu::%s", alias, name, x, i, integer ? "int8" : "uuid");

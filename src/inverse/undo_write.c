@@ -374,6 +374,15 @@ static int refuse_restore(struct undo *u, struct db_conn *conn, struct err *err)
   return 0;
 }
 
+/* One statement writes all tables. */
+static bool may_merge(const struct undo *u)
+{
+  for (size_t i = 0; i < u->tables.len; i++)
+    if (u->tables.at[i].compared && !undo_has_integer_key(&u->tables.at[i]))
+      return false;
+  return true;
+}
+
 static int write_inside(struct undo *u, struct db_conn *conn, struct undo_report *report,
                         struct err *err)
 {
@@ -390,7 +399,7 @@ static int write_inside(struct undo *u, struct db_conn *conn, struct undo_report
   /* pending checks would forbid ALTER TABLE, here and in the schema steps that follow */
   if (undo_switch(u, conn, &switches.off, err) < 0 ||
       undo_run(u, conn, NULL, "SET CONSTRAINTS ALL DEFERRED", err) < 0 ||
-      write_rows(u, conn, report, err) < 0 ||
+      undo_merge(u, conn, may_merge(u), err) < 0 || write_rows(u, conn, report, err) < 0 ||
       undo_run(u, conn, NULL, "SET CONSTRAINTS ALL IMMEDIATE", err) < 0 ||
       undo_switch(u, conn, &switches.on, err) < 0 || check_rows(u, conn, err) < 0 ||
       undo_sequences_set(u, conn, err) < 0)
