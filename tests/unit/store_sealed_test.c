@@ -143,7 +143,7 @@ static void test_without_identity(void **state)
       {writer, "no identity is given"}, /* the same recipients, another process */
       {{.identity_file = path_of(f, "other.key")}, "no identity given here opens it"},
       {{.identity_file = path_of(f, "none.key")}, "none.key"},
-      {{.identity_command = "echo AGE-SECRET-KEY-1; exit 3"}, "ended with 3"},
+      {{.identity_command = "printf %s-KEY-1 AGE-SECRET; exit 3"}, "ended with 3"},
       {{.identity_command = "true"}, "holds no key"},
   };
   for (size_t i = 0; i <= COUNT_OF(readers); i++) {
