@@ -171,6 +171,13 @@ static const struct catalog_object *moved_partition(const struct planner *p, con
   return NULL;
 }
 
+/* A table that left the tree and is still there. */
+static const struct catalog_object *left_partition(const struct planner *p, const struct fate *f)
+{
+  const struct catalog_object *moved = moved_partition(p, f);
+  return moved && planner_root(p->inverse->before, moved) == f->table ? moved : NULL;
+}
+
 /* Without a key that survives, rows are taken out and put in again whole, which foreign keys to
  * them would see. `may_go`: rows may have to be taken out. False: refused, or copied. */
 static bool match_whole_rows(struct planner *p, struct capture_table *t, const struct fate *f,
@@ -179,7 +186,7 @@ static bool match_whole_rows(struct planner *p, struct capture_table *t, const s
   const struct catalog_object *reference = NULL;
   if (may_go || p->keep_copies)
     reference = reference_to(p, f->after);
-  const struct catalog_object *moved = t->how == CAPTURE_ROWS ? moved_partition(p, f) : NULL;
+  const struct catalog_object *moved = moved_partition(p, f);
   if (moved) {
     refuse_or_copy(p, t,
                    arena_printf(p->arena,
@@ -221,23 +228,19 @@ static void plan_rows(struct planner *p, struct capture_table *t, const struct f
   vec_push(p->arena, &p->plan->tables, *t);
 }
 
-/* A label has another name: values of the type look different without having changed. */
-static bool labels_renamed(const struct planner *p)
+/* Types of the server's own, whose text no statement can change but by writing the row: not that of
+ * enums, composites and domains, nor of what names an object (regclass). */
+static bool text_stays(const struct planner *p, const struct catalog_object *table)
 {
-  const struct catalog *before = p->inverse->before;
-  for (size_t i = 0; i < before->object_count; i++) {
-    const struct catalog_object *o = before->objects[i];
-    const struct catalog_object *now =
-        o->kind == CATALOG_ENUM ? catalog_find(p->inverse->after, CATALOG_ENUM, o->oid, 0) : NULL;
-    if (!now)
-      continue;
-    struct strings old = round_json_strings(p->arena, catalog_get(o, "labels"));
-    struct strings new = round_json_strings(p->arena, catalog_get(now, "labels"));
-    for (size_t k = 0; k < old.len; k++)
-      if (!in(new.at, new.len, old.at[k]))
-        return true;
+  struct catalog_objects columns =
+      catalog_children(p->arena, p->inverse->before, table, CATALOG_COLUMN);
+  for (size_t i = 0; i < columns.len; i++) {
+    const char *type = catalog_get(columns.at[i], "type");
+    if (planner_column_after(p, columns.at[i]) &&
+        (!type || strchr(type, '.') || strncmp(type, "reg", 3) == 0))
+      return false;
   }
-  return false;
+  return true;
 }
 
 static void plan_doomed_columns(struct planner *p, struct capture_table *t, const struct fate *f,
@@ -246,7 +249,7 @@ static void plan_doomed_columns(struct planner *p, struct capture_table *t, cons
   t->how = CAPTURE_COLUMNS;
   t->doomed_only = true;
   fill_columns(p, t, f->table, doomed);
-  if (t->key_after.len == 0 && (retyped || labels_renamed(p))) { /* others may look different */
+  if (t->key_after.len == 0 && (retyped || !text_stays(p, f->table))) {
     t->doomed_only = false;
     plan_rows(p, t, f, true);
     return;
@@ -269,7 +272,8 @@ static void plan_changed(struct planner *p, struct capture_table *t, const struc
            : t->standby ? "captured if it is written"
                         : "rows are written";
   if (t->key_after.len > 0 ||
-      ((!t->standby || !reference_to(p, f->after)) && match_whole_rows(p, t, f, true)))
+      ((!t->standby || (!reference_to(p, f->after) && !moved_partition(p, f))) &&
+       match_whole_rows(p, t, f, true)))
     vec_push(p->arena, &p->plan->tables, *t);
 }
 
@@ -331,6 +335,14 @@ static void plan_table(struct planner *p, const struct fate *f)
   }
   bool retyped = false;
   struct strings doomed = planner_doomed_columns(p, f->table, &retyped);
+  const struct catalog_object *left = f->written ? left_partition(p, f) : NULL;
+  if (left && !p->keep_copies) {
+    refuse(p, arena_printf(p->arena,
+                           "%s is detached from %s, whose rows are written by the same migration:"
+                           " what was written there could not be told apart",
+                           left->identity, f->table->identity));
+    return;
+  }
   bool rows = f->rewritten || (f->written && (f->exclusive || doomed.len > 0)) ||
               (retyped && retype_needs_rows(p, f->table));
   if ((rows || doomed.len > 0 || f->written) && refuse_foreign_partition(p, f))

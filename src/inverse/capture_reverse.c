@@ -1,6 +1,6 @@
 /* The plan for a rollback's own capture, and plans as JSON: a plan is made when the inverse is
  * proven and used when the run is rolled back, by another process. */
-#include "inverse/capture_private.h"
+#include "inverse/capture_fate.h"
 
 static void add_all(struct arena *arena, struct strings *to, const struct strings *from)
 {
@@ -54,14 +54,32 @@ static bool lacks_identity(struct arena *arena, const struct catalog *c, const c
   return true;
 }
 
+/* Partitions that the migration detached: they are attached again before rows of the root are
+ * written back. */
+static void add_detached(struct arena *arena, const struct inverse *inverse,
+                         const struct capture_table *t, struct strings *written)
+{
+  const struct catalog *before = inverse->before, *after = inverse->after;
+  for (size_t i = 0; t->partitioned && i < before->object_count; i++) {
+    const struct catalog_object *o = before->objects[i];
+    const struct catalog_object *now =
+        o->kind == CATALOG_TABLE ? catalog_find(after, CATALOG_TABLE, o->oid, 0) : NULL;
+    if (now && strcmp(planner_root(before, o)->identity, t->before) == 0 &&
+        strcmp(planner_root(after, now)->identity, t->after) != 0)
+      vec_push(arena, written, now->identity);
+  }
+}
+
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
                           const struct capture_plan *forward, struct capture_plan *ret_plan)
 {
   struct shadow_effect effect = {0};
   for (size_t i = 0; i < forward->tables.len; i++) {
     const struct capture_table *t = &forward->tables.at[i];
-    if (!t->standby && t->after)
-      vec_push(arena, &effect.written, t->after);
+    if (t->standby || !t->after)
+      continue;
+    vec_push(arena, &effect.written, t->after);
+    add_detached(arena, inverse, t, &effect.written);
   }
   for (size_t i = 0; i < inverse->effects.len; i++) {
     add_all(arena, &effect.written, &inverse->effects.at[i].written);

@@ -158,11 +158,15 @@ static bool may_be_call(struct lint_facts *f, const struct sql_use *use)
   return is_there(f, &cast) || (use->row && is_column(f, use->name.name));
 }
 
+static bool is_temporary(const char *schema)
+{
+  return strncmp(schema, "pg_temp", strlen("pg_temp")) == 0;
+}
+
 /* A schema that the scripts made or renamed holds what is not looked for. */
 static bool schema_changed(struct lint_facts *f, const char *schema)
 {
-  return schema && (map_get(f->changes[SQL_USE_SCHEMA], schema) ||
-                    strncmp(schema, "pg_temp", strlen("pg_temp")) == 0);
+  return schema && (map_get(f->changes[SQL_USE_SCHEMA], schema) || is_temporary(schema));
 }
 
 bool lint_facts_is_ambiguous(struct lint_facts *f, const struct sql_use *use)
@@ -199,6 +203,8 @@ enum lint_presence lint_facts_presence(struct lint_facts *f, const struct sql_us
   if (!f->input->names || f->may_hide)
     return LINT_PERHAPS;
   if (has_schema(use->kind) && schema_changed(f, use->name.schema))
+    return LINT_PERHAPS;
+  if (use->kind == SQL_USE_SCHEMA && is_temporary(use->name.name))
     return LINT_PERHAPS;
   if (use->kind == SQL_USE_TYPE && may_come_along(f, use->name.name))
     return LINT_PERHAPS;

@@ -12,7 +12,8 @@ static const struct {
                    " JOIN pg_catalog.pg_namespace n ON n.oid = typnamespace WHERE typisdefined"},
     {SQL_USE_FUNCTION,
      "SELECT nspname, proname, count(*), min(pronargs - pronargdefaults - "
-     "(provariadic <> 0)::int), max(CASE WHEN provariadic <> 0 THEN 1000 ELSE pronargs END), "
+     "(provariadic <> 0)::int), max(CASE WHEN provariadic <> 0 THEN 1000"
+     " WHEN prokind = 'p' THEN coalesce(cardinality(proallargtypes), pronargs) ELSE pronargs END), "
      "prokind = 'p'"
      " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = pronamespace"
      " GROUP BY 1, 2, 6"},
