@@ -157,25 +157,26 @@ static const struct catalog_object *reference_to(const struct planner *p,
   return NULL;
 }
 
-/* A table with its rows came into the tree, or left it and is still there. */
-static const struct catalog_object *moved_partition(const struct planner *p, const struct fate *f)
+/* A table with its rows that left the tree and is still there or, with `came`, came into it. */
+static const struct catalog_object *partition_that(const struct planner *p, const struct fate *f,
+                                                   bool came)
 {
   const struct catalog *before = p->inverse->before, *after = p->inverse->after;
   for (size_t i = 0; is_partitioned(f->table) && i < before->object_count; i++) {
     const struct catalog_object *t = before->objects[i];
     const struct catalog_object *now =
         t->kind == CATALOG_TABLE ? catalog_find(after, CATALOG_TABLE, t->oid, 0) : NULL;
-    if (now && (planner_root(before, t) == f->table) != (planner_root(after, now) == f->after))
+    if (now && (planner_root(before, t) == f->table) == !came &&
+        (planner_root(after, now) == f->after) == came)
       return t;
   }
   return NULL;
 }
 
-/* A table that left the tree and is still there. */
-static const struct catalog_object *left_partition(const struct planner *p, const struct fate *f)
+static const struct catalog_object *moved_partition(const struct planner *p, const struct fate *f)
 {
-  const struct catalog_object *moved = moved_partition(p, f);
-  return moved && planner_root(p->inverse->before, moved) == f->table ? moved : NULL;
+  const struct catalog_object *left = partition_that(p, f, false);
+  return left ? left : partition_that(p, f, true);
 }
 
 /* Without a key that survives, rows are taken out and put in again whole, which foreign keys to
@@ -335,7 +336,7 @@ static void plan_table(struct planner *p, const struct fate *f)
   }
   bool retyped = false;
   struct strings doomed = planner_doomed_columns(p, f->table, &retyped);
-  const struct catalog_object *left = f->written ? left_partition(p, f) : NULL;
+  const struct catalog_object *left = f->written ? partition_that(p, f, false) : NULL;
   if (left && !p->keep_copies) {
     refuse(p, arena_printf(p->arena,
                            "%s is detached from %s, whose rows are written by the same migration:"
