@@ -31,7 +31,7 @@ static int add_context(const struct run_env *env, struct lint_run *run, struct e
     run_lint_policy_timeouts(&env->policy, &run->session);
   else if (run->conn && run_lint_timeouts(run->conn, &run->session, err) < 0)
     return -1;
-  if (run->conn && run_lint_timezone(env->arena, run->conn, &run->session, err) < 0)
+  if (run->conn && run_lint_defaults(env->arena, run->conn, &run->session, err) < 0)
     return -1;
   run->input.session = &run->session;
   run_lint_files(env->arena, run->ledger, &run->input);

@@ -28,8 +28,7 @@ static void refer(struct effecting *e, const struct sql_trees *made,
 /* True if it is there: IF NOT EXISTS then does nothing. */
 static bool exists(struct effecting *e, bool may)
 {
-  const struct lint_relation *known = lint_facts_relation(e->facts, e->tree->name);
-  if (known->kind == LINT_UNKNOWN_RELATION || known->dropped || e->tree->temporary)
+  if (!lint_facts_in_place(e->facts, e->tree))
     return false;
   if (!may)
     effect_fail_name(e, "relation \"%s\" already exists", e->tree->name.name);

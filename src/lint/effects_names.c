@@ -10,6 +10,7 @@ static const char *kind_words(enum sql_use_kind kind)
       [SQL_USE_ROLE] = "role",
       [SQL_USE_TABLESPACE] = "tablespace",
       [SQL_USE_OPCLASS] = "operator class",
+      [SQL_USE_OPFAMILY] = "operator family",
       [SQL_USE_COLLATION] = "collation",
       [SQL_USE_SCHEMA] = "schema",
       [SQL_USE_LANGUAGE] = "language",
@@ -21,6 +22,12 @@ static const char *kind_words(enum sql_use_kind kind)
       [SQL_USE_PUBLICATION] = "publication",
       [SQL_USE_EVENT_TRIGGER] = "event trigger",
       [SQL_USE_STATISTICS] = "statistics object",
+      [SQL_USE_CONVERSION] = "conversion",
+      [SQL_USE_SUBSCRIPTION] = "subscription",
+      [SQL_USE_SEARCH_CONFIGURATION] = "text search configuration",
+      [SQL_USE_SEARCH_DICTIONARY] = "text search dictionary",
+      [SQL_USE_SEARCH_PARSER] = "text search parser",
+      [SQL_USE_SEARCH_TEMPLATE] = "text search template",
   };
   return words[kind];
 }
@@ -55,7 +62,7 @@ static void fail_absent(struct effecting *e, const struct sql_use *use)
 {
   const char *name = full_name(e, use->name);
   bool calls = use->kind == SQL_USE_FUNCTION && use->way == SQL_NEEDS && use->least >= 0;
-  if (use->kind != SQL_USE_OPCLASS && lint_facts_lacks_schema(e->facts, use->name.schema) && !calls)
+  if (!use->method && lint_facts_lacks_schema(e->facts, use->name.schema) && !calls)
     effect_fail_name(e, "schema \"%s\" does not exist", use->name.schema);
   switch (use->kind) {
   case SQL_USE_TYPE:
@@ -67,8 +74,9 @@ static void fail_absent(struct effecting *e, const struct sql_use *use)
     fail_function(e, use);
     break;
   case SQL_USE_OPCLASS:
-    effect_fail_name(e, "operator class \"%s\" does not exist for access method \"%s\"", name,
-                     use->method);
+  case SQL_USE_OPFAMILY:
+    effect_fail_name(e, "%s \"%s\" does not exist for access method \"%s\"", kind_words(use->kind),
+                     name, use->method);
     break;
   case SQL_USE_COLLATION:
     effect_fail_name(e, "collation \"%s\" for encoding \"%s\" does not exist", name, encoding(e));
@@ -113,7 +121,12 @@ static void check_new(struct effecting *e, const struct sql_use *use)
     check_renamed_type(e, use);
   if (use->kind == SQL_USE_TYPE || (use->kind == SQL_USE_SCHEMA && !renamed))
     return; /* relations have a type, too: effects_refuse.c */
-  if (lint_facts_presence(e->facts, use) == LINT_PRESENT)
+  if (lint_facts_presence(e->facts, use) != LINT_PRESENT)
+    return;
+  if (use->method)
+    effect_fail_name(e, "%s \"%s\" for access method \"%s\" already exists", kind_words(use->kind),
+                     name, use->method);
+  else
     effect_fail_name(e, "%s \"%s\" already exists", kind_words(use->kind), name);
 }
 
@@ -172,14 +185,15 @@ static bool does_nothing(struct effecting *e, size_t action)
 static bool is_void(struct effecting *e)
 {
   const struct sql_tree *tree = e->tree;
-  bool about_relation = tree->kind == SQL_CREATE_TABLE || tree->kind == SQL_CREATE_TABLE_AS ||
-                        tree->kind == SQL_CREATE_MATVIEW || tree->kind == SQL_CREATE_INDEX;
-  if (about_relation && tree->if_not_exists) {
-    struct sql_name name = tree->name;
-    if (tree->kind == SQL_CREATE_INDEX)
-      name.name = tree->index_name;
-    const struct lint_relation *known = name.name ? lint_facts_relation(e->facts, name) : NULL;
-    return known && known->kind != LINT_UNKNOWN_RELATION && !known->dropped;
+  bool makes_relation = tree->kind == SQL_CREATE_TABLE || tree->kind == SQL_CREATE_TABLE_AS ||
+                        tree->kind == SQL_CREATE_MATVIEW;
+  if (makes_relation && tree->if_not_exists)
+    return lint_facts_in_place(e->facts, tree);
+  if (tree->kind == SQL_CREATE_INDEX && tree->if_not_exists && tree->index_name) {
+    struct sql_name name = {.schema = lint_facts_relation(e->facts, tree->name)->at.schema,
+                            .name = tree->index_name};
+    const struct lint_relation *known = lint_facts_relation(e->facts, name);
+    return known->kind != LINT_UNKNOWN_RELATION && !known->dropped;
   }
   return tree->kind == SQL_ALTER_TABLE && tree->if_exists && effect_is_absent(e, tree->name);
 }

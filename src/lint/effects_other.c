@@ -95,19 +95,8 @@ static void comment(struct effecting *e)
   }
 }
 
-static bool has_publication(const struct catalog *catalog, const char *name)
-{
-  for (size_t i = 0; i < catalog->object_count; i++)
-    if (catalog->objects[i]->kind == CATALOG_PUBLICATION &&
-        strcmp(catalog->objects[i]->name, name) == 0)
-      return true;
-  return false;
-}
-
 static void alter_publication(struct effecting *e)
 {
-  if (e->input->catalog && !has_publication(e->input->catalog, e->tree->name.name))
-    effect_fail_name(e, "publication \"%s\" does not exist", e->tree->name.name);
   for (size_t i = 0; i < e->tree->names.len; i++)
     effect_lock(e, effect_find(e, e->tree->names.at[i], false), LINT_SHARE_UPDATE_EXCLUSIVE);
   effect_unknown(e, "the tables that are published now may be locked too");

@@ -44,7 +44,7 @@ static bool catalog_may_have(const struct catalog *catalog, struct sql_name name
 
 bool effect_is_absent(struct effecting *e, struct sql_name name)
 {
-  if (!name.name)
+  if (!name.name || lint_facts_may_be_temporary(e->facts, name))
     return false;
   const struct lint_relation *relation = lint_facts_relation(e->facts, name);
   if (relation->dropped)

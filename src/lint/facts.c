@@ -18,16 +18,18 @@ struct lint_facts *lint_facts_new(struct arena *arena, const struct lint_input *
   f->type_texts = map_new(arena);
   f->prepared = map_new(arena);
   f->servers = map_new(arena);
+  f->temporary = map_new(arena);
   for (size_t i = 0; i < COUNT_OF(f->changes); i++)
     f->changes[i] = map_new(arena);
-  vec_push(arena, &f->path, "public");
+  facts_begin_path(f);
   facts_begin_zone(f);
   if (f->catalog)
     facts_read_catalog(f);
   return f;
 }
 
-/* Temporary tables do not outlive the session that ran the script. */
+/* Temporary tables do not outlive the session; whether that of a script is the next one's, too, is
+ * not known. */
 static void drop_temporary(struct lint_facts *f)
 {
   for (size_t i = 0; i < f->all.len; i++) {
@@ -35,6 +37,7 @@ static void drop_temporary(struct lint_facts *f)
     if (strcmp(relation->at.schema, "pg_temp") != 0 || relation->dropped)
       continue;
     facts_bind(f, &f->relations, relation->at, NULL);
+    map_put(f->temporary, relation->at.name, relation);
     relation->dropped = true;
   }
 }
@@ -45,8 +48,7 @@ void lint_facts_at(struct lint_facts *f, struct lint_moment now)
   f->now = now;
   if (!next)
     return;
-  f->path = (struct strings){0};
-  vec_push(f->arena, &f->path, "public");
+  facts_begin_path(f);
   f->in_block = false;
   facts_begin_zone(f);
   f->prepared = map_new(f->arena);
@@ -67,7 +69,7 @@ bool lint_facts_is_new(const struct lint_facts *f, bool created, struct lint_mom
 
 bool lint_rule_is_there(const struct lint_rule_use *use)
 {
-  return !use->table->dropped && facts_strings_hold(&use->table->rules, use->rule);
+  return !use->table->dropped && !use->gone;
 }
 
 bool lint_is_new(const struct lint_relation *relation)
@@ -104,6 +106,18 @@ struct lint_relation *lint_facts_relation(struct lint_facts *f, struct sql_name 
     relation->created_at = schema->created_at;
   }
   return relation;
+}
+
+const struct lint_relation *lint_facts_in_place(struct lint_facts *f, const struct sql_tree *tree)
+{
+  const struct lint_relation *there =
+      facts_slot_at(f, &f->relations, facts_place_of(f, tree))->item;
+  return facts_is_there(there) ? there : NULL;
+}
+
+bool lint_facts_may_be_temporary(const struct lint_facts *f, struct sql_name name)
+{
+  return (!name.schema || strcmp(name.schema, "pg_temp") == 0) && map_get(f->temporary, name.name);
 }
 
 struct lint_column *lint_facts_column(struct lint_facts *f, const struct lint_relation *table,

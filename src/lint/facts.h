@@ -167,6 +167,7 @@ struct lint_trigger {
 struct lint_rule_use {
   const char *rule;
   struct lint_relation *table; /* whose rule it is */
+  bool gone;                   /* dropped or replaced */
   const struct sql_tree *from; /* CREATE RULE; NULL: not known */
   struct strings columns; /* that it mentions, of whichever relation; "*" for all. Those that an
                                   INSERT of it fills without naming them are not among them */
@@ -194,6 +195,11 @@ void lint_facts_learn(struct lint_facts *facts, struct lint_moment now,
                       const struct sql_tree *tree);
 
 struct lint_relation *lint_facts_relation(struct lint_facts *facts, struct sql_name name);
+/* What is where the CREATE would make its relation; NULL: nothing. */
+const struct lint_relation *lint_facts_in_place(struct lint_facts *facts,
+                                                const struct sql_tree *tree);
+/* A temporary relation of an earlier script had the name. */
+bool lint_facts_may_be_temporary(const struct lint_facts *facts, struct sql_name name);
 struct lint_column *lint_facts_column(struct lint_facts *facts, const struct lint_relation *table,
                                       const char *column);
 struct lint_constraint *lint_facts_constraint(struct lint_facts *facts,

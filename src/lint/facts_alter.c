@@ -417,6 +417,9 @@ void facts_learn_rename(struct lint_facts *f, const struct sql_tree *tree)
   case SQL_OBJECT_TRIGGER:
     rename_trigger(lint_facts_relation(f, tree->name), tree->member, tree->new_name);
     return;
+  case SQL_OBJECT_RULE:
+    facts_rename_rule(lint_facts_relation(f, tree->name), tree->member, tree->new_name);
+    return;
   case SQL_OBJECT_POLICY:
     relation = lint_facts_relation(f, tree->name);
     facts_strings_rename(&relation->policy_names, tree->member, tree->new_name);

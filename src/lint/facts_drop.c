@@ -231,7 +231,7 @@ static void take_out(struct lint_facts *f, struct lint_relation *relation)
   for (size_t i = 0; i < relation->reads.len; i++)
     facts_unlink(&relation->reads.at[i]->readers, relation);
   for (size_t i = 0; i < relation->rule_uses.len; i++)
-    forget_name(&relation->rule_uses.at[i]->table->rules, relation->rule_uses.at[i]->rule);
+    facts_drop_rule(relation->rule_uses.at[i]->table, relation->rule_uses.at[i]->rule);
   for (size_t i = 0; i < relation->constraints.len; i++) {
     struct lint_constraint *constraint = relation->constraints.at[i];
     if (!constraint->dropped)
@@ -264,11 +264,10 @@ void facts_replace(struct lint_facts *f, struct lint_relation *relation)
 static void drop_child(struct lint_facts *f, const struct sql_tree *tree)
 {
   struct lint_relation *table = lint_facts_relation(f, tree->name);
-  struct strings *names = tree->object == SQL_OBJECT_POLICY ? &table->policy_names
-                          : tree->object == SQL_OBJECT_RULE ? &table->rules
-                                                            : NULL;
-  if (names)
-    forget_name(names, tree->member);
+  if (tree->object == SQL_OBJECT_POLICY)
+    forget_name(&table->policy_names, tree->member);
+  else if (tree->object == SQL_OBJECT_RULE)
+    facts_drop_rule(table, tree->member);
   table->policies = (int)table->policy_names.len;
   for (size_t i = 0; tree->object == SQL_OBJECT_TRIGGER && i < table->triggers.len; i++)
     if (strcmp(table->triggers.at[i]->name, tree->member) == 0)

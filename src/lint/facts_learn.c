@@ -5,13 +5,28 @@
 
 /* What a statement makes. */
 
+/* A view of temporary relations is one, too. */
+static bool is_temporary(struct lint_facts *f, const struct sql_tree *tree)
+{
+  bool temporary = tree->temporary;
+  for (size_t i = 0; f->has_temporary && tree->kind == SQL_CREATE_VIEW && i < tree->reads.len; i++)
+    temporary = temporary || lint_facts_relation(f, tree->reads.at[i])->persistence == 't';
+  return temporary || (tree->name.schema && strcmp(tree->name.schema, "pg_temp") == 0);
+}
+
+struct sql_name facts_place_of(struct lint_facts *f, const struct sql_tree *tree)
+{
+  return (struct sql_name){
+      .schema = is_temporary(f, tree) ? "pg_temp" : facts_creation_schema(f, tree->name.schema),
+      .name = tree->name.name};
+}
+
 /* The entry for CREATE; NULL: IF NOT EXISTS, and it is there. */
 static struct lint_relation *make(struct lint_facts *f, const struct sql_tree *tree,
                                   enum lint_relation_kind kind)
 {
-  const struct sql_name at = {
-      .schema = tree->temporary ? "pg_temp" : facts_creation_schema(f, tree->name.schema),
-      .name = tree->name.name};
+  const struct sql_name at = facts_place_of(f, tree);
+  bool temporary = strcmp(at.schema, "pg_temp") == 0;
   struct lint_relation *old = facts_slot_at(f, &f->relations, at)->item;
   bool there = facts_is_there(old) || (old && old->altered && !old->dropped);
   if (tree->if_not_exists && there)
@@ -19,8 +34,8 @@ static struct lint_relation *make(struct lint_facts *f, const struct sql_tree *t
   if (facts_is_there(old))
     facts_replace(f, old);
   struct lint_relation *relation = facts_relation_new(f, at, kind, tree->name.schema || f->reading);
-  relation->persistence = tree->temporary ? 't' : tree->unlogged ? 'u' : 'p';
-  f->has_temporary = f->has_temporary || tree->temporary;
+  relation->persistence = temporary ? 't' : tree->unlogged ? 'u' : 'p';
+  f->has_temporary = f->has_temporary || temporary;
   relation->tablespace = tree->storage.tablespace;
   relation->access_method = tree->storage.access_method;
   return relation;
@@ -266,7 +281,10 @@ static bool calls_unknown(const struct sql_tree *tree)
 static bool runs_code(const struct lint_facts *f, const struct sql_tree *tree)
 {
   return makes_extension(f, tree) || tree->kind == SQL_DO || tree->kind == SQL_CALL ||
-         tree->kind == SQL_EXECUTE || (tree->kind == SQL_SELECT && calls_unknown(tree));
+         tree->kind == SQL_EXECUTE || (tree->kind == SQL_SELECT && calls_unknown(tree)) ||
+         tree->kind == SQL_ALTER_EXTENSION ||
+         (tree->kind == SQL_SET_SCHEMA && tree->object == SQL_OBJECT_EXTENSION) ||
+         strcmp(tree->node, "ImportForeignSchemaStmt") == 0;
 }
 
 static void learn_session(struct lint_facts *f, const struct sql_tree *tree)
@@ -274,6 +292,8 @@ static void learn_session(struct lint_facts *f, const struct sql_tree *tree)
   facts_set_path(f, tree);
   if (tree->kind == SQL_SET)
     learn_timezone(f, tree);
+  if (tree->analyze && tree->elements.len == 1)
+    facts_learn_tree(f, tree->elements.at[0]); /* EXPLAIN ANALYZE runs it */
   if (strcmp(tree->node, "PrepareStmt") == 0 && tree->elements.len == 1)
     map_put(f->prepared, tree->name.name, (void *)(uintptr_t)tree->elements.at[0]);
   if (tree->kind != SQL_TRANSACTION)

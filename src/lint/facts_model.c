@@ -389,10 +389,32 @@ struct lint_trigger *facts_trigger_new(struct lint_facts *f, struct lint_relatio
   return trigger;
 }
 
+void facts_drop_rule(struct lint_relation *table, const char *name)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < table->rules.len; i++)
+    if (strcmp(table->rules.at[i], name) != 0)
+      table->rules.at[kept++] = table->rules.at[i];
+  table->rules.len = kept;
+  for (size_t i = 0; i < table->rule_uses.len; i++)
+    if (table->rule_uses.at[i]->table == table && strcmp(table->rule_uses.at[i]->rule, name) == 0)
+      table->rule_uses.at[i]->gone = true;
+}
+
+void facts_rename_rule(struct lint_relation *table, const char *from, const char *to)
+{
+  facts_strings_rename(&table->rules, from, to);
+  for (size_t i = 0; i < table->rule_uses.len; i++)
+    if (table->rule_uses.at[i]->table == table && strcmp(table->rule_uses.at[i]->rule, from) == 0)
+      table->rule_uses.at[i]->rule = to;
+}
+
+/* In the place of one of that name, if there is one. */
 void facts_add_rule(struct lint_facts *f, struct lint_relation *table, const char *name,
                     const struct sql_tree *tree)
 {
   static const char every[] = "*";
+  facts_drop_rule(table, name);
   struct lint_rule_use *use = ARENA_NEW(f->arena, struct lint_rule_use);
   *use = (struct lint_rule_use){.rule = arena_strdup(f->arena, name), .table = table, .from = tree};
   facts_strings_add(f, &table->rules, use->rule);

@@ -140,17 +140,25 @@ static bool calls(const struct sql_tree *tree, const char *function)
   return false;
 }
 
+/* A schema of the role's own name is not looked for. */
+void facts_begin_path(struct lint_facts *f)
+{
+  const struct lint_session *session = f->input->session;
+  f->path = (struct strings){0};
+  add_schemas(f, session && session->search_path ? session->search_path : "public");
+}
+
 void facts_set_path(struct lint_facts *f, const struct sql_tree *tree)
 {
   bool sets = tree->kind == SQL_SET &&
               (tree->setting ? strcmp(tree->setting, "search_path") == 0 : tree->reset);
   if (sets) {
-    f->path = (struct strings){0};
+    facts_begin_path(f);
+    if (!tree->reset)
+      f->path = (struct strings){0};
     for (size_t i = 0; i < tree->values.len; i++)
       if (*tree->values.at[i] && *tree->values.at[i] != '$')
         vec_push(f->arena, &f->path, tree->values.at[i]);
-    if (tree->reset)
-      vec_push(f->arena, &f->path, "public");
   } else if (tree->kind == SQL_SELECT && tree->strings.len > 0 && calls(tree, "set_config") &&
              strcmp(tree->strings.at[0], "search_path") == 0) {
     f->path = (struct strings){0};

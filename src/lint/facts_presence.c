@@ -24,8 +24,31 @@ static bool is_procedure(const struct sql_use *use)
 
 static bool has_schema(enum sql_use_kind kind)
 {
-  return kind == SQL_USE_TYPE || kind == SQL_USE_FUNCTION || kind == SQL_USE_COLLATION ||
-         kind == SQL_USE_STATISTICS;
+  switch (kind) {
+  case SQL_USE_TYPE:
+  case SQL_USE_FUNCTION:
+  case SQL_USE_COLLATION:
+  case SQL_USE_STATISTICS:
+  case SQL_USE_CONVERSION:
+  case SQL_USE_SEARCH_CONFIGURATION:
+  case SQL_USE_SEARCH_DICTIONARY:
+  case SQL_USE_SEARCH_PARSER:
+  case SQL_USE_SEARCH_TEMPLATE:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* Told apart by it, and not by their schema. */
+static bool has_method(enum sql_use_kind kind)
+{
+  return kind == SQL_USE_OPCLASS || kind == SQL_USE_OPFAMILY;
+}
+
+static bool is_any_routine(const struct sql_use *use)
+{
+  return use->word && strcmp(use->word, "routine") == 0;
 }
 
 static bool same(const char *a, const char *b)
@@ -60,13 +83,19 @@ static struct lint_named_vec all_named(struct lint_facts *f, enum sql_use_kind k
 
 static void learn_made(struct lint_facts *f, const struct sql_use *use)
 {
-  const char *schema = has_schema(use->kind) ? facts_creation_schema(f, use->name.schema) : NULL;
+  const char *schema = has_schema(use->kind)   ? facts_creation_schema(f, use->name.schema)
+                       : has_method(use->kind) ? use->method
+                                               : NULL;
   struct facts_change change = {.made = true,
                                 .named = {.schema = schema,
                                           .count = 1,
                                           .least = use->least,
                                           .most = use->most,
                                           .procedures = is_procedure(use)}};
+  vec_push(f->arena, changes_of(f, use->kind, use->name.name), change);
+  if (!is_any_routine(use))
+    return;
+  change.named.procedures = true; /* it may be either */
   vec_push(f->arena, changes_of(f, use->kind, use->name.name), change);
 }
 
@@ -78,6 +107,8 @@ static void learn_dropped(struct lint_facts *f, const struct sql_use *use)
   size_t count = 0;
   for (size_t i = 0; i < all.len; i++) {
     if (use->name.schema && has_schema(use->kind) && !same(use->name.schema, all.at[i].schema))
+      continue;
+    if (has_method(use->kind) && !same(use->method, all.at[i].schema))
       continue;
     gone = all.at[i];
     count += (size_t)gone.count;
@@ -102,7 +133,7 @@ void facts_learn_uses(struct lint_facts *f, const struct sql_tree *tree)
       learn_made(f, use);
     else if (use->way == SQL_DROPS)
       learn_dropped(f, use);
-    if (use->way == SQL_DROPS && use->kind == SQL_USE_EXTENSION)
+    if (use->way == SQL_DROPS && (use->kind == SQL_USE_EXTENSION || use->kind == SQL_USE_OPFAMILY))
       f->loses_more = true;
   }
   if (tree->kind == SQL_DROP_OWNED || (tree->cascade && (drops || tree->kind == SQL_DROP)))
@@ -113,8 +144,8 @@ void facts_learn_uses(struct lint_facts *f, const struct sql_tree *tree)
 
 static bool fits(const struct sql_use *use, const struct lint_named *named)
 {
-  bool routine = use->word && strcmp(use->word, "routine") != 0;
-  if (use->kind == SQL_USE_OPCLASS)
+  bool routine = use->word && !is_any_routine(use);
+  if (has_method(use->kind))
     return same(use->method, named->schema);
   if (use->name.schema && has_schema(use->kind) && !same(use->name.schema, named->schema))
     return false;
@@ -143,11 +174,14 @@ static bool is_column(struct lint_facts *f, const char *name)
   return false;
 }
 
-/* Names that the server makes up: of arrays, of multiranges. */
-static bool may_come_along(struct lint_facts *f, const char *type)
+/* Names that the server makes up: of arrays, of multiranges and their functions. */
+static bool may_come_along(struct lint_facts *f, const struct sql_use *use)
 {
-  return strstr(type, "multirange") ||
-         (type[0] == '_' && map_get(f->changes[SQL_USE_TYPE], type + 1));
+  const char *name = use->name.name;
+  if (use->kind != SQL_USE_TYPE && use->kind != SQL_USE_FUNCTION)
+    return false;
+  return strstr(name, "multirange") ||
+         (name[0] == '_' && map_get(f->changes[SQL_USE_TYPE], name + 1));
 }
 
 static bool may_be_call(struct lint_facts *f, const struct sql_use *use)
@@ -206,7 +240,7 @@ enum lint_presence lint_facts_presence(struct lint_facts *f, const struct sql_us
     return LINT_PERHAPS;
   if (use->kind == SQL_USE_SCHEMA && is_temporary(use->name.name))
     return LINT_PERHAPS;
-  if (use->kind == SQL_USE_TYPE && may_come_along(f, use->name.name))
+  if (may_come_along(f, use))
     return LINT_PERHAPS;
   if (use->kind == SQL_USE_FUNCTION && may_be_call(f, use))
     return LINT_PERHAPS;

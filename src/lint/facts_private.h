@@ -68,13 +68,15 @@ struct lint_facts {
   struct strings path;    /* search_path */
   bool utc, utc_is_local; /* TimeZone is known to be UTC; till the transaction ends */
   bool in_block;          /* between BEGIN and COMMIT */
-  bool has_temporary;     /* tables of this script */
+  bool has_temporary;     /* relations of this script */
+  struct map *temporary;  /* names of those of earlier ones, which may have had the same session */
   bool may_hide;          /* what was not understood may have made something */
 };
 
 /* ---- facts_name.c ---- */
 struct facts_space facts_space_new(struct arena *arena);
-/* Where an unqualified name is made. */
+/* Where an unqualified name is made; *_of: by this CREATE. */
+struct sql_name facts_place_of(struct lint_facts *f, const struct sql_tree *tree);
 const char *facts_creation_schema(const struct lint_facts *f, const char *written);
 struct facts_slot *facts_slot_at(struct lint_facts *f, struct facts_space *space,
                                  struct sql_name at); /* never NULL; schema is not NULL */
@@ -84,6 +86,7 @@ void facts_bind(struct lint_facts *f, struct facts_space *space, struct sql_name
 struct facts_slot *facts_find(const struct lint_facts *f, const struct facts_space *space,
                               struct sql_name name);
 void facts_begin_zone(struct lint_facts *f); /* TimeZone at the beginning of a script */
+void facts_begin_path(struct lint_facts *f); /* the same of search_path */
 void facts_set_path(struct lint_facts *f, const struct sql_tree *tree);
 /* The name the server gives: table_columns_label, with a number behind it if it is taken. */
 enum facts_taken { FACTS_RELATIONS = 1, FACTS_CONSTRAINTS = 2 };
@@ -156,6 +159,8 @@ void facts_read_view(struct lint_facts *f, struct lint_relation *view, const str
 struct lint_trigger *facts_trigger_new(struct lint_facts *f, struct lint_relation *table,
                                        const char *name, const struct sql_trigger *from);
 /* tree: CREATE RULE; NULL: what it does is not known. */
+void facts_drop_rule(struct lint_relation *table, const char *name);
+void facts_rename_rule(struct lint_relation *table, const char *from, const char *to);
 void facts_add_rule(struct lint_facts *f, struct lint_relation *table, const char *name,
                     const struct sql_tree *tree);
 void facts_add_policy(struct lint_facts *f, struct lint_relation *table, const char *name,

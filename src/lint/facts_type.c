@@ -348,22 +348,35 @@ static void rename_uses(struct lint_facts *f, struct sql_name from, struct sql_n
   }
 }
 
+/* A composite type is a relation, too. */
+static struct lint_relation *find_composite(struct lint_facts *f, struct sql_name name)
+{
+  const struct facts_slot *slot = facts_find(f, &f->relations, name);
+  struct lint_relation *relation = slot ? slot->item : NULL;
+  return relation && relation->kind == LINT_COMPOSITE ? relation : NULL;
+}
+
 void facts_rename_type(struct lint_facts *f, const struct sql_tree *tree)
 {
   const struct facts_slot *slot = facts_find(f, &f->types, tree->name);
   struct facts_type *type = slot ? slot->item : NULL;
-  if (!type)
+  struct lint_relation *composite = find_composite(f, tree->name);
+  if (!type && !composite)
     return;
   if (tree->object == SQL_OBJECT_DOMAIN_CONSTRAINT) {
     struct lint_constraint *constraint =
-        type->domain ? domain_constraint(type->domain, tree->member) : NULL;
+        type && type->domain ? domain_constraint(type->domain, tree->member) : NULL;
     if (constraint)
       constraint->name = tree->new_name;
     return;
   }
-  struct sql_name to = type->at;
+  struct sql_name to = type ? type->at : composite->at;
   *(tree->kind == SQL_SET_SCHEMA ? &to.schema : &to.name) = tree->new_name;
-  rename_uses(f, type->at, to);
+  rename_uses(f, type ? type->at : composite->at, to);
+  if (composite)
+    facts_move(f, composite, to.schema, to.name);
+  if (!type)
+    return;
   facts_bind(f, &f->types, type->at, NULL);
   facts_bind(f, &f->types, to, type);
   type->at = to;

@@ -133,8 +133,9 @@ struct lint_session {
   struct strings member_of; /* whose rights it has: itself, and roles it belongs to */
   bool timeouts_known;
   int64_t lock_timeout_ms, statement_timeout_ms, idle_timeout_ms; /* 0: none */
-  int64_t lock_hold_ms; /* how long locks that block others may be held; 0: no limit */
-  const char *timezone; /* that it begins with; NULL: not known */
+  int64_t lock_hold_ms;    /* how long locks that block others may be held; 0: no limit */
+  const char *timezone;    /* that it begins with; NULL: not known */
+  const char *search_path; /* the same: "\"$user\", public" */
 };
 
 struct lint_observation;

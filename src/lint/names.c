@@ -22,6 +22,8 @@ static const struct {
      "SELECT NULL::name, spcname, 1, 0, 0, false FROM pg_catalog.pg_tablespace"},
     {SQL_USE_OPCLASS, "SELECT amname, opcname, 1, 0, 0, false FROM pg_catalog.pg_opclass"
                       " JOIN pg_catalog.pg_am a ON a.oid = opcmethod"},
+    {SQL_USE_OPFAMILY, "SELECT amname, opfname, 1, 0, 0, false FROM pg_catalog.pg_opfamily"
+                       " JOIN pg_catalog.pg_am a ON a.oid = opfmethod"},
     {SQL_USE_COLLATION,
      "SELECT nspname, collname, 1, 0, 0, false FROM pg_catalog.pg_collation"
      " JOIN pg_catalog.pg_namespace n ON n.oid = collnamespace WHERE collencoding IN (-1,"
@@ -42,6 +44,22 @@ static const struct {
      "SELECT NULL::name, evtname, 1, 0, 0, false FROM pg_catalog.pg_event_trigger"},
     {SQL_USE_STATISTICS, "SELECT nspname, stxname, 1, 0, 0, false FROM pg_catalog.pg_statistic_ext"
                          " JOIN pg_catalog.pg_namespace n ON n.oid = stxnamespace"},
+    {SQL_USE_CONVERSION, "SELECT nspname, conname, 1, 0, 0, false FROM pg_catalog.pg_conversion"
+                         " JOIN pg_catalog.pg_namespace n ON n.oid = connamespace"},
+    {SQL_USE_SUBSCRIPTION,
+     "SELECT NULL::name, subname, 1, 0, 0, false FROM pg_catalog.pg_subscription WHERE subdbid ="
+     " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"},
+    {SQL_USE_SEARCH_CONFIGURATION,
+     "SELECT nspname, cfgname, 1, 0, 0, false FROM pg_catalog.pg_ts_config"
+     " JOIN pg_catalog.pg_namespace n ON n.oid = cfgnamespace"},
+    {SQL_USE_SEARCH_DICTIONARY,
+     "SELECT nspname, dictname, 1, 0, 0, false FROM pg_catalog.pg_ts_dict"
+     " JOIN pg_catalog.pg_namespace n ON n.oid = dictnamespace"},
+    {SQL_USE_SEARCH_PARSER, "SELECT nspname, prsname, 1, 0, 0, false FROM pg_catalog.pg_ts_parser"
+                            " JOIN pg_catalog.pg_namespace n ON n.oid = prsnamespace"},
+    {SQL_USE_SEARCH_TEMPLATE,
+     "SELECT nspname, tmplname, 1, 0, 0, false FROM pg_catalog.pg_ts_template"
+     " JOIN pg_catalog.pg_namespace n ON n.oid = tmplnamespace"},
 };
 
 static void add_row(struct arena *arena, const struct db_result *r, int row,

@@ -16,7 +16,7 @@ struct db_conn;
 
 /* One thing, or the functions of one name in one schema. */
 struct lint_named {
-  const char *schema; /* of OPCLASS the access method; NULL: its kind has none */
+  const char *schema; /* of OPCLASS and OPFAMILY the access method; NULL: its kind has none */
   int count;          /* functions of that name */
   int least, most;    /* arguments that they can be called with */
   bool procedures;    /* they are */

@@ -47,16 +47,19 @@ int run_lint_timeouts(struct db_conn *conn, struct lint_session *session, struct
   return 0;
 }
 
-int run_lint_timezone(struct arena *arena, struct db_conn *conn, struct lint_session *session,
+int run_lint_defaults(struct arena *arena, struct db_conn *conn, struct lint_session *session,
                       struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(conn, &r, err,
-               "SELECT reset_val FROM pg_settings WHERE name = 'TimeZone' AND source <> 'client'",
+               "SELECT name, reset_val FROM pg_settings WHERE name = 'search_path' OR "
+               "(name = 'TimeZone' AND source <> 'client')",
                NULL) < 0)
-    return err_wrap(err, "reading the time zone of sessions");
-  if (db_rows(r) > 0)
-    session->timezone = arena_strdup(arena, db_value(r, 0, 0));
+    return err_wrap(err, "reading what sessions begin with");
+  for (int i = 0; i < db_rows(r); i++) {
+    bool path = strcmp(db_value(r, i, 0), "search_path") == 0;
+    *(path ? &session->search_path : &session->timezone) = arena_strdup(arena, db_value(r, i, 1));
+  }
   return 0;
 }
 

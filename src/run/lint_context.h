@@ -10,8 +10,9 @@ int run_lint_role(struct arena *arena, struct db_conn *conn, struct lint_session
                   struct err *err);
 /* The timeouts that sessions of this role begin with. */
 int run_lint_timeouts(struct db_conn *conn, struct lint_session *session, struct err *err);
-/* The TimeZone that sessions begin with, where this client does not choose it. */
-int run_lint_timezone(struct arena *arena, struct db_conn *conn, struct lint_session *session,
+/* The search_path that sessions begin with; and their TimeZone, where this client does not choose
+ * it. */
+int run_lint_defaults(struct arena *arena, struct db_conn *conn, struct lint_session *session,
                       struct err *err);
 /* The timeouts that belay sets when it applies files under the policy. */
 void run_lint_policy_timeouts(const struct policy *policy, struct lint_session *session);

@@ -8,7 +8,7 @@
 static int read_session(struct run *run, struct lint_session *session, struct err *err)
 {
   if (run_lint_role(run->arena, run->conn, session, err) < 0 ||
-      run_lint_timezone(run->arena, run->conn, session, err) < 0)
+      run_lint_defaults(run->arena, run->conn, session, err) < 0)
     return -1;
   if (run->request->command)
     return run_lint_timeouts(run->conn, session, err);

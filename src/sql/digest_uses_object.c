@@ -28,6 +28,14 @@ static bool use_kind(PgQuery__ObjectType type, enum sql_use_kind *ret)
       {PG_QUERY__OBJECT_TYPE__OBJECT_PUBLICATION, SQL_USE_PUBLICATION},
       {PG_QUERY__OBJECT_TYPE__OBJECT_EVENT_TRIGGER, SQL_USE_EVENT_TRIGGER},
       {PG_QUERY__OBJECT_TYPE__OBJECT_STATISTIC_EXT, SQL_USE_STATISTICS},
+      {PG_QUERY__OBJECT_TYPE__OBJECT_OPCLASS, SQL_USE_OPCLASS},
+      {PG_QUERY__OBJECT_TYPE__OBJECT_OPFAMILY, SQL_USE_OPFAMILY},
+      {PG_QUERY__OBJECT_TYPE__OBJECT_CONVERSION, SQL_USE_CONVERSION},
+      {PG_QUERY__OBJECT_TYPE__OBJECT_SUBSCRIPTION, SQL_USE_SUBSCRIPTION},
+      {PG_QUERY__OBJECT_TYPE__OBJECT_TSCONFIGURATION, SQL_USE_SEARCH_CONFIGURATION},
+      {PG_QUERY__OBJECT_TYPE__OBJECT_TSDICTIONARY, SQL_USE_SEARCH_DICTIONARY},
+      {PG_QUERY__OBJECT_TYPE__OBJECT_TSPARSER, SQL_USE_SEARCH_PARSER},
+      {PG_QUERY__OBJECT_TYPE__OBJECT_TSTEMPLATE, SQL_USE_SEARCH_TEMPLATE},
   };
   for (size_t i = 0; i < COUNT_OF(kinds); i++)
     if (kinds[i].type == type) {
@@ -68,6 +76,23 @@ static struct sql_use *use_routine(struct digest *d, enum sql_use_way way,
   return use;
 }
 
+static bool has_method(enum sql_use_kind kind)
+{
+  return kind == SQL_USE_OPCLASS || kind == SQL_USE_OPFAMILY;
+}
+
+/* Written behind the access method that it is for. */
+static struct sql_use *use_of_method(struct digest *d, enum sql_use_way way, enum sql_use_kind kind,
+                                     const PgQuery__List *list)
+{
+  if (list->n_items < 2)
+    return NULL;
+  struct sql_use *use =
+      digest_add_use(d, kind, way, digest_name_list(d, list->items + 1, list->n_items - 1));
+  use->method = digest_string_node(d, list->items[0]);
+  return use;
+}
+
 /* The object of the statement, however it is written. NULL: it is none of ours. */
 static struct sql_use *use_object(struct digest *d, enum sql_use_way way, PgQuery__ObjectType type,
                                   const PgQuery__Node *node)
@@ -78,6 +103,8 @@ static struct sql_use *use_object(struct digest *d, enum sql_use_way way, PgQuer
     return NULL;
   if (NODE_IS(node, OBJECT_WITH_ARGS))
     return use_routine(d, way, node->object_with_args, routine_word(type));
+  if (has_method(kind))
+    return NODE_IS(node, LIST) ? use_of_method(d, way, kind, node->list) : NULL;
   if (NODE_IS(node, LIST))
     name = digest_name_list(d, node->list->items, node->list->n_items);
   else if (NODE_IS(node, TYPE_NAME))
@@ -136,13 +163,83 @@ static void make_routine(struct digest *d, const PgQuery__CreateFunctionStmt *st
         ->dimensions = (int)stmt->return_type->n_array_bounds;
 }
 
+/* COPY, PARSER and TEMPLATE of text search: their values are types to the grammar. */
+static void use_in_definition(struct digest *d, const PgQuery__DefElem *option)
+{
+  static const struct {
+    const char *option;
+    enum sql_use_kind kind;
+  } kinds[] = {{"copy", SQL_USE_SEARCH_CONFIGURATION},
+               {"parser", SQL_USE_SEARCH_PARSER},
+               {"template", SQL_USE_SEARCH_TEMPLATE}};
+  for (size_t i = 0; i < COUNT_OF(kinds); i++)
+    if (strcmp(option->defname, kinds[i].option) == 0 && NODE_IS(option->arg, TYPE_NAME))
+      digest_add_use(
+          d, kinds[i].kind, SQL_NEEDS,
+          digest_name_list(d, option->arg->type_name->names, option->arg->type_name->n_names));
+}
+
 static void make_defined(struct digest *d, const PgQuery__DefineStmt *stmt)
 {
   enum sql_use_kind kind;
-  if (use_kind(stmt->kind, &kind))
-    make(d, kind, digest_name_list(d, stmt->defnames, stmt->n_defnames),
-         stmt->if_not_exists || stmt->replace || kind == SQL_USE_FUNCTION ||
-             kind == SQL_USE_TYPE); /* a shell type is completed */
+  if (!use_kind(stmt->kind, &kind))
+    return;
+  make(d, kind, digest_name_list(d, stmt->defnames, stmt->n_defnames),
+       stmt->if_not_exists || stmt->replace || kind == SQL_USE_FUNCTION ||
+           kind == SQL_USE_TYPE); /* a shell type is completed */
+  bool search = kind == SQL_USE_SEARCH_CONFIGURATION || kind == SQL_USE_SEARCH_DICTIONARY;
+  for (size_t i = 0; search && i < stmt->n_definition; i++)
+    if (NODE_IS(stmt->definition[i], DEF_ELEM))
+      use_in_definition(d, stmt->definition[i]->def_elem);
+}
+
+/* Types of ranges have functions of their name, which stay where and what they are. */
+static void make_constructor(struct digest *d, struct sql_name name, int least, int most)
+{
+  struct sql_use *use = digest_add_use(d, SQL_USE_FUNCTION, SQL_MAKES, name);
+  use->word = "function";
+  use->optional = true;
+  use->least = least;
+  use->most = most;
+}
+
+static void make_range(struct digest *d, const PgQuery__CreateRangeStmt *stmt)
+{
+  make(d, SQL_USE_TYPE, d->tree->name, false);
+  make_constructor(d, d->tree->name, 2, 3);
+  for (size_t i = 0; i < stmt->n_params; i++) {
+    const PgQuery__DefElem *option =
+        NODE_IS(stmt->params[i], DEF_ELEM) ? stmt->params[i]->def_elem : NULL;
+    if (!option || strcmp(option->defname, "multirange_type_name") != 0 ||
+        !NODE_IS(option->arg, TYPE_NAME))
+      continue;
+    struct sql_name many =
+        digest_name_list(d, option->arg->type_name->names, option->arg->type_name->n_names);
+    make(d, SQL_USE_TYPE, many, false);
+    make_constructor(d, many, 0, ARGUMENTS_MAX);
+  }
+}
+
+/* Without FAMILY there may be one of its name; else it is made. */
+static void make_opclass(struct digest *d, const PgQuery__CreateOpClassStmt *stmt)
+{
+  const char *method = digest_string(d, stmt->amname);
+  struct sql_name name = digest_name_list(d, stmt->opclassname, stmt->n_opclassname);
+  bool own = stmt->n_opfamilyname == 0;
+  struct sql_use *use =
+      digest_add_use(d, SQL_USE_OPFAMILY, own ? SQL_MAKES : SQL_NEEDS,
+                     own ? name : digest_name_list(d, stmt->opfamilyname, stmt->n_opfamilyname));
+  use->method = method;
+  use->optional = own;
+  make(d, SQL_USE_OPCLASS, name, false)->method = method;
+  digest_use_named(d, SQL_USE_ACCESS_METHOD, SQL_NEEDS, method);
+}
+
+static void make_opfamily(struct digest *d, const PgQuery__CreateOpFamilyStmt *stmt)
+{
+  make(d, SQL_USE_OPFAMILY, digest_name_list(d, stmt->opfamilyname, stmt->n_opfamilyname), false)
+      ->method = digest_string(d, stmt->amname);
+  digest_use_named(d, SQL_USE_ACCESS_METHOD, SQL_NEEDS, stmt->amname);
 }
 
 static void make_extension(struct digest *d, const PgQuery__CreateExtensionStmt *stmt)
@@ -210,9 +307,10 @@ static void use_renamed(struct digest *d, const PgQuery__RenameStmt *stmt)
   if (!name)
     return;
   struct sql_name to = {.schema = name->schema, .name = digest_string(d, stmt->newname)};
-  const char *word = old ? old->word : NULL;
+  const char *word = old ? old->word : NULL, *method = old ? old->method : NULL;
   struct sql_use *new = digest_add_use(d, kind, SQL_MAKES, to);
   new->word = word;
+  new->method = method;
   new->optional = kind == SQL_USE_FUNCTION;
   new->least = 0;
   new->most = ARGUMENTS_MAX;
@@ -222,12 +320,13 @@ static void use_moved(struct digest *d, const PgQuery__AlterObjectSchemaStmt *st
 {
   struct sql_use *old = use_object(d, SQL_DROPS, stmt->object_type, stmt->object);
   struct sql_name to = {.schema = digest_string(d, stmt->newschema)};
-  const char *word = NULL;
+  const char *word = NULL, *method = NULL;
   enum sql_use_kind kind = SQL_USE_TYPE;
   if (old) {
     to.name = old->name.name;
     kind = old->kind;
     word = old->word;
+    method = old->method;
   } else if (stmt->relation) {
     to.name = digest_string(d, stmt->relation->relname);
   }
@@ -236,6 +335,7 @@ static void use_moved(struct digest *d, const PgQuery__AlterObjectSchemaStmt *st
     return;
   struct sql_use *new = digest_add_use(d, kind, SQL_MAKES, to);
   new->word = word;
+  new->method = method;
   new->optional = true; /* moving it to where it is does nothing */
   new->least = 0;
   new->most = ARGUMENTS_MAX;
@@ -307,9 +407,21 @@ static bool use_made(struct digest *d, const ProtobufCMessage *message)
     make_routine(d, AS(CreateFunctionStmt));
   else if (IS(define_stmt))
     make_defined(d, AS(DefineStmt));
-  else if (IS(create_enum_stmt) || IS(create_domain_stmt) || IS(composite_type_stmt) ||
-           IS(create_range_stmt))
+  else if (IS(create_enum_stmt) || IS(create_domain_stmt) || IS(composite_type_stmt))
     make(d, SQL_USE_TYPE, tree->name, false);
+  else if (IS(create_range_stmt))
+    make_range(d, AS(CreateRangeStmt));
+  else if (IS(create_op_class_stmt))
+    make_opclass(d, AS(CreateOpClassStmt));
+  else if (IS(create_op_family_stmt))
+    make_opfamily(d, AS(CreateOpFamilyStmt));
+  else if (IS(create_conversion_stmt))
+    make(d, SQL_USE_CONVERSION,
+         digest_name_list(d, AS(CreateConversionStmt)->conversion_name,
+                          AS(CreateConversionStmt)->n_conversion_name),
+         false);
+  else if (IS(create_subscription_stmt))
+    make(d, SQL_USE_SUBSCRIPTION, plain(d, AS(CreateSubscriptionStmt)->subname), false);
   else if (IS(create_role_stmt))
     make_role(d, AS(CreateRoleStmt));
   else if (IS(create_extension_stmt))
@@ -344,6 +456,16 @@ static bool use_foreign(struct digest *d, const ProtobufCMessage *message)
     digest_use_named(d, SQL_USE_SERVER, SQL_NEEDS, AS(CreateForeignTableStmt)->servername);
   } else if (IS(create_user_mapping_stmt)) {
     digest_use_named(d, SQL_USE_SERVER, SQL_NEEDS, AS(CreateUserMappingStmt)->servername);
+  } else if (IS(alter_user_mapping_stmt)) {
+    digest_use_named(d, SQL_USE_SERVER, SQL_NEEDS, AS(AlterUserMappingStmt)->servername);
+  } else if (IS(drop_user_mapping_stmt)) {
+    if (!AS(DropUserMappingStmt)->missing_ok)
+      digest_use_named(d, SQL_USE_SERVER, SQL_NEEDS, AS(DropUserMappingStmt)->servername);
+  } else if (IS(import_foreign_schema_stmt)) {
+    digest_use_named(d, SQL_USE_SERVER, SQL_NEEDS, AS(ImportForeignSchemaStmt)->server_name);
+    digest_use_named(d, SQL_USE_SCHEMA, SQL_NEEDS, AS(ImportForeignSchemaStmt)->local_schema);
+  } else if (IS(alter_fdw_stmt)) {
+    digest_use_named(d, SQL_USE_WRAPPER, SQL_NEEDS, AS(AlterFdwStmt)->fdwname);
   } else if (IS(alter_foreign_server_stmt)) {
     digest_use_named(d, SQL_USE_SERVER, SQL_NEEDS, AS(AlterForeignServerStmt)->servername);
   } else if (IS(create_event_trig_stmt)) {
@@ -374,6 +496,50 @@ static bool use_roles_of(struct digest *d, const ProtobufCMessage *message)
     use_setting(d, AS(VariableSetStmt));
   else
     return false;
+  return true;
+}
+
+/* The dictionaries that a configuration gets. */
+static void use_mapping(struct digest *d, const PgQuery__AlterTSConfigurationStmt *stmt)
+{
+  digest_add_use(d, SQL_USE_SEARCH_CONFIGURATION, SQL_NEEDS,
+                 digest_name_list(d, stmt->cfgname, stmt->n_cfgname));
+  for (size_t i = 0; i < stmt->n_dicts; i++)
+    if (NODE_IS(stmt->dicts[i], LIST))
+      digest_add_use(
+          d, SQL_USE_SEARCH_DICTIONARY, SQL_NEEDS,
+          digest_name_list(d, stmt->dicts[i]->list->items, stmt->dicts[i]->list->n_items));
+}
+
+/* ALTER of what has a statement of its own. False: it is none of these. */
+static bool use_altered(struct digest *d, const ProtobufCMessage *message)
+{
+  if (IS(alter_op_family_stmt)) {
+    const PgQuery__AlterOpFamilyStmt *stmt = AS(AlterOpFamilyStmt);
+    digest_add_use(d, SQL_USE_OPFAMILY, SQL_NEEDS,
+                   digest_name_list(d, stmt->opfamilyname, stmt->n_opfamilyname))
+        ->method = digest_string(d, stmt->amname);
+  } else if (IS(alter_tsconfiguration_stmt)) {
+    use_mapping(d, AS(AlterTSConfigurationStmt));
+  } else if (IS(alter_tsdictionary_stmt)) {
+    const PgQuery__AlterTSDictionaryStmt *stmt = AS(AlterTSDictionaryStmt);
+    digest_add_use(d, SQL_USE_SEARCH_DICTIONARY, SQL_NEEDS,
+                   digest_name_list(d, stmt->dictname, stmt->n_dictname));
+  } else if (IS(alter_stats_stmt)) {
+    const PgQuery__AlterStatsStmt *stmt = AS(AlterStatsStmt);
+    digest_add_use(d, SQL_USE_STATISTICS, SQL_NEEDS,
+                   digest_name_list(d, stmt->defnames, stmt->n_defnames))
+        ->optional = stmt->missing_ok;
+  } else if (IS(alter_event_trig_stmt)) {
+    digest_use_named(d, SQL_USE_EVENT_TRIGGER, SQL_NEEDS, AS(AlterEventTrigStmt)->trigname);
+  } else if (IS(alter_subscription_stmt)) {
+    digest_use_named(d, SQL_USE_SUBSCRIPTION, SQL_NEEDS, AS(AlterSubscriptionStmt)->subname);
+  } else if (IS(drop_subscription_stmt)) {
+    digest_add_use(d, SQL_USE_SUBSCRIPTION, SQL_DROPS, plain(d, AS(DropSubscriptionStmt)->subname))
+        ->optional = AS(DropSubscriptionStmt)->missing_ok;
+  } else {
+    return false;
+  }
   return true;
 }
 
@@ -411,6 +577,7 @@ static void use_changed(struct digest *d, const ProtobufCMessage *message)
 
 void digest_use_objects(struct digest *d, const ProtobufCMessage *message)
 {
-  if (!use_made(d, message) && !use_foreign(d, message) && !use_roles_of(d, message))
+  if (!use_made(d, message) && !use_foreign(d, message) && !use_roles_of(d, message) &&
+      !use_altered(d, message))
     use_changed(d, message);
 }

@@ -401,6 +401,7 @@ enum sql_use_kind {
   SQL_USE_ROLE,
   SQL_USE_TABLESPACE,
   SQL_USE_OPCLASS,
+  SQL_USE_OPFAMILY,
   SQL_USE_COLLATION,
   SQL_USE_SCHEMA,
   SQL_USE_LANGUAGE,
@@ -412,6 +413,12 @@ enum sql_use_kind {
   SQL_USE_PUBLICATION,
   SQL_USE_EVENT_TRIGGER,
   SQL_USE_STATISTICS,
+  SQL_USE_CONVERSION,
+  SQL_USE_SUBSCRIPTION,
+  SQL_USE_SEARCH_CONFIGURATION, /* of text search, as the next three */
+  SQL_USE_SEARCH_DICTIONARY,
+  SQL_USE_SEARCH_PARSER,
+  SQL_USE_SEARCH_TEMPLATE,
   SQL_USE_KINDS
 };
 enum sql_use_way { SQL_NEEDS, SQL_MAKES, SQL_DROPS };
@@ -421,7 +428,7 @@ struct sql_use {
   enum sql_use_way way;
   struct sql_name name;
   bool optional;         /* IF EXISTS, IF NOT EXISTS, OR REPLACE */
-  const char *method;    /* OPCLASS: the access method */
+  const char *method;    /* OPCLASS, OPFAMILY: the access method */
   const char *word;      /* FUNCTION: "function", "procedure", "aggregate", "routine" */
   const char *arguments; /* FUNCTION: their types, as far as the text says them; NULL: it does not,
                             or none are written */

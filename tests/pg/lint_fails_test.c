@@ -1,10 +1,7 @@
 /* Which statements fail, and what the server says then: lint with the catalog against the server at
  * hand, on the lines of fixtures/fails.sql. A failure that is not there must never be told; those
  * that are not told have a "? " before them there. */
-#include "catalog_support.h"
-
-#include "lint/effects.h"
-#include "lint/names.h"
+#include "lint_says.h"
 
 struct world {
   struct arena *arena;
@@ -13,42 +10,11 @@ struct world {
   int asked, failed, told, worded, untrue, unexpected;
 };
 
-/* What the server says of the first statement of the line that it refuses; NULL: it takes all. */
-static const char *server_says(struct world *w, struct sql_script *script)
-{
-  struct err err = ERR_INIT;
-  const char *said = NULL;
-  OK(db_exec(w->conn, "BEGIN", &err));
-  for (size_t i = 0; !said && i < script->statements.len; i++) {
-    CLEANUP(err_clear) struct err found = ERR_INIT;
-    if (db_exec(w->conn, script->statements.at[i].text, &found) < 0)
-      said = arena_strdup(w->arena, found.message);
-  }
-  OK(db_exec(w->conn, "ROLLBACK; RESET SESSION AUTHORIZATION", &err));
-  return said;
-}
-
-static const char *lint_says(struct world *w, struct sql_script *script)
-{
-  struct err err = ERR_INIT;
-  struct lint_report report;
-  struct lint_settings settings = {0};
-  struct lint_input input = w->input;
-  input.scripts = &script;
-  input.count = 1;
-  OK(lint_scripts(w->arena, &settings, &input, &report, &err));
-  for (size_t i = 0; i < report.listed.len; i++)
-    if (report.listed.at[i].effects->fails)
-      return report.listed.at[i].effects->fails;
-  return NULL;
-}
-
 static void check_line(struct world *w, const char *line, bool may_be_silent)
 {
-  struct err err = ERR_INIT;
-  struct sql_script *script;
-  OK(sql_script_read(w->arena, "line.sql", line, strlen(line), &script, &err));
-  const char *server = server_says(w, script), *ours = lint_says(w, script);
+  struct sql_script *script = says_script(w->arena, "line.sql", line);
+  const char *server = says_server(w->arena, w->conn, &script, 1).message;
+  const char *ours = says_lint(w->arena, w->input, &script, 1).message;
   w->asked++;
   w->failed += server != NULL;
   w->told += server && ours;
