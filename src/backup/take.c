@@ -22,7 +22,7 @@ static int add_recover_text(const struct take *take, struct err *err)
 
 static int fill_archive(struct take *take, json_t **ret_extra, struct err *err)
 {
-  if (add_recover_text(take, err) < 0 || take_schema(take, err) < 0 || take_copy(take, err) < 0 ||
+  if (add_recover_text(take, err) < 0 || take_copy(take, err) < 0 ||
       take_sequences(take, err) < 0 || take_manifest(take, ret_extra, err) < 0)
     return -1;
   /* a leader that lost its session lost its locks too */

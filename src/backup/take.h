@@ -101,7 +101,8 @@ bool take_row_is_too_large(const struct err *err);
 int take_refuse_large(const struct take *take, struct db_conn *conn, const struct take_unit *unit,
                       int64_t arrived, struct err *err);
 
-/* take_copy.c: fills in the content of each table. Lane 0 is the leader's, 1.. are the workers'. */
+/* take_copy.c: the schema and the rows; fills in the content of each table. Lane 0 is the leader's,
+ * 1.. are the workers'. */
 int take_copy(struct take *take, struct err *err);
 
 /* take_schema.c */

@@ -12,19 +12,28 @@ enum { LEADER_LANE = 0, KEEPALIVE_MS = 60000, SAVEPOINT_BYTES = 1024 * 1024 };
 /* Everything below `workers` is shared between the threads, under its lock. */
 struct copying {
   struct take *take;
-  int64_t last_query_ms; /* of the leader */
+  int64_t last_query_ms;  /* of the leader */
+  struct err leader_lost; /* how its session ended, if its schema was not read for that */
   struct take_units units;
   struct chunks_object *objects; /* one a table */
   struct workers *workers;
   size_t next;                          /* index of the next unit that nobody has */
-  const struct take_unit **handed_back; /* whose table a worker could not lock: the leader's work */
+  const struct take_unit **handed_back; /* by a worker: the leader's work */
   size_t handed_back_len;
   bool *too_large; /* of a table: to be copied again, in binary */
   uint64_t bytes_done, bytes_total;
 };
 
+static void hand_back(struct copying *copying, const struct take_unit *unit)
+{
+  workers_lock(copying->workers);
+  copying->handed_back[copying->handed_back_len++] = unit;
+  workers_wake(copying->workers);
+  workers_unlock(copying->workers);
+}
+
 /* A table that was begun as text and holds a row too large for it is copied again in binary, after
- * the others. */
+ * the others. A row too large for both is met by the leader, who knows the schema by then. */
 static int meet_too_large(struct copying *copying, struct db_conn *conn,
                           const struct take_unit *unit, int64_t arrived, struct err *err)
 {
@@ -34,9 +43,14 @@ static int meet_too_large(struct copying *copying, struct db_conn *conn,
     err_clear(&failed);
     return -1;
   }
-  if (table->format == CHUNKS_BINARY || !table->sendable)
+  bool refused = table->format == CHUNKS_BINARY || !table->sendable;
+  if (refused && conn == copying->take->leader)
     return take_refuse_large(copying->take, conn, unit, arrived, err);
   err_clear(err);
+  if (refused) {
+    hand_back(copying, unit);
+    return db_exec(conn, "RELEASE SAVEPOINT belay", err);
+  }
   workers_lock(copying->workers);
   copying->too_large[table - copying->take->tables.at] = true;
   workers_unlock(copying->workers);
@@ -87,14 +101,6 @@ static const struct take_unit *next_unit(struct copying *copying)
   }
   workers_unlock(copying->workers);
   return unit;
-}
-
-static void hand_back(struct copying *copying, const struct take_unit *unit)
-{
-  workers_lock(copying->workers);
-  copying->handed_back[copying->handed_back_len++] = unit;
-  workers_wake(copying->workers);
-  workers_unlock(copying->workers);
 }
 
 static const struct take_unit *take_handed_back(struct copying *copying)
@@ -160,7 +166,21 @@ static int work(void *context, struct db_conn *conn, int number, struct err *err
   return 0;
 }
 
-/* What the leader does meanwhile: units handed back, keeping its session alive, the progress
+/* The schema takes the leader about as long as a small table takes a worker: not before the
+ * copying, but beside it, unless it tells what is to be copied. */
+static int write_schema(void *context, struct err *err)
+{
+  struct copying *copying = context;
+  if (copying->take->catalog)
+    return 0;
+  int rc = take_schema(copying->take, err);
+  if (rc < 0 && err->code == ERR_CONNECT)
+    err_set(&copying->leader_lost, ERR_CONNECT, "%s", err->message);
+  copying->last_query_ms = clock_monotonic_ms();
+  return rc;
+}
+
+/* What the leader does then: units handed back, keeping its session alive, the progress
  * line. */
 static int lead(void *context, struct err *err)
 {
@@ -240,6 +260,7 @@ static int run(struct copying *copying, struct err *err)
   const struct workers_job job = {.count = copying->take->options->jobs,
                                   .connect = connect_worker,
                                   .work = work,
+                                  .lead = write_schema,
                                   .tick = lead,
                                   .context = copying};
   copying->workers = workers;
@@ -248,25 +269,27 @@ static int run(struct copying *copying, struct err *err)
 
 /* Without the leader's session nobody can join its snapshot: what the server says to the workers
  * then is the echo of that. */
-static int explain_leader(struct take *take, struct err *err)
+static int explain_leader(struct copying *copying, struct err *err)
 {
-  struct err lost = ERR_INIT;
-  if (err->code != ERR_SQL || db_exec(take->leader, "SELECT 1", &lost) == 0)
-    return -1;
-  if (lost.code == ERR_CONNECT) {
+  struct take *take = copying->take;
+  struct err *lost = &copying->leader_lost;
+  if (err->code == ERR_SQL && !err_is_set(lost))
+    (void)db_exec(take->leader, "SELECT 1", lost);
+  if (err->code == ERR_SQL && lost->code == ERR_CONNECT) {
     err_clear(err);
-    err_move(err, &lost);
+    err_move(err, lost);
     (void)take_explain_conflict(take, err);
-    return err_wrap(err, "holding the snapshot");
+    err_wrap(err, "holding the snapshot");
   }
-  err_clear(&lost);
+  err_clear(lost);
   return -1;
 }
 
 int take_copy(struct take *take, struct err *err)
 {
-  struct copying copying = {.take = take, .last_query_ms = clock_monotonic_ms()};
-  if (take_refuse_unlogged(take, err) < 0)
+  struct copying copying = {
+      .take = take, .last_query_ms = clock_monotonic_ms(), .leader_lost = ERR_INIT};
+  if ((take->options->scope && take_schema(take, err) < 0) || take_refuse_unlogged(take, err) < 0)
     return -1;
   plan(&copying);
   db_cancel_on_signal(take->leader, true);
@@ -275,5 +298,8 @@ int take_copy(struct take *take, struct err *err)
     rc = run(&copying, err);
   db_cancel_on_signal(take->leader, false);
   term_progress_clear();
-  return rc < 0 ? explain_leader(take, err) : 0;
+  if (rc < 0)
+    return explain_leader(&copying, err);
+  err_clear(&copying.leader_lost);
+  return 0;
 }

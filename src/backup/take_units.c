@@ -9,7 +9,7 @@
  * and the last ones, which even out what the workers have to do. */
 #define UNIT_BYTES_MIN (8 * 1024 * 1024)
 #define UNIT_BYTES_MAX (64 * 1024 * 1024)
-enum { UNITS_PER_WORKER = 4, SLACK_PERCENT = 105, TID_RANGE_SCAN_MAJOR = 14 };
+enum { UNITS_PER_WORKER = 16, SLACK_PERCENT = 105, TID_RANGE_SCAN_MAJOR = 14 };
 
 static int64_t unit_bytes(const struct take *take)
 {

@@ -146,10 +146,10 @@ static void wait_for_change(struct workers *w)
   pthread_cond_timedwait(&w->changed, &w->mutex, &until);
 }
 
-static void tick(struct workers *w)
+static void call(struct workers *w, int (*function)(void *context, struct err *err))
 {
   CLEANUP(err_clear) struct err err = ERR_INIT;
-  if (interrupt_check(&err) == 0 && (!w->job->tick || w->job->tick(w->job->context, &err) == 0))
+  if (interrupt_check(&err) == 0 && (!function || function(w->job->context, &err) == 0))
     return;
   workers_lock(w);
   stop(w, &err);
@@ -159,6 +159,8 @@ static void tick(struct workers *w)
 static void lead(struct workers *w)
 {
   bool ended;
+  if (!workers_stopped(w))
+    call(w, w->job->lead);
   do {
     workers_lock(w);
     if (w->running > 0)
@@ -168,7 +170,7 @@ static void lead(struct workers *w)
       cancel(w);
     workers_unlock(w);
     if (!workers_stopped(w))
-      tick(w);
+      call(w, w->job->tick);
   } while (!ended);
 }
 

@@ -21,6 +21,8 @@ struct workers_job {
   int (*connect)(void *context, struct db_conn **ret_conn, struct err *err);
   /* In a worker's thread; number is 1..count. Must look at workers_stopped between its steps. */
   int (*work)(void *context, struct db_conn *conn, int number, struct err *err);
+  /* In the calling thread, once, while the workers are at it already. NULL: nothing to do. */
+  int (*lead)(void *context, struct err *err);
   /* In the calling thread without the lock: five times a second, at each workers_wake, and once
    * after the workers ended. NULL: nothing to do there. */
   int (*tick)(void *context, struct err *err);

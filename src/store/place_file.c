@@ -82,7 +82,19 @@ struct file_sink {
   char *key, *final, *dir, *temp;
   int fd;
   bool exclusive;
+  off_t written, passed; /* passed: the disk was told of so many of the bytes written */
 };
+
+enum { PASS_BYTES = 8 * 1024 * 1024 };
+
+/* The disk writes while more is made: else the sync at the end waits for all of it. */
+static void pass_to_disk(struct file_sink *s)
+{
+  if (s->written - s->passed < PASS_BYTES)
+    return;
+  (void)sync_file_range(s->fd, s->passed, s->written - s->passed, SYNC_FILE_RANGE_WRITE);
+  s->passed = s->written;
+}
 
 static int file_write(struct sink *sink, const void *bytes, size_t len, struct err *err)
 {
@@ -96,7 +108,9 @@ static int file_write(struct sink *sink, const void *bytes, size_t len, struct e
       return fail(s->place, "writing", s->key, err);
     p += n;
     len -= (size_t)n;
+    s->written += n;
   }
+  pass_to_disk(s);
   return 0;
 }
 

@@ -158,11 +158,12 @@ cut() {
 
 lost='server closed the connection unexpectedly|terminating connection|connection to server .* failed'
 for fault in worker_ended leader_ended server_killed server_stopped; do
-  jobs=2
-  [[ "$fault" != server_* ]] || jobs=1 # else it is by chance which worker says first what happened
+  jobs=2 where='copying public\.big'
+  # else it is by chance which worker says first what happened; the leader may be at the schema
+  [[ "$fault" != server_* ]] || { jobs=1; where="$where|reading the schema"; }
   in_copy backup 4 "$fault" "$BELAY" backup -j "$jobs"
   says "^error: backup of .*test.*: ($lost|[a-z].*: ($lost))"
-  [ "$fault" = leader_ended ] || says 'copying public\.big'
+  [ "$fault" = leader_ended ] || says "$where"
   says "hint: This backup is not listed\. The server's log says why the session ended"
   says 'back up again'
   [ ! -s "$scratch/out" ] || fail "a failed backup has an id"
@@ -301,7 +302,7 @@ INI
   DATABASE_URL="postgresql://belay@/test?host=$own&port=6432"
   bounce
   in_copy backup 4 cut "$BELAY" backup -j1
-  says "copying public\.big: ($lost)"
+  says "(copying public\.big|reading the schema: .*): ($lost)"
   says 'or the log of a pooler between'
   DATABASE_URL=$direct
   after_failed_backup 'a cut connection'

@@ -54,6 +54,34 @@ static void test_compress_round_trip(void **state)
   }
 }
 
+/* Whether Huffman codes are worth their time is chosen for each frame: letters are smaller for
+ * them, also after a frame of bytes that no code makes smaller. */
+static void test_each_frame_has_its_codes(void **state)
+{
+  UNUSED(state);
+  static const char alphabets[][5] = {"acgt", "", "acgt"};
+  CLEANUP(text_clear) struct text raw = TEXT_INIT, packed = TEXT_INIT, back = TEXT_INIT;
+  CLEANUP(err_clear) struct err err = ERR_INIT;
+  CLEANUP(compressor_freep) struct compressor *c = compressor_new(1);
+  uint64_t seed = 1;
+  for (size_t i = 0; i < COUNT_OF(alphabets); i++) {
+    text_reset(&raw);
+    text_reset(&packed);
+    while (raw.len < 300000) {
+      seed = seed * 6364136223846793005u + 1442695040888963407u;
+      unsigned byte = (unsigned)(seed >> 56);
+      text_putc(&raw, alphabets[i][0] ? alphabets[i][byte % 4] : (char)byte);
+    }
+    compressor_reset(c);
+    assert_int_equal(compressor_add(c, raw.data, 200000, &packed, &err), 0);
+    assert_int_equal(compressor_end(c, raw.data + 200000, raw.len - 200000, &packed, &err), 0);
+    assert_true(packed.len < (alphabets[i][0] ? raw.len / 3 : raw.len + raw.len / 1000));
+    assert_int_equal(store_expand(packed.data, packed.len, raw.len, &back, &err), 0);
+    assert_int_equal(back.len, raw.len);
+    assert_memory_equal(back.data, raw.data, raw.len);
+  }
+}
+
 static void expect_damaged(const void *bytes, size_t len, size_t size_max, const char *part)
 {
   CLEANUP(text_clear)
@@ -221,9 +249,13 @@ static void test_chain_passes_errors_on(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_hash_known_answers),     cmocka_unit_test(test_compress_round_trip),
-      cmocka_unit_test(test_expand_refuses_damage),  cmocka_unit_test(test_expand_refuses_bombs),
-      cmocka_unit_test(test_expand_several_frames),  cmocka_unit_test(test_zstd_sink),
+      cmocka_unit_test(test_hash_known_answers),
+      cmocka_unit_test(test_compress_round_trip),
+      cmocka_unit_test(test_each_frame_has_its_codes),
+      cmocka_unit_test(test_expand_refuses_damage),
+      cmocka_unit_test(test_expand_refuses_bombs),
+      cmocka_unit_test(test_expand_several_frames),
+      cmocka_unit_test(test_zstd_sink),
       cmocka_unit_test(test_chain_passes_errors_on),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
