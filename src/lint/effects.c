@@ -77,7 +77,7 @@ void effect_gone(struct effecting *e, struct lint_relation *relation)
     vec_push(e->arena, &e->gone, relation);
 }
 
-static const char *kind_word(enum lint_relation_kind kind)
+const char *effect_kind_word(enum lint_relation_kind kind)
 {
   switch (kind) {
   case LINT_VIEW:
@@ -103,7 +103,7 @@ void effect_drop(struct effecting *e, struct lint_relation *relation)
     return;
   effect_gone(e, relation);
   if (counts(e, relation))
-    effect_drop_object(e, kind_word(relation->kind), relation->name);
+    effect_drop_object(e, effect_kind_word(relation->kind), relation->name);
 }
 
 void effect_drop_object(struct effecting *e, const char *kind, const char *name)
@@ -223,6 +223,7 @@ void lint_effects_of(const struct lint_effects_input *input, struct lint_effects
     effects_names(&e);
   dispatch(&e);
   effects_names(&e);
+  effects_columns(&e);
   if (ret->fails)
     *ret = (struct lint_effects){.source = ret->source, .fails = ret->fails};
 }

@@ -128,6 +128,19 @@ static void add_index_constraint(struct effecting *e, struct lint_relation *tabl
     build_index(e, table, constraint);
 }
 
+/* Of a new column the constraint has no list of columns. */
+static struct strings key_columns(struct effecting *e, const struct sql_constraint *constraint)
+{
+  struct strings columns = constraint->columns;
+  for (size_t i = 0; columns.len == 0 && i < e->tree->actions.len; i++) {
+    const struct sql_column *column = e->tree->actions.at[i].column;
+    for (size_t k = 0; column && k < column->constraints.len; k++)
+      if (&column->constraints.at[k] == constraint)
+        vec_push(e->arena, &columns, column->name);
+  }
+  return columns;
+}
+
 static void add_key(struct effecting *e, struct lint_relation *table,
                     const struct sql_constraint *constraint, bool has_values)
 {
@@ -143,6 +156,8 @@ static void add_key(struct effecting *e, struct lint_relation *table,
   if (partitioned)
     lock_family(e, table, LINT_SHARE_ROW_EXCLUSIVE);
   effect_reference(e, referenced, &constraint->referenced_columns);
+  struct strings columns = key_columns(e, constraint);
+  effect_compare_key(e, table, &columns, referenced, &constraint->referenced_columns);
   if (has_values && !constraint->not_valid && !constraint->not_enforced)
     effect_validate_key(e, table, referenced);
 }

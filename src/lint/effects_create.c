@@ -14,14 +14,19 @@ static bool is_element(const struct sql_trees *elements, struct sql_name name)
   return false;
 }
 
-/* made: what the statement itself makes, and a key may refer to. */
+/* made: what the statement itself makes, and a key may refer to. column: whose constraints they
+ * are; NULL: the table's. */
 static void refer(struct effecting *e, const struct sql_trees *made,
-                  const struct sql_constraints *constraints)
+                  const struct sql_constraints *constraints, const char *column)
 {
+  const struct strings own = {.at = &column, .len = column ? 1 : 0};
   for (size_t i = 0; i < constraints->len; i++) {
     const struct sql_constraint *c = &constraints->at[i];
-    if (c->kind == SQL_FOREIGN_KEY && !is_element(made, c->referenced))
-      effect_reference(e, effect_find(e, c->referenced, false), &c->referenced_columns);
+    if (c->kind != SQL_FOREIGN_KEY || is_element(made, c->referenced))
+      continue;
+    struct lint_relation *referenced = effect_find(e, c->referenced, false);
+    effect_reference(e, referenced, &c->referenced_columns);
+    effect_compare_key(e, NULL, column ? &own : &c->columns, referenced, &c->referenced_columns);
   }
 }
 
@@ -42,8 +47,8 @@ static void create_table(struct effecting *e)
     return;
   const struct sql_trees itself = {.at = (const struct sql_tree *[]){tree}, .len = 1};
   for (size_t i = 0; i < tree->columns.len; i++)
-    refer(e, &itself, &tree->columns.at[i].constraints);
-  refer(e, &itself, &tree->constraints);
+    refer(e, &itself, &tree->columns.at[i].constraints, tree->columns.at[i].name);
+  refer(e, &itself, &tree->constraints, NULL);
   for (size_t i = 0; i < tree->likes.len; i++)
     effect_lock(e, effect_find(e, tree->likes.at[i].table, false), LINT_ACCESS_SHARE);
   for (size_t i = 0; i < tree->inherits.len; i++) {
@@ -126,13 +131,25 @@ static void lock_named(struct effecting *e, enum lint_lock_mode mode)
     effect_lock(e, effect_find(e, e->tree->names.at[i], false), mode);
 }
 
+static void check_statistics(struct effecting *e)
+{
+  const struct lint_relation *table =
+      e->tree->names.len == 1 ? lint_facts_relation(e->facts, e->tree->names.at[0]) : NULL;
+  for (size_t i = 0; i < e->tree->read_columns.len; i++)
+    if (effect_lacks_part(e, table, SQL_OBJECT_COLUMN, e->tree->read_columns.at[i]))
+      effect_fail_name(e, "column \"%s\" does not exist", e->tree->read_columns.at[i]);
+}
+
 static void create_sequence(struct effecting *e)
 {
   const struct sql_sequence *sequence = e->tree->sequence;
   if (exists(e, e->tree->if_not_exists))
     return;
-  if (sequence && sequence->owned_by.name)
-    effect_lock(e, effect_find(e, sequence->owned_by, false), LINT_ACCESS_SHARE);
+  if (!sequence || !sequence->owned_by.name)
+    return;
+  struct lint_relation *owner = effect_find(e, sequence->owned_by, false);
+  effect_lock(e, owner, LINT_ACCESS_SHARE);
+  effect_need_part(e, owner, SQL_OBJECT_COLUMN, sequence->owned_by_column);
 }
 
 static void create_routine(struct effecting *e)
@@ -158,6 +175,9 @@ static void create_other(struct effecting *e)
     create_rule(e);
     break;
   case SQL_OBJECT_STATISTICS:
+    lock_named(e, LINT_SHARE_UPDATE_EXCLUSIVE);
+    check_statistics(e);
+    break;
   case SQL_OBJECT_PUBLICATION:
     lock_named(e, LINT_SHARE_UPDATE_EXCLUSIVE);
     break;
@@ -190,8 +210,8 @@ static void create_schema(struct effecting *e)
       if (!is_element(elements, element->reads.at[k]))
         effect_lock(e, effect_find(e, element->reads.at[k], false), LINT_ACCESS_SHARE);
     for (size_t k = 0; k < element->columns.len; k++)
-      refer(e, elements, &element->columns.at[k].constraints);
-    refer(e, elements, &element->constraints);
+      refer(e, elements, &element->columns.at[k].constraints, NULL);
+    refer(e, elements, &element->constraints, NULL);
   }
 }
 

@@ -138,28 +138,16 @@ static void drop_of_table(struct effecting *e)
   struct lint_relation *table = effect_find(e, tree->name, tree->if_exists);
   if (!table)
     return;
+  if (effect_lacks_part(e, table, tree->object, tree->member)) {
+    if (!tree->if_exists)
+      effect_need_part(e, table, tree->object, tree->member);
+    return;
+  }
   const struct lint_trigger *trigger = NULL;
   bool is_trigger = tree->object == SQL_OBJECT_TRIGGER;
   for (size_t i = 0; is_trigger && tree->member && i < table->triggers.len; i++)
     if (!table->triggers.at[i]->dropped && strcmp(table->triggers.at[i]->name, tree->member) == 0)
       trigger = table->triggers.at[i];
-  if (is_trigger && !trigger && table->complete) {
-    if (!tree->if_exists)
-      effect_fail_name(e, "trigger \"%s\" for table \"%s\" does not exist", tree->member,
-                       table->at.name);
-    return;
-  }
-  const struct strings *names =
-      tree->object == SQL_OBJECT_POLICY ? &table->policy_names : &table->rules;
-  if (!is_trigger && table->complete && tree->member && !effect_names(names, tree->member)) {
-    if (!tree->if_exists)
-      effect_fail_name(e,
-                       tree->object == SQL_OBJECT_POLICY
-                           ? "policy \"%s\" for table \"%s\" does not exist"
-                           : "rule \"%s\" for relation \"%s\" does not exist",
-                       tree->member, table->at.name);
-    return;
-  }
   effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
   struct lint_relations family = {0};
   if (trigger && lint_is_partitioned(table))

@@ -61,6 +61,80 @@ void effect_reference(struct effecting *e, struct lint_relation *referenced,
                 referenced->at.name);
 }
 
+/* ---- types of both sides ---- */
+
+/* Types of one letter can be compared where the key's is no wider than the other; 0: not known. */
+struct comparable {
+  const char *name;
+  char letter;
+  int width;
+};
+
+static struct comparable comparable(const struct sql_type *type)
+{
+  static const struct comparable types[] = {
+      {"int2", 'n', 0},      {"int4", 'n', 0},        {"int8", 'n', 0},    {"serial", 'n', 0},
+      {"bigserial", 'n', 0}, {"smallserial", 'n', 0}, {"numeric", 'n', 1}, {"float4", 'n', 2},
+      {"float8", 'n', 2},    {"text", 't', 0},        {"varchar", 't', 0}, {"bpchar", 't', 0},
+      {"uuid", 'u', 0},      {"bool", 'b', 0},        {"bytea", 'y', 0},   {"date", 'd', 0},
+      {"timestamp", 'd', 0}, {"timestamptz", 'd', 0}};
+  for (size_t i = 0; type && type->array_dimensions == 0 && i < COUNT_OF(types); i++)
+    if (!type->name.schema && strcmp(types[i].name, type->name.name) == 0)
+      return types[i];
+  return (struct comparable){0};
+}
+
+static bool can_be_compared(const struct sql_type *key, const struct sql_type *other)
+{
+  struct comparable a = comparable(key), b = comparable(other);
+  return !a.letter || !b.letter || (a.letter == b.letter && a.width <= b.width);
+}
+
+/* As the statement makes it, or as it is. NULL: not known. */
+static const struct sql_type *type_of(struct effecting *e, const struct lint_relation *table,
+                                      const char *column)
+{
+  for (size_t i = 0; i < e->tree->columns.len; i++)
+    if (strcmp(e->tree->columns.at[i].name, column) == 0)
+      return &e->tree->columns.at[i].type;
+  for (size_t i = 0; i < e->tree->actions.len; i++)
+    if (e->tree->actions.at[i].column && strcmp(e->tree->actions.at[i].name, column) == 0)
+      return &e->tree->actions.at[i].column->type;
+  for (size_t i = 0; table && i < table->columns.len; i++)
+    if (!table->columns.at[i]->dropped && strcmp(table->columns.at[i]->name, column) == 0)
+      return table->columns.at[i]->type;
+  return NULL;
+}
+
+/* Casts of the database's own may make any two types comparable. */
+static bool has_casts(const struct catalog *catalog)
+{
+  for (size_t i = 0; catalog && i < catalog->object_count; i++)
+    if (catalog->objects[i]->kind == CATALOG_CAST)
+      return true;
+  return false;
+}
+
+void effect_compare_key(struct effecting *e, const struct lint_relation *table,
+                        const struct strings *columns, const struct lint_relation *referenced,
+                        const struct strings *others)
+{
+  const struct lint_relation *index = referenced ? unique_index(referenced, others) : NULL;
+  others = others->len > 0 || !index ? others : &index->index_columns;
+  for (size_t i = 0; referenced && i < columns->len && i < others->len; i++) {
+    const struct sql_type *other = NULL;
+    for (size_t k = 0; k < referenced->columns.len; k++)
+      if (!referenced->columns.at[k]->dropped &&
+          strcmp(referenced->columns.at[k]->name, others->at[i]) == 0)
+        other = referenced->columns.at[k]->type;
+    if (!can_be_compared(type_of(e, table, columns->at[i]), other) && !has_casts(e->input->catalog))
+      effect_fail_name(e, "foreign key constraint \"%s_%s_fkey\" cannot be implemented",
+                       e->tree->name.name, columns->at[0]);
+  }
+}
+
+/* ---- reading both sides ---- */
+
 static void read_side(struct effecting *e, struct lint_relation *table)
 {
   struct lint_relations family = effect_family(e, table);

@@ -132,10 +132,10 @@ static void check_new(struct effecting *e, const struct sql_use *use)
 
 /* ---- values of enums ---- */
 
-static const struct lint_enum *find_enum(struct effecting *e, struct sql_name name)
+const struct lint_enum *effect_enum(struct effecting *e, struct sql_name name)
 {
   struct sql_use use = {.kind = SQL_USE_TYPE, .name = name};
-  return lint_facts_presence(e->facts, &use) == LINT_PRESENT ? lint_facts_enum(e->facts, name)
+  return lint_facts_presence(e->facts, &use) == LINT_PRESENT ? lint_facts_known_enum(e->facts, name)
                                                              : NULL;
 }
 
@@ -148,10 +148,10 @@ static void check_labels(struct effecting *e)
   if (lint_facts_domain(e->facts, tree->name) ||
       lint_facts_relation(e->facts, tree->name)->kind == LINT_COMPOSITE)
     effect_fail(e, "%s is not an enum", tree->name.name);
-  const struct lint_enum *labels = find_enum(e, tree->name);
+  const struct lint_enum *labels = effect_enum(e, tree->name);
   const char *new = renames ? tree->new_name : tree->member;
   const char *old = renames ? tree->member : tree->neighbor;
-  if (!labels || !labels->known)
+  if (!labels)
     return;
   bool there = new &&effect_names(&labels->values, new);
   if (there && !renames && tree->if_not_exists)

@@ -66,15 +66,20 @@ static void alter_sequence(struct effecting *e)
     return;
   if (change->type || change->options.len > 0)
     effect_rewrite(e, sequence);
-  if (change->owned_by.name)
-    effect_lock(e, effect_find(e, change->owned_by, false), LINT_ACCESS_SHARE);
+  if (!change->owned_by.name)
+    return;
+  struct lint_relation *owner = effect_find(e, change->owned_by, false);
+  effect_lock(e, owner, LINT_ACCESS_SHARE);
+  effect_need_part(e, owner, SQL_OBJECT_COLUMN, change->owned_by_column);
 }
 
 /* ---- comments, publications ---- */
 
 static void comment(struct effecting *e)
 {
-  switch (e->tree->object) {
+  const struct sql_tree *tree = e->tree;
+  struct lint_relation *relation = NULL;
+  switch (tree->object) {
   case SQL_OBJECT_TABLE:
   case SQL_OBJECT_FOREIGN_TABLE:
   case SQL_OBJECT_COLUMN:
@@ -82,17 +87,20 @@ static void comment(struct effecting *e)
   case SQL_OBJECT_VIEW:
   case SQL_OBJECT_MATVIEW:
   case SQL_OBJECT_SEQUENCE:
-    effect_lock(e, effect_find(e, e->tree->name, false), LINT_SHARE_UPDATE_EXCLUSIVE);
+    relation = effect_find(e, tree->name, false);
+    effect_lock(e, relation, LINT_SHARE_UPDATE_EXCLUSIVE);
     break;
   case SQL_OBJECT_CONSTRAINT:
   case SQL_OBJECT_TRIGGER:
   case SQL_OBJECT_POLICY:
   case SQL_OBJECT_RULE:
-    effect_lock(e, effect_find(e, e->tree->name, false), LINT_ACCESS_SHARE);
+    relation = effect_find(e, tree->name, false);
+    effect_lock(e, relation, LINT_ACCESS_SHARE);
     break;
   default:
-    break;
+    return;
   }
+  effect_need_part(e, relation, tree->object, tree->member);
 }
 
 static void alter_publication(struct effecting *e)
@@ -102,9 +110,11 @@ static void alter_publication(struct effecting *e)
   effect_unknown(e, "the tables that are published now may be locked too");
 }
 
-static void named_table(struct effecting *e, enum lint_lock_mode mode)
+static void alter_policy(struct effecting *e)
 {
-  effect_lock(e, effect_find(e, e->tree->name, false), mode);
+  struct lint_relation *table = effect_find(e, e->tree->name, false);
+  effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
+  effect_need_part(e, table, SQL_OBJECT_POLICY, e->tree->member);
 }
 
 /* GRANT on tables locks them since 18. */
@@ -178,7 +188,7 @@ static void by_node(struct effecting *e)
   else if (strcmp(e->tree->node, "PrepareStmt") == 0 && e->tree->elements.len == 1)
     effect_analyze(e, e->tree->elements.at[0]);
   else if (strcmp(e->tree->node, "AlterPolicyStmt") == 0)
-    named_table(e, LINT_ACCESS_EXCLUSIVE);
+    alter_policy(e);
   else
     effect_unknown(e, "%s is not looked into", e->tree->node);
 }

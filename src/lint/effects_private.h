@@ -35,6 +35,7 @@ void effect_fail(struct effecting *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void effect_fail_name(struct effecting *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void effect_unknown(struct effecting *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+const char *effect_kind_word(enum lint_relation_kind kind); /* "materialized view" */
 /* A statement inside of the one that is looked at. */
 void effect_inside(struct effecting *e, const struct sql_tree *tree);
 
@@ -75,10 +76,21 @@ bool effect_names(const struct strings *names, const char *name);
 bool effect_index_uses(const struct lint_relation *index, const char *column);
 bool effect_view_uses(const struct lint_relation *view, const char *column);
 
+/* ---- effects_parts.c: columns, constraints, triggers, policies, rules of a relation ---- */
+bool effect_lacks_part(struct effecting *e, const struct lint_relation *relation,
+                       enum sql_object object, const char *name); /* for certain */
+/* Fails if it lacks it. */
+void effect_need_part(struct effecting *e, const struct lint_relation *relation,
+                      enum sql_object object, const char *name);
+
 /* ---- effects_key.c: foreign keys ---- */
 /* A new one: the lock on the other side. columns: the referenced ones; none: the primary key. */
 void effect_reference(struct effecting *e, struct lint_relation *referenced,
                       const struct strings *columns);
+/* Fails if a column cannot be compared with that which it refers to. table: as it is; NULL: new */
+void effect_compare_key(struct effecting *e, const struct lint_relation *table,
+                        const struct strings *columns, const struct lint_relation *referenced,
+                        const struct strings *others);
 /* What something new depends on, where the server locks that. */
 void effect_depend(struct effecting *e, struct lint_relation *relation);
 void effect_depend_on_key(struct effecting *e, const struct lint_constraint *key);
@@ -100,9 +112,12 @@ bool effect_keeps_out(struct effecting *e, const struct lint_relation *parent,
                       const struct lint_relation *rest, const struct sql_bound *bound);
 
 /* ---- the families ---- */
-void effects_alter(struct effecting *e);  /* ALTER TABLE and its like */
-void effects_refuse(struct effecting *e); /* what definitions must not hold: effects_refuse.c */
-void effects_names(struct effecting *e);  /* types, functions, roles ...: effects_names.c */
+void effects_alter(struct effecting *e);   /* ALTER TABLE and its like */
+void effects_refuse(struct effecting *e);  /* what definitions must not hold: effects_refuse.c */
+void effects_columns(struct effecting *e); /* in queries and data changes: effects_columns.c */
+/* Of a type that is there and is an enum; NULL: it is none, or not known. */
+const struct lint_enum *effect_enum(struct effecting *e, struct sql_name type);
+void effects_names(struct effecting *e); /* types, functions, roles ...: effects_names.c */
 /* effects_check.c: what is refused. */
 void effects_alter_check(struct effecting *e, struct lint_relation *table,
                          const struct sql_action *action);

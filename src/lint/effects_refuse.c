@@ -333,6 +333,26 @@ static void refuse_targets(struct effecting *e)
         effect_fail(e, "column \"%s\" specified more than once", targets->at[i]);
 }
 
+enum { VIEW_COLLATIONS_STAY_SINCE = 15 };
+
+static bool is_text(const struct sql_type *type)
+{
+  return type && type->array_dimensions == 0 && !type->name.schema &&
+         (strcmp(type->name.name, "text") == 0 || strcmp(type->name.name, "varchar") == 0 ||
+          strcmp(type->name.name, "bpchar") == 0);
+}
+
+static void compare_collation(struct effecting *e, const struct lint_column *old,
+                              const struct lint_column *new)
+{
+  const char *before = old->collation ? old->collation : "default";
+  const char *now = new->collation ? new->collation : "default";
+  if (e->major >= VIEW_COLLATIONS_STAY_SINCE && old->collation_known &&
+      new->collation_known &&is_text(old->type) && is_text(new->type) && strcmp(before, now) != 0)
+    effect_fail(e, "cannot change collation of view column \"%s\" from \"%s\" to \"%s\"", old->name,
+                before, now);
+}
+
 static void compare_column(struct effecting *e, const struct lint_column *old,
                            const struct lint_column *new)
 {
@@ -341,6 +361,7 @@ static void compare_column(struct effecting *e, const struct lint_column *old,
   if (old->type && new->type && lint_facts_types_differ(e->facts, old->type, new->type))
     effect_fail(e, "cannot change data type of view column \"%s\" from %s to %s", old->name,
                 old->type->text, new->type->text);
+  compare_collation(e, old, new);
 }
 
 /* By name alone, where it is not known what the query reads. */

@@ -49,6 +49,9 @@ bool effect_is_absent(struct effecting *e, struct sql_name name)
   const struct lint_relation *relation = lint_facts_relation(e->facts, name);
   if (relation->dropped)
     return true;
+  if (!name.schema && relation->kind != LINT_UNKNOWN_RELATION &&
+      !lint_facts_is_visible(e->facts, relation->at.schema))
+    return !lint_facts_may_hide(e->facts);
   return e->input->catalog && relation->kind == LINT_UNKNOWN_RELATION && !relation->created &&
          !relation->object && !is_system(name) && !catalog_may_have(e->input->catalog, name) &&
          !may_be_hidden(e, name);
@@ -329,7 +332,8 @@ void effect_drop_relation(struct effecting *e, struct lint_relation *relation, b
     return;
   }
   if (!cascade && is_needed(e, relation)) {
-    effect_fail(e, "cannot drop %s because other objects depend on it", relation->name);
+    effect_fail(e, "cannot drop %s %s because other objects depend on it",
+                effect_kind_word(relation->kind), relation->at.name);
     return;
   }
   effect_lock(e, relation, LINT_ACCESS_EXCLUSIVE);

@@ -38,11 +38,14 @@ static void rename_constraint(struct effecting *e, struct lint_relation *table)
         strcmp(table->constraints.at[i]->name, e->tree->member) == 0)
       found = table->constraints.at[i];
   effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
-  if (!found && table->complete)
-    effect_fail_name(e, "constraint \"%s\" for table \"%s\" does not exist", e->tree->member,
-                     table->at.name);
+  effect_need_part(e, table, SQL_OBJECT_CONSTRAINT, e->tree->member);
   if (!found)
     return;
+  for (size_t i = 0; i < table->constraints.len; i++)
+    if (!table->constraints.at[i]->dropped && table->constraints.at[i]->name &&
+        strcmp(table->constraints.at[i]->name, e->tree->new_name) == 0)
+      effect_fail_name(e, "constraint \"%s\" for relation \"%s\" already exists", e->tree->new_name,
+                       table->at.name);
   effect_lock(e, found->index, LINT_SHARE_UPDATE_EXCLUSIVE);
   if (found->kind != SQL_CHECK || found->no_inherit)
     return;
@@ -99,6 +102,19 @@ static void change_type(struct effecting *e)
     effects_alter_composite(e, type);
 }
 
+static void rename_part(struct effecting *e, struct lint_relation *table)
+{
+  effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
+  effect_need_part(e, table, e->tree->object, e->tree->member);
+  if (table->complete && !effect_lacks_part(e, table, e->tree->object, e->tree->new_name))
+    effect_fail_name(e, "%s \"%s\" for %s \"%s\" already exists",
+                     e->tree->object == SQL_OBJECT_TRIGGER  ? "trigger"
+                     : e->tree->object == SQL_OBJECT_POLICY ? "policy"
+                                                            : "rule",
+                     e->tree->new_name, e->tree->object == SQL_OBJECT_POLICY ? "table" : "relation",
+                     table->at.name);
+}
+
 static void set_schema(struct effecting *e, struct lint_relation *relation)
 {
   effect_lock(e, relation, LINT_ACCESS_EXCLUSIVE);
@@ -125,7 +141,7 @@ void effects_rename(struct effecting *e)
     rename_constraint(e, relation);
   else if (tree->object == SQL_OBJECT_TRIGGER || tree->object == SQL_OBJECT_POLICY ||
            tree->object == SQL_OBJECT_RULE)
-    effect_lock(e, relation, LINT_ACCESS_EXCLUSIVE);
+    rename_part(e, relation);
   else
     rename_relation(e, relation);
 }

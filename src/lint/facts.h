@@ -128,6 +128,7 @@ struct lint_column {
   bool dropped;
   const struct sql_type *type; /* NULL: not known */
   const char *collation;       /* NULL: the default of the type, or not known */
+  bool collation_known;        /* of a query's or a view's column: it is */
   bool not_null;               /* known to be */
   bool has_default;
   struct lint_relation *sequence; /* that its default or identity takes numbers from; NULL: none */
@@ -198,6 +199,8 @@ struct lint_relation *lint_facts_relation(struct lint_facts *facts, struct sql_n
 /* What is where the CREATE would make its relation; NULL: nothing. */
 const struct lint_relation *lint_facts_in_place(struct lint_facts *facts,
                                                 const struct sql_tree *tree);
+/* What is in the schema may be found by its name alone. */
+bool lint_facts_is_visible(const struct lint_facts *facts, const char *schema);
 /* A temporary relation of an earlier script had the name. */
 bool lint_facts_may_be_temporary(const struct lint_facts *facts, struct sql_name name);
 struct lint_column *lint_facts_column(struct lint_facts *facts, const struct lint_relation *table,
@@ -206,6 +209,8 @@ struct lint_constraint *lint_facts_constraint(struct lint_facts *facts,
                                               const struct lint_relation *table,
                                               const char *constraint);
 struct lint_enum *lint_facts_enum(struct lint_facts *facts, struct sql_name name);
+/* NULL: it is not known to be one. */
+const struct lint_enum *lint_facts_known_enum(const struct lint_facts *facts, struct sql_name name);
 struct lint_enums lint_facts_enums(struct lint_facts *facts); /* those with added values */
 /* The foreign keys that refer to the table and are there. */
 struct lint_constraints lint_facts_referencing(struct lint_facts *facts,

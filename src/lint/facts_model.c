@@ -462,8 +462,12 @@ static void read_targets(struct lint_facts *f, struct lint_relation *view,
   struct lint_columns results;
   for (size_t i = 0; lint_facts_results(f, tree, &results) && i < results.len; i++) {
     struct lint_column *column = facts_find_column(view, results.at[i]->name);
-    if (column && !column->type)
+    if (!column)
+      continue;
+    if (!column->type)
       column->type = results.at[i]->type;
+    column->collation = results.at[i]->collation;
+    column->collation_known = results.at[i]->collation_known;
   }
 }
 

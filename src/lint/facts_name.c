@@ -121,6 +121,18 @@ struct facts_slot *facts_find(const struct lint_facts *f, const struct facts_spa
 
 /* ---- search_path ---- */
 
+/* Whose session it is decides the path: only of that which applies the files is it certain. A
+ * schema that is called like a role may be "$user". */
+bool lint_facts_is_visible(const struct lint_facts *f, const char *schema)
+{
+  const struct lint_session *session = f->input->session;
+  if (!session || !session->role || !session->search_path || !schema ||
+      strncmp(schema, "pg_", 3) == 0)
+    return true;
+  return facts_strings_hold(&f->path, schema) || !f->input->names ||
+         lint_names_find(f->input->names, SQL_USE_ROLE, schema);
+}
+
 static void add_schemas(struct lint_facts *f, const char *list)
 {
   while (*list) {

@@ -142,12 +142,15 @@ void facts_learn_uses(struct lint_facts *f, const struct sql_tree *tree)
 
 /* ---- what is there ---- */
 
-static bool fits(const struct sql_use *use, const struct lint_named *named)
+static bool fits(const struct lint_facts *f, const struct sql_use *use,
+                 const struct lint_named *named)
 {
   bool routine = use->word && !is_any_routine(use);
   if (has_method(use->kind))
     return same(use->method, named->schema);
   if (use->name.schema && has_schema(use->kind) && !same(use->name.schema, named->schema))
+    return false;
+  if (!use->name.schema && has_schema(use->kind) && !lint_facts_is_visible(f, named->schema))
     return false;
   if (routine && is_procedure(use) != named->procedures)
     return false;
@@ -161,7 +164,7 @@ static bool is_there(struct lint_facts *f, const struct sql_use *use)
 {
   struct lint_named_vec all = all_named(f, use->kind, use->name.name);
   for (size_t i = 0; i < all.len; i++)
-    if (fits(use, &all.at[i]))
+    if (fits(f, use, &all.at[i]))
       return true;
   return false;
 }
@@ -174,13 +177,16 @@ static bool is_column(struct lint_facts *f, const char *name)
   return false;
 }
 
+enum { MULTIRANGES_SINCE = 14 };
+
 /* Names that the server makes up: of arrays, of multiranges and their functions. */
 static bool may_come_along(struct lint_facts *f, const struct sql_use *use)
 {
   const char *name = use->name.name;
   if (use->kind != SQL_USE_TYPE && use->kind != SQL_USE_FUNCTION)
     return false;
-  return strstr(name, "multirange") ||
+  int major = lint_facts_major(f);
+  return (strstr(name, "multirange") && (major == 0 || major >= MULTIRANGES_SINCE)) ||
          (name[0] == '_' && map_get(f->changes[SQL_USE_TYPE], name + 1));
 }
 
@@ -208,7 +214,7 @@ bool lint_facts_is_ambiguous(struct lint_facts *f, const struct sql_use *use)
   struct lint_named_vec all = all_named(f, use->kind, use->name.name);
   int count = 0;
   for (size_t i = 0; i < all.len; i++)
-    count += fits(use, &all.at[i]) ? all.at[i].count : 0;
+    count += fits(f, use, &all.at[i]) ? all.at[i].count : 0;
   return all.len == 1 && count > 1;
 }
 

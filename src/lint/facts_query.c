@@ -16,14 +16,17 @@ static const struct lint_relation *source_of(struct querying *q, const char *ali
   return NULL;
 }
 
-static void add(struct querying *q, const char *name, const struct lint_column *from,
-                const struct sql_type *type)
+static struct lint_column *add(struct querying *q, const char *name, const struct lint_column *from,
+                               const struct sql_type *type)
 {
   struct lint_column *column = ARENA_NEW(q->f->arena, struct lint_column);
   size_t at = q->ret->len;
   column->name = at < q->tree->aliases.len ? q->tree->aliases.at[at] : name;
   column->type = from ? from->type : type ? facts_type_of(q->f, type) : NULL;
+  column->collation = from ? from->collation : NULL;
+  column->collation_known = from;
   vec_push(q->f->arena, q->ret, column);
+  return column;
 }
 
 static bool add_all(struct querying *q, const struct lint_relation *relation)
@@ -72,8 +75,12 @@ bool lint_facts_results(struct lint_facts *f, const struct sql_tree *tree, struc
     const struct sql_target *target = &tree->results.at[i];
     if (strcmp(target->name, "*") == 0 && !add_star(&q, target))
       return false;
-    if (strcmp(target->name, "*") != 0)
-      add(&q, target->name, target->column ? find_column(&q, target) : NULL, target->type);
+    if (strcmp(target->name, "*") == 0)
+      continue;
+    struct lint_column *column =
+        add(&q, target->name, target->column ? find_column(&q, target) : NULL, target->type);
+    column->collation_known = column->collation_known || target->collation;
+    column->collation = target->collation ? target->collation : column->collation;
   }
   return tree->results.len > 0;
 }

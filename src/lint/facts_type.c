@@ -90,6 +90,13 @@ struct lint_enum *lint_facts_enum(struct lint_facts *f, struct sql_name name)
   return type->labels;
 }
 
+const struct lint_enum *lint_facts_known_enum(const struct lint_facts *f, struct sql_name name)
+{
+  const struct facts_slot *slot = facts_find(f, &f->types, name);
+  const struct facts_type *type = slot && slot->firm ? slot->item : NULL;
+  return type && type->labels && type->labels->known ? type->labels : NULL;
+}
+
 struct lint_enums lint_facts_enums(struct lint_facts *f)
 {
   struct lint_enums enums = {0};

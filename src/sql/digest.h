@@ -87,6 +87,8 @@ enum sql_object digest_object_type(PgQuery__ObjectType type);
 bool digest_object_statement(struct digest *d, const PgQuery__Node *node);
 
 /* ---- digest_walk.c: what stands anywhere inside a node ---- */
+typedef void digest_see(void *context, const ProtobufCMessage *message);
+void digest_children(const ProtobufCMessage *message, digest_see *see, void *context);
 void digest_walk_functions(struct digest *d, const PgQuery__Node *node, struct sql_names *ret);
 /* Its functions and columns. */
 void digest_walk_expression(struct digest *d, const PgQuery__Node *node,
@@ -96,6 +98,9 @@ void digest_walk_changes(struct digest *d, const ProtobufCMessage *message);
 void digest_walk_relations(struct digest *d, const ProtobufCMessage *message, struct sql_names *ret,
                            struct strings *ret_columns);
 void digest_walk_strings(struct digest *d, const ProtobufCMessage *message);
+
+/* ---- digest_scope.c: names of columns, and constants that are read as a type ---- */
+void digest_walk_scopes(struct digest *d, const PgQuery__Node *statement);
 
 /* ---- digest_uses.c, digest_uses_object.c: what is named and is no relation ---- */
 void digest_walk_uses(struct digest *d, const PgQuery__Node *statement);

@@ -211,6 +211,8 @@ struct sql_expression digest_expression(struct digest *d, const PgQuery__Node *n
   e.is_null = NODE_IS(inner, A_CONST) && inner->a_const->isnull;
   e.is_true = is_true(node);
   e.bare_column = bare_column(d, node);
+  if (NODE_IS(node, A_CONST) && node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL)
+    e.string = arena_strdup(d->arena, node->a_const->sval->sval);
   if (NODE_IS(node, TYPE_CAST) && (e.cast_column = bare_column(d, node->type_cast->arg)))
     e.cast_type = digest_type(d, node->type_cast->type_name).text;
   add_conditions(d, node, &e.conditions);

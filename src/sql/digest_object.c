@@ -198,6 +198,10 @@ static bool digest_companion(struct digest *d, const PgQuery__Node *node)
     tree->name = digest_name_list(d, stmt->defnames, stmt->n_defnames);
     tree->if_not_exists = stmt->if_not_exists;
     digest_relation_names(d, stmt->relations, stmt->n_relations);
+    for (size_t i = 0; i < stmt->n_exprs; i++)
+      if (NODE_IS(stmt->exprs[i], STATS_ELEM) && *stmt->exprs[i]->stats_elem->name)
+        vec_push(d->arena, &tree->read_columns,
+                 arena_strdup(d->arena, stmt->exprs[i]->stats_elem->name));
   } else if (NODE_IS(node, CREATE_PUBLICATION_STMT)) {
     const PgQuery__CreatePublicationStmt *stmt = node->create_publication_stmt;
     tree->kind = SQL_CREATE_OTHER;

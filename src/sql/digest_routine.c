@@ -100,6 +100,8 @@ static void digest_create_routine(struct digest *d, const PgQuery__CreateFunctio
   }
   digest_parameters(d, stmt->parameters, stmt->n_parameters, routine);
   digest_routine_options(d, stmt->options, stmt->n_options, routine);
+  if (stmt->sql_body)
+    d->tree->newest = (struct sql_newest){.major = 14, .clause = "a body without quotes"};
   if (!routine->language && stmt->sql_body)
     routine->language = "sql";
   routine->result = routine_result(d, stmt, routine);

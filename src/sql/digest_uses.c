@@ -29,30 +29,14 @@ void digest_use_named(struct digest *d, enum sql_use_kind kind, enum sql_use_way
 
 /* ---- below a node ---- */
 
-static void find_field(struct finder *f, const ProtobufCMessage *message,
-                       const ProtobufCFieldDescriptor *field)
+static void find_child(void *finder, const ProtobufCMessage *message)
 {
-  const char *base = (const char *)message;
-  if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-    size_t count = *(const size_t *)(const void *)(base + field->quantifier_offset);
-    ProtobufCMessage *const *items =
-        *(ProtobufCMessage *const *const *)(const void *)(base + field->offset);
-    for (size_t i = 0; i < count; i++)
-      find(f, items[i]);
-    return;
-  }
-  if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
-      *(const uint32_t *)(const void *)(base + field->quantifier_offset) != field->id)
-    return;
-  find(f, *(ProtobufCMessage *const *)(const void *)(base + field->offset));
+  find(finder, message);
 }
 
 static void find_below(struct finder *f, const ProtobufCMessage *message)
 {
-  const ProtobufCMessageDescriptor *descriptor = message->descriptor;
-  for (unsigned i = 0; i < descriptor->n_fields; i++)
-    if (descriptor->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
-      find_field(f, message, &descriptor->fields[i]);
+  digest_children(message, find_child, f);
 }
 
 static void find_nodes(struct finder *f, PgQuery__Node *const *nodes, size_t count)
@@ -143,7 +127,9 @@ static void find_call(struct finder *f, const PgQuery__FuncCall *call)
   struct digest *d = f->digest;
   struct sql_name name = digest_name_list(d, call->funcname, call->n_funcname);
   const char *word = f->word ? f->word : "function";
-  bool plain = !(name.schema && strcmp(name.schema, "pg_catalog") == 0) && !is_syntax(name);
+  bool rows = call->n_args > 1 && strcmp(name.name, "unnest") == 0; /* FROM unnest(a, b) */
+  bool plain =
+      !(name.schema && strcmp(name.schema, "pg_catalog") == 0) && !is_syntax(name) && !rows;
   f->word = NULL;
   if (plain) {
     struct sql_use *used = digest_add_use(d, SQL_USE_FUNCTION, SQL_NEEDS, name);

@@ -72,9 +72,14 @@ static void add_result(struct digest *d, const PgQuery__ResTarget *target)
   struct sql_target *result = vec_add(d->arena, &d->tree->results);
   *result =
       (struct sql_target){.name = target_name(d, target), .type = result_type(d, target->val)};
-  if (!NODE_IS(target->val, COLUMN_REF))
+  const PgQuery__Node *value = target->val;
+  if (NODE_IS(value, COLLATE_CLAUSE)) {
+    result->collation = digest_collation(d, value->collate_clause);
+    value = value->collate_clause->arg;
+  }
+  if (!NODE_IS(value, COLUMN_REF))
     return;
-  const PgQuery__ColumnRef *ref = target->val->column_ref;
+  const PgQuery__ColumnRef *ref = value->column_ref;
   if (ref->n_fields > 2) { /* with a schema: too rare to be followed */
     result->qualifier = "";
     return;

@@ -12,10 +12,8 @@ struct walker {
   struct strings hidden;             /* names of WITH queries */
 };
 
-static void walk(struct walker *w, const ProtobufCMessage *message);
-
-static void walk_field(struct walker *w, const ProtobufCMessage *message,
-                       const ProtobufCFieldDescriptor *field)
+static void see_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+                      digest_see *see, void *context)
 {
   const char *base = (const char *)message;
   if (field->label == PROTOBUF_C_LABEL_REPEATED) {
@@ -23,29 +21,37 @@ static void walk_field(struct walker *w, const ProtobufCMessage *message,
     ProtobufCMessage *const *items =
         *(ProtobufCMessage *const *const *)(const void *)(base + field->offset);
     for (size_t i = 0; i < count; i++)
-      walk(w, items[i]);
+      if (items[i])
+        see(context, items[i]);
     return;
   }
-  if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
-    uint32_t chosen = *(const uint32_t *)(const void *)(base + field->quantifier_offset);
-    if (chosen != field->id)
-      return;
-  }
-  walk(w, *(ProtobufCMessage *const *)(const void *)(base + field->offset));
+  if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
+      *(const uint32_t *)(const void *)(base + field->quantifier_offset) != field->id)
+    return;
+  const ProtobufCMessage *child = *(ProtobufCMessage *const *)(const void *)(base + field->offset);
+  if (child)
+    see(context, child);
 }
 
-static void walk_fields(struct walker *w, const ProtobufCMessage *message)
+void digest_children(const ProtobufCMessage *message, digest_see *see, void *context)
 {
   const ProtobufCMessageDescriptor *descriptor = message->descriptor;
   for (unsigned i = 0; i < descriptor->n_fields; i++)
     if (descriptor->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
-      walk_field(w, message, &descriptor->fields[i]);
+      see_field(message, &descriptor->fields[i], see, context);
+}
+
+static void walk(struct walker *w, const ProtobufCMessage *message);
+
+static void walk_child(void *walker, const ProtobufCMessage *message)
+{
+  walk(walker, message);
 }
 
 static void walk(struct walker *w, const ProtobufCMessage *message)
 {
   if (message && w->visit(w, message))
-    walk_fields(w, message);
+    digest_children(message, walk_child, w);
 }
 
 static void add_name(struct digest *d, struct sql_names *names, struct sql_name name)
@@ -160,7 +166,7 @@ static bool visit_relation(struct walker *w, const ProtobufCMessage *message)
   if (with) {
     size_t before = w->hidden.len;
     walk_with(w, with);
-    walk_fields(w, message);
+    digest_children(message, walk_child, w);
     w->hidden.len = before;
     return false;
   }

@@ -413,6 +413,7 @@ static void parse(struct arena *arena, struct sql_statement *st)
     digest_statement(&d, node);
     digest_walk_strings(&d, &node->base);
     digest_walk_uses(&d, node);
+    digest_walk_scopes(&d, node);
     sql_newer_apply(&newer, arena, d.tree);
     st->tree = d.tree;
   }

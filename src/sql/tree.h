@@ -11,108 +11,7 @@
  */
 #pragma once
 
-#include "base/base.h"
-
-enum sql_kind {
-  SQL_OTHER, /* parsed, but nothing is digested: tree->node names the parser's node */
-  SQL_SELECT,
-  SQL_INSERT,
-  SQL_UPDATE,
-  SQL_DELETE,
-  SQL_MERGE,
-  SQL_TRUNCATE,
-  SQL_COPY,
-  SQL_CREATE_TABLE,
-  SQL_CREATE_TABLE_AS, /* also SELECT INTO */
-  SQL_CREATE_MATVIEW,
-  SQL_CREATE_VIEW,
-  SQL_CREATE_INDEX,
-  SQL_CREATE_ENUM,
-  SQL_CREATE_SCHEMA,
-  SQL_CREATE_OTHER, /* by tree->object: function, trigger, policy, rule, extension, sequence,
-                       domain, composite or range type, statistics, publication ... */
-  SQL_ALTER_TABLE,
-  SQL_ALTER_ENUM,
-  SQL_ALTER_DOMAIN, /* one action: SET and DROP NOT NULL, DEFAULT; ADD, DROP, VALIDATE CONSTRAINT */
-  SQL_ALTER_SEQUENCE, /* tree->sequence */
-  SQL_ALTER_ROUTINE,  /* tree->routine: what it changes */
-  SQL_ALTER_OWNER,    /* of what ALTER TABLE is not for: function, type, schema ... */
-  SQL_ALTER_EXTENSION,
-  SQL_RENAME,
-  SQL_SET_SCHEMA,
-  SQL_DROP,
-  SQL_DROP_DATABASE,
-  SQL_DROP_OWNED,
-  SQL_REINDEX,
-  SQL_VACUUM, /* also ANALYZE: full is false then */
-  SQL_CLUSTER,
-  SQL_REFRESH,
-  SQL_LOCK,
-  SQL_COMMENT,
-  SQL_GRANT,
-  SQL_SET,
-  SQL_TRANSACTION,
-  SQL_DO,
-  SQL_CALL,
-  SQL_EXECUTE,
-};
-
-/* What an ALTER, DROP, RENAME, COMMENT, REINDEX, GRANT or CREATE_OTHER is about. */
-enum sql_object {
-  SQL_OBJECT_OTHER,
-  SQL_OBJECT_TABLE,
-  SQL_OBJECT_FOREIGN_TABLE,
-  SQL_OBJECT_COLUMN,
-  SQL_OBJECT_CONSTRAINT,
-  SQL_OBJECT_INDEX,
-  SQL_OBJECT_VIEW,
-  SQL_OBJECT_MATVIEW,
-  SQL_OBJECT_SEQUENCE,
-  SQL_OBJECT_SCHEMA,
-  SQL_OBJECT_TYPE,
-  SQL_OBJECT_DOMAIN,
-  SQL_OBJECT_FUNCTION, /* also procedures, aggregates */
-  SQL_OBJECT_TRIGGER,
-  SQL_OBJECT_EXTENSION,
-  SQL_OBJECT_DATABASE,
-  SQL_OBJECT_POLICY,
-  SQL_OBJECT_RULE,
-  SQL_OBJECT_STATISTICS,
-  SQL_OBJECT_PUBLICATION,
-  SQL_OBJECT_DOMAIN_CONSTRAINT, /* tree->name is the domain */
-  SQL_OBJECT_ATTRIBUTE,         /* of a composite type */
-  SQL_OBJECT_SERVER,            /* of foreign tables */
-  SQL_OBJECT_WRAPPER,           /* foreign data wrapper */
-};
-
-struct sql_range {
-  size_t start, end; /* end 0: not known, take the whole statement */
-};
-
-struct sql_name {
-  const char *schema; /* NULL: not written */
-  const char *name;
-  bool only; /* ONLY is written before it: without its partitions and children */
-};
-VEC_TYPE(sql_names, struct sql_name);
-
-enum { SQL_TYPE_MODIFIERS_MAX = 2 };
-
-struct sql_type {
-  struct sql_name
-      name; /* as the catalog calls it: "int4", "varchar", "timestamptz"; built in: schema NULL */
-  int modifiers[SQL_TYPE_MODIFIERS_MAX]; /* varchar(20): {20}; numeric(10,2): {10, 2} */
-  int modifier_count;
-  bool odd_modifiers; /* written, but not as one or two integers */
-  int array_dimensions;
-  const char *text; /* for people: "character varying(20)" */
-};
-
-/* NAME = VALUE, as in WITH (...), SET (...) and OPTIONS of sequences; of toast: "toast.NAME". */
-struct sql_option {
-  const char *name, *value; /* value NULL: none is written */
-};
-VEC_TYPE(sql_options, struct sql_option);
+#include "sql/tree_base.h"
 
 /* One of the parts of an expression that AND joins. Constants as in SQL, without casts: 5, 'a',
  * true. */
@@ -142,6 +41,7 @@ struct sql_expression {
   const char *bare_column;     /* exactly a column, else NULL */
   const char *cast_column;     /* exactly column::type, else NULL */
   const char *cast_type;       /* that type's text */
+  const char *string;          /* exactly a string constant, else NULL */
   struct sql_name sequence;    /* of nextval('sequence'); name NULL: none */
   struct strings columns;      /* used anywhere inside, each once; of a domain's CHECK: "value" */
   struct sql_conditions conditions; /* at least one */
@@ -446,15 +346,50 @@ struct sql_target {
   const char *column;          /* it is exactly that column; NULL: it is not */
   const struct sql_type *type; /* that a cast, a constant or a call of the server's own function
                                   gives; NULL: the text does not say it */
+  const char *collation;       /* COLLATE; NULL: none is written */
 };
 VEC_TYPE(sql_target_vec, struct sql_target);
 
 /* A relation in FROM. */
 struct sql_source {
-  const char *alias; /* or its own name */
-  struct sql_name relation;
+  const char *alias;        /* or its own name; of a scope NULL: none */
+  struct sql_name relation; /* of a scope name NULL: it is no relation whose columns are plain */
 };
 VEC_TYPE(sql_sources, struct sql_source);
+
+/* The name of a column in an expression. */
+struct sql_reference {
+  const char *qualifier; /* t of t.n; NULL: none */
+  const char *column;
+  const char *compared; /* with this string constant; NULL: with none */
+};
+
+/* What a column is given by INSERT or UPDATE. */
+struct sql_assignment {
+  const char *column;   /* NULL: by its position */
+  bool whole;           /* not an element or a field of it */
+  bool is_default;      /* DEFAULT, in every row */
+  struct strings texts; /* string constants, of one row or several */
+};
+
+/* A query or a data change: where the names of columns in it are looked for. */
+struct sql_scope {
+  struct sql_scope *outer; /* what is not found here is looked for there; NULL: nowhere */
+  struct sql_sources sources;
+  VEC(struct sql_reference) references;
+  struct sql_name target;                 /* of a data change; name NULL: a query */
+  VEC(struct sql_assignment) assignments; /* by name */
+  VEC(struct sql_assignment) values;      /* INSERT ... VALUES: by position */
+  int expressions;                        /* the same: in the first row; -1: no VALUES */
+  bool inserts, overrides;                /* INSERT; OVERRIDING SYSTEM VALUE */
+};
+
+/* A string constant that is read as a type: 'a'::mood; of nextval('name') as regclass. */
+struct sql_cast {
+  const char *text;
+  struct sql_type type;
+  struct sql_name name; /* that the text is, as regclass reads it; name NULL: it is none */
+};
 
 /* The clause that only the newest servers understand. */
 struct sql_newest {
@@ -522,7 +457,8 @@ struct sql_tree {
   const struct sql_expression *where; /* also of SELECT, UPDATE, DELETE and CREATE TABLE AS */
   bool nulls_not_distinct;
 
-  /* CREATE VIEW, MATVIEW, TABLE AS, RULE: reads and */
+  /* CREATE VIEW, MATVIEW, TABLE AS, RULE: reads and; CREATE STATISTICS: read_columns, which are its
+   * own */
   struct strings read_columns;   /* names of columns that the query mentions anywhere, of whichever
                                   relation; "*" for all */
   struct strings targets;        /* names of its columns; "*" for those of a table or of a query
@@ -548,7 +484,9 @@ struct sql_tree {
   bool all_in_schema;      /* GRANT, REVOKE ... ON ALL TABLES IN SCHEMA: names are schemas */
   struct strings grantees; /* GRANT, REVOKE; "public" */
   struct sql_newest newest;
-  struct sql_uses uses; /* also those of statements inside */
+  struct sql_uses uses;                 /* also those of statements inside */
+  VEC(const struct sql_scope *) scopes; /* of queries and data changes, also inside; none of code */
+  VEC(struct sql_cast) casts;           /* the same */
 };
 
 enum { SQL_STRINGS_MAX = 256 };

@@ -52,6 +52,9 @@ static void test_corpus(void **state)
   CLEANUP(arena_freep) struct arena *arena = arena_new();
   struct world w = {.arena = arena};
   char *lines, *world = read_corpus(arena, &lines), *rest = NULL;
+  static const struct lint_session session = {
+      .role = "belay", .superuser = true, .search_path = "\"$user\", public"};
+  w.input.session = &session;
   support_create(arena, "fails");
   w.conn = support_open(arena, "fails");
   OK(db_exec(w.conn, world, &err));
