@@ -74,15 +74,29 @@ static bool has_not_null(const struct catalog_object *column)
   return catalog_get(column, "not_null") || catalog_get(column, "not_null_not_valid");
 }
 
-/* What was not there, and what was there but not validated, goes; the latter comes again. */
+/* What was not there, and what was there but not validated, goes; the latter comes again. So does
+ * what a child has kept of a parent that had it: that of the parent comes back to both. */
 static void not_null_before(struct altering *w)
 {
   const struct catalog_change *c = w->c;
   const struct catalog_object *above = round_parent_column(w->r, w->r->from, c->after);
   bool stays = get(w, "not_null") ||
                (get(w, "not_null_not_valid") && catalog_get(c->after, "not_null_not_valid"));
-  if ((round_changed(c, "not_null") || round_changed(c, "not_null_not_valid")) &&
-      has_not_null(c->after) && !stays && !get(w, "identity") && !(above && has_not_null(above)))
+  bool kept = above && get(w, "not_null_inherited") && round_changed(c, "not_null_inherited") &&
+              has_not_null(c->after);
+  /* at once: then what the children got by it can go */
+  if (get(w, "not_null_no_inherit") && round_changed(c, "not_null_no_inherit") &&
+      has_not_null(c->after))
+    round_emit(w->r, INVERSE_BEFORE_DATA, NULL, "ALTER TABLE %s ALTER CONSTRAINT %s NO INHERIT",
+               w->table, sql_ident(w->r->arena, catalog_get(c->after, "not_null_name")));
+  if (get(w, "identity") ||
+      (above && has_not_null(above) && !catalog_get(above, "not_null_no_inherit")))
+    return;
+  if (kept)
+    round_emit(w->r, INVERSE_BEFORE_DATA, round_note(w->r, c->before, "had its parent's NOT NULL"),
+               "%s DROP NOT NULL", w->all);
+  else if ((round_changed(c, "not_null") || round_changed(c, "not_null_not_valid")) &&
+           has_not_null(c->after) && !stays)
     round_emit(w->r, INVERSE_BEFORE_DATA, round_note(w->r, c->before, "could be NULL"),
                "%s DROP NOT NULL", w->all);
 }
@@ -109,9 +123,9 @@ static void alter_not_null(struct altering *w)
   if (round_changed(c, "not_null_name") && !parent_does_it(w, "not_null_name"))
     round_emit(w->r, INVERSE_AFTER_DATA, NULL, "ALTER TABLE %s RENAME CONSTRAINT %s TO %s",
                w->table, sql_ident(a, catalog_get(c->after, "not_null_name")), name);
-  if (round_changed(c, "not_null_no_inherit"))
-    round_emit(w->r, INVERSE_AFTER_DATA, NULL, "ALTER TABLE %s ALTER CONSTRAINT %s %s", w->table,
-               name, get(w, "not_null_no_inherit") ? "NO INHERIT" : "INHERIT");
+  if (round_changed(c, "not_null_no_inherit") && !get(w, "not_null_no_inherit"))
+    round_emit(w->r, INVERSE_AFTER_DATA, NULL, "ALTER TABLE %s ALTER CONSTRAINT %s INHERIT",
+               w->table, name);
   if (get(w, "not_null") && catalog_get(c->after, "not_null_not_valid") &&
       !parent_does_it(w, "not_null"))
     round_emit(w->r, INVERSE_AFTER_DATA, round_note(w->r, c->before, "was NOT NULL"),
@@ -127,6 +141,8 @@ static void not_null_after(struct altering *w)
   if (has_not_null(now) && has_not_null(w->c->before)) {
     if (get(w, "not_null_name"))
       alter_not_null(w);
+  } else if (get(w, "not_null_inherited") && parent_does_it(w, "not_null_no_inherit")) {
+    return;
   } else if (get(w, "not_null") && !parent_does_it(w, "not_null")) {
     add_not_null(w, "was NOT NULL");
   } else if (get(w, "not_null_not_valid") && !parent_does_it(w, "not_null_not_valid")) {

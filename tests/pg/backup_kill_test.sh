@@ -57,6 +57,24 @@ for i in $(seq 1 "$rounds"); do
   no_session "a killed backup"
   listed_are_whole
 done
+# one that surely leaves something: killed while a segment is written
+unfinished() {
+  local dir
+  for dir in store/test/backups/*/; do
+    [ -f "$dir/manifest.json" ] || [ -z "$(find "$dir" -name '*segment*' -o -name '.tmp-*')" ] || echo "$dir"
+  done
+}
+for _ in $(seq 20); do
+  "$BELAY" backup -j2 >/dev/null 2>&1 &
+  pid=$!
+  until [ -n "$(unfinished)" ] || ! kill -0 "$pid" 2>/dev/null; do :; done
+  kill -9 "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  [ -z "$(unfinished)" ] || break
+done
+[ -n "$(unfinished)" ] || fail "no killed backup left anything: there is nothing to sweep"
+no_session "a killed backup"
+listed_are_whole
 # what they left is swept by the next backup, once it is not young: nothing but whole backups is left
 find store -exec touch -d '10 minutes ago' {} +
 expect 0 "$BELAY" backup
