@@ -10,7 +10,8 @@
  *   CHANGED  plain DML: before COMMIT a second connection copies the original rows of what was
  *            updated or deleted (it still sees them, by their xmax); our own new row versions are
  *            found by their xmin (capture_private.h has the rules)
- * Partitioned tables are captured through their root, plain ones with ONLY. Rows are matched later
+ * Partitioned tables are captured through their root, plain ones with ONLY; a partition that the
+ * migration attaches or detaches by itself, and its tree without it. Rows are matched later
  * by the row key (catalog_row_key); where there is none that survives, by all their values, as
  * often as they are there (`whole_row`), unless foreign keys refer to the table: then the plan
  * refuses it by name.
@@ -40,6 +41,8 @@ struct capture_table {
   struct strings
       columns; /* columns copied before, key included, generated ones left out; names before */
   struct strings columns_after; /* same order, names after; NULL where the column is gone */
+  struct strings apart,
+      apart_after;  /* its partitions (names before, and after) that are captured by themselves */
   bool whole_row;   /* no key that survives: rows are matched by their values; key is empty */
   bool doomed_only; /* after-images are not needed: only columns or the whole table vanish */
   bool standby;     /* not expected to be written; captured only if it is (triggers, DO blocks) */

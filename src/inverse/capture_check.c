@@ -6,8 +6,10 @@
 #include <stdlib.h>
 
 static const char state_query[] =
-    "SELECT c.oid, coalesce(pg_catalog.pg_partition_root(c.oid)::oid, c.oid), c.relkind,"
-    " c.relfilenode, pg_catalog.format('%I.%I', n.nspname, c.relname),"
+    "SELECT c.oid, coalesce(pg_catalog.pg_partition_root(c.oid)::oid, c.oid),"
+    " coalesce((SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid"
+    "  AND c.relispartition), 0), c.relkind, c.relfilenode,"
+    " pg_catalog.format('%I.%I', n.nspname, c.relname),"
     " (SELECT coalesce(json_object_agg(a.attnum, a.attname), '{}')"
     "  FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
     "  AND NOT a.attisdropped AND a.attgenerated = '')"
@@ -28,10 +30,11 @@ int capture_state_read(struct arena *arena, struct db_conn *conn, struct capture
     int row = (int)i;
     t->oid = db_oid(r, row, 0);
     t->root = db_oid(r, row, 1);
-    t->relkind = db_value(r, row, 2)[0];
-    t->filenode = db_oid(r, row, 3);
-    t->identity = arena_strdup(arena, db_value(r, row, 4));
-    t->columns = json_loads(db_value(r, row, 5), 0, NULL);
+    t->parent = db_oid(r, row, 2);
+    t->relkind = db_value(r, row, 3)[0];
+    t->filenode = db_oid(r, row, 4);
+    t->identity = arena_strdup(arena, db_value(r, row, 5));
+    t->columns = json_loads(db_value(r, row, 6), 0, NULL);
     if (!t->columns) {
       ret->len = i;
       return err_set(err, ERR_UNEXPECTED, "the columns of %s cannot be read", t->identity);
@@ -160,11 +163,26 @@ static int refuse(const struct capture_state_table *t, const char *detail, struc
                   "a backup and apply it outside of belay.");
 }
 
-/* The item that holds the rows of t: its own, or that of its partition tree. */
+static bool is_apart(const struct capture_item *root, const char *identity)
+{
+  for (size_t i = 0; i < root->plan->apart.len; i++)
+    if (strcmp(root->plan->apart.at[i], identity) == 0)
+      return true;
+  return false;
+}
+
+/* The item that holds the rows of t: that of its partition tree, unless it is (or lies in) a
+ * partition that is captured by itself. */
 static struct capture_item *item_for(struct capture *c, const struct capture_state_table *t)
 {
   struct capture_item *root = capture_item_find(c, t->root);
-  return root ? root : capture_item_find(c, t->oid);
+  if (!root)
+    return capture_item_find(c, t->oid);
+  for (const struct capture_state_table *up = t; up && up->oid != t->root;
+       up = capture_state_find(&c->start, up->parent))
+    if (is_apart(root, up->identity))
+      return capture_item_find(c, up->oid);
+  return root;
 }
 
 static int check_write(struct capture *c, const struct capture_lock *lock,

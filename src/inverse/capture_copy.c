@@ -117,6 +117,16 @@ char *capture_from(struct arena *arena, const char *identity, bool partitioned)
   return arena_printf(arena, "%s%s", partitioned ? "" : "ONLY ", identity);
 }
 
+char *capture_not_in(struct arena *arena, const char *alias, const struct strings *partitions)
+{
+  CLEANUP(text_clear) struct text t = TEXT_INIT;
+  for (size_t i = 0; i < partitions->len; i++)
+    text_printf(&t, "%sSELECT relid::oid FROM pg_catalog.pg_partition_tree(%s)",
+                i ? " UNION ALL " : "", sql_literal(arena, partitions->at[i]));
+  return t.len ? arena_printf(arena, " AND %s.tableoid <> ALL (ARRAY(%s))", alias, t.data)
+               : arena_strdup(arena, "");
+}
+
 char *capture_column_list(struct arena *arena, const char *alias, const struct strings *columns)
 {
   CLEANUP(text_clear) struct text t = TEXT_INIT;
@@ -200,9 +210,9 @@ static const char *before_image(struct capture *c, const struct capture_table *t
 int capture_copy_doomed(struct capture *c, struct capture_item *item, struct err *err)
 {
   const struct capture_table *t = item->plan;
-  const char *sql =
-      arena_printf(c->arena, "COPY (SELECT true%s FROM %s t) TO STDOUT", before_image(c, t),
-                   capture_from(c->arena, t->before, t->partitioned));
+  const char *sql = arena_printf(
+      c->arena, "COPY (SELECT true%s FROM %s t WHERE true%s) TO STDOUT", before_image(c, t),
+      capture_from(c->arena, t->before, t->partitioned), capture_not_in(c->arena, "t", &t->apart));
   if (chunks_copy_out(c->options.conn, sql, c->archive, CAPTURE_LANE,
                       object_name(c, "before", item), &item->before_rows, err) < 0)
     return -1;
@@ -224,10 +234,10 @@ static int watch_sure(void *context, const char *bytes, size_t len, struct err *
 int capture_copy_changed(struct capture *c, struct capture_item *item, struct err *err)
 {
   const struct capture_table *t = item->plan;
-  const char *sql =
-      arena_printf(c->arena, "COPY (%s SELECT %s%s FROM %s t, s WHERE %s) TO STDOUT",
-                   with_clause(c), is_sure(c), before_image(c, t),
-                   capture_from(c->arena, t->before, t->partitioned), row_is_held(c->arena, false));
+  const char *sql = arena_printf(
+      c->arena, "COPY (%s SELECT %s%s FROM %s t, s WHERE (%s)%s) TO STDOUT", with_clause(c),
+      is_sure(c), before_image(c, t), capture_from(c->arena, t->before, t->partitioned),
+      row_is_held(c->arena, false), capture_not_in(c->arena, "t", &t->apart));
   const struct chunks_target target = {.archive = c->archive,
                                        .lane = CAPTURE_LANE,
                                        .object = object_name(c, "before", item),
@@ -249,10 +259,10 @@ int capture_copy_changed(struct capture *c, struct capture_item *item, struct er
 int capture_copy_confirmed(struct capture *c, struct capture_item *item, struct err *err)
 {
   const struct capture_table *t = item->plan;
-  const char *sql =
-      arena_printf(c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE %s) TO STDOUT", with_clause(c),
-                   row_id(c, t, &t->key), capture_from(c->arena, t->before, t->partitioned),
-                   row_is_held(c->arena, false));
+  const char *sql = arena_printf(
+      c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE (%s)%s) TO STDOUT", with_clause(c),
+      row_id(c, t, &t->key), capture_from(c->arena, t->before, t->partitioned),
+      row_is_held(c->arena, false), capture_not_in(c->arena, "t", &t->apart));
   return chunks_copy_out(c->options.observer, sql, c->archive, CAPTURE_LANE,
                          object_name(c, "confirmed", item), NULL, err);
 }
@@ -279,9 +289,10 @@ static int check_not_referenced(struct capture *c, const struct capture_item *it
 static int copy_rows(struct capture *c, struct capture_item *item, const char *what,
                      const char *columns, const char *only, int64_t *ret_rows, struct err *err)
 {
-  const char *sql =
-      arena_printf(c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE %s) TO STDOUT", with_clause(c),
-                   columns, capture_from(c->arena, item->after, item->plan->partitioned), only);
+  const char *sql = arena_printf(
+      c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE (%s)%s) TO STDOUT", with_clause(c), columns,
+      capture_from(c->arena, item->after, item->plan->partitioned), only,
+      capture_not_in(c->arena, "t", &item->plan->apart_after));
   return chunks_copy_out(c->options.conn, sql, c->archive, CAPTURE_LANE, object_name(c, what, item),
                          ret_rows, err);
 }

@@ -17,9 +17,75 @@ const struct catalog_object *planner_root(const struct catalog *c,
   return table;
 }
 
+static const struct catalog_object *parent_of(const struct catalog *c,
+                                              const struct catalog_object *table)
+{
+  const char *parent = catalog_get(table, "partition_of");
+  return parent ? catalog_find_name(c, CATALOG_TABLE, parent) : NULL;
+}
+
+static bool is_inside(const struct catalog *c, const struct catalog_object *table,
+                      const struct catalog_object *tree)
+{
+  while ((table = parent_of(c, table)))
+    if (table == tree)
+      return true;
+  return false;
+}
+
+const struct catalog_object *planner_unit(const struct planner *p,
+                                          const struct catalog_object *table)
+{
+  const struct catalog_object *up;
+  for (; (up = parent_of(p->inverse->before, table)); table = up) {
+    const struct catalog_object *now =
+        catalog_find(p->inverse->after, CATALOG_TABLE, table->oid, 0);
+    const struct catalog_object *up_now = now ? parent_of(p->inverse->after, now) : NULL;
+    if (now && (!up_now || up_now->oid != up->oid))
+      break;
+  }
+  return table;
+}
+
 static struct fate *fate_of(struct planner *p, const struct catalog_object *table)
 {
-  return map_get(p->by_identity, planner_root(p->inverse->before, table)->identity);
+  return map_get(p->by_identity, planner_unit(p, table)->identity);
+}
+
+/* The partition `part`, which has a fate of its own, is in the tree of f at this end. */
+static bool holds_before(const struct planner *p, const struct fate *f, const struct fate *part)
+{
+  return is_inside(p->inverse->before, part->table, f->table);
+}
+
+static bool holds_after(const struct planner *p, const struct fate *f, const struct fate *part)
+{
+  return f->after && part->after && is_inside(p->inverse->after, part->after, f->after);
+}
+
+static void set_apart(struct planner *p)
+{
+  for (size_t i = 0; i < p->fates.len; i++) {
+    struct fate *f = p->fates.at[i];
+    for (size_t k = 0; k < p->fates.len; k++) {
+      const struct fate *part = p->fates.at[k];
+      if (holds_before(p, f, part))
+        vec_push(p->arena, &f->apart, part->table->identity);
+      if (holds_after(p, f, part))
+        vec_push(p->arena, &f->apart_after, part->after->identity);
+    }
+  }
+}
+
+/* Statements on the tree write its partitions, also those that were in it for a while. */
+static void spread_to_parts(struct planner *p)
+{
+  for (size_t i = 0; i < p->fates.len; i++) {
+    const struct fate *f = p->fates.at[i];
+    for (size_t k = 0; f->written && k < p->fates.len; k++)
+      if (holds_before(p, f, p->fates.at[k]) || holds_after(p, f, p->fates.at[k]))
+        p->fates.at[k]->written = true;
+  }
 }
 
 /* A name in an effect is that of the moment, so both ends of the migration are asked; two hits
@@ -45,7 +111,7 @@ static void collect_fates(struct planner *p)
   const struct catalog *before = p->inverse->before;
   for (size_t i = 0; i < before->object_count; i++) {
     const struct catalog_object *t = before->objects[i];
-    if (t->kind != CATALOG_TABLE || planner_root(before, t) != t)
+    if (t->kind != CATALOG_TABLE || planner_unit(p, t) != t)
       continue;
     struct fate *f = ARENA_NEW(p->arena, struct fate);
     f->table = t;
@@ -59,6 +125,8 @@ static void collect_fates(struct planner *p)
     mark(p, &e->exclusive, offsetof(struct fate, exclusive));
     mark(p, &e->rewritten, offsetof(struct fate, rewritten));
   }
+  set_apart(p);
+  spread_to_parts(p);
 }
 
 /* Rows that change with rows of another table. The shadow has hardly any rows, so it need not
@@ -68,6 +136,15 @@ static bool follows(const struct catalog_object *foreign_key)
   const char *d = catalog_get(foreign_key, "definition");
   return d && (strstr(d, "ON DELETE CASCADE") || strstr(d, "ON DELETE SET ") ||
                strstr(d, "ON UPDATE CASCADE") || strstr(d, "ON UPDATE SET "));
+}
+
+/* Rows of the tree of f, at the beginning, are written. */
+static bool is_written(const struct planner *p, const struct fate *f)
+{
+  bool written = f->written;
+  for (size_t i = 0; i < p->fates.len && !written; i++)
+    written = p->fates.at[i]->written && holds_before(p, f, p->fates.at[i]);
+  return written;
 }
 
 static bool spread_cascades(struct planner *p)
@@ -82,12 +159,14 @@ static bool spread_cascades(struct planner *p)
     const struct catalog_object *target =
         name ? catalog_find_name(before, CATALOG_TABLE, name) : NULL;
     struct fate *child = fate_of(p, o->parent), *parent = target ? fate_of(p, target) : NULL;
-    if (!child || !parent || !parent->written || child->written)
+    if (!child || !parent || child->written || !is_written(p, parent))
       continue;
     child->written = true;
     child->cascade = parent->table->identity;
     more = true;
   }
+  if (more)
+    spread_to_parts(p);
   return more;
 }
 

@@ -3,11 +3,14 @@
 
 #include "inverse/capture_private.h"
 
-/* What the migration does to one table, or to a whole partition tree (then of its root). */
+/* What the migration does to one table, or to a whole partition tree (then of its root). A
+ * partition that is attached or detached has a fate of its own, with what is below it, and is
+ * `apart` from the tree that it is in at one end. */
 struct fate {
   const struct catalog_object *table, *after; /* after NULL: dropped */
   bool written, exclusive, rewritten;
   const struct catalog_object *embeds; /* a type that loses attributes, of which it holds values */
+  struct strings apart, apart_after;   /* names before and after */
   const char
       *cascade; /* the table whose rows, when changed, change rows here; NULL: written itself */
 };
@@ -27,6 +30,9 @@ struct planner planner_new(struct arena *arena, const struct inverse *inverse,
                            struct capture_plan *plan);
 /* The root of its partition tree, else the table itself. */
 const struct catalog_object *planner_root(const struct catalog *c,
+                                          const struct catalog_object *table);
+/* Of a table before: the one whose fate it shares. */
+const struct catalog_object *planner_unit(const struct planner *p,
                                           const struct catalog_object *table);
 /* NULL: the column is gone. */
 const struct catalog_object *planner_column_after(const struct planner *p,

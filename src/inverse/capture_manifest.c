@@ -95,6 +95,8 @@ static json_t *table_json(const struct capture_item *item)
   json_object_set_new(o, "columns_after", string_array(&t->columns_after));
   json_object_set_new(o, "types", string_array(&item->types));
   json_object_set_new(o, "types_after", string_array(&item->types_after));
+  json_object_set_new(o, "apart", string_array(&t->apart));
+  json_object_set_new(o, "apart_after", string_array(&t->apart_after));
   json_object_set_new(o, "doomed_only", json_boolean(t->doomed_only));
   json_object_set_new(o, "whole_row", json_boolean(t->whole_row));
   json_object_set_new(o, "before_rows", json_integer(item->before_rows));

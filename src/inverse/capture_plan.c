@@ -94,11 +94,13 @@ static bool is_partitioned(const struct catalog_object *table)
   return catalog_is(table, "relkind", "p");
 }
 
-static void plan_dropped(struct planner *p, const struct catalog_object *table)
+static void plan_dropped(struct planner *p, const struct catalog_object *table,
+                         const struct strings *apart)
 {
   struct capture_table t = {.how = CAPTURE_ROWS,
                             .before = table->identity,
                             .partitioned = is_partitioned(table),
+                            .apart = *apart,
                             .doomed_only = true,
                             .why = "the table is dropped"};
   fill_columns(p, &t, table, NULL);
@@ -113,7 +115,7 @@ static struct catalog_objects dropped_partitions(const struct planner *p, const 
   for (size_t i = 0; is_partitioned(f->table) && i < before->object_count; i++) {
     struct catalog_object *t = before->objects[i];
     if (t->kind == CATALOG_TABLE && t != f->table && !is_partitioned(t) && !catalog_is_foreign(t) &&
-        planner_root(before, t) == f->table &&
+        planner_unit(p, t) == f->table &&
         !catalog_find(p->inverse->after, CATALOG_TABLE, t->oid, 0))
       vec_push(p->arena, &dropped, t);
   }
@@ -131,6 +133,8 @@ static void refuse_or_copy(struct planner *p, const struct capture_table *t, con
                                   .before = t->before,
                                   .after = t->after,
                                   .partitioned = t->partitioned,
+                                  .apart = t->apart,
+                                  .apart_after = t->apart_after,
                                   .doomed_only = true,
                                   .why = "its rows could not be matched one by one"};
     fill_columns(p, &whole, table, NULL);
@@ -157,28 +161,6 @@ static const struct catalog_object *reference_to(const struct planner *p,
   return NULL;
 }
 
-/* A table with its rows that left the tree and is still there or, with `came`, came into it. */
-static const struct catalog_object *partition_that(const struct planner *p, const struct fate *f,
-                                                   bool came)
-{
-  const struct catalog *before = p->inverse->before, *after = p->inverse->after;
-  for (size_t i = 0; is_partitioned(f->table) && i < before->object_count; i++) {
-    const struct catalog_object *t = before->objects[i];
-    const struct catalog_object *now =
-        t->kind == CATALOG_TABLE ? catalog_find(after, CATALOG_TABLE, t->oid, 0) : NULL;
-    if (now && (planner_root(before, t) == f->table) == !came &&
-        (planner_root(after, now) == f->after) == came)
-      return t;
-  }
-  return NULL;
-}
-
-static const struct catalog_object *moved_partition(const struct planner *p, const struct fate *f)
-{
-  const struct catalog_object *left = partition_that(p, f, false);
-  return left ? left : partition_that(p, f, true);
-}
-
 /* Without a key that survives, rows are taken out and put in again whole, which foreign keys to
  * them would see. `may_go`: rows may have to be taken out. False: refused, or copied. */
 static bool match_whole_rows(struct planner *p, struct capture_table *t, const struct fate *f,
@@ -187,15 +169,6 @@ static bool match_whole_rows(struct planner *p, struct capture_table *t, const s
   const struct catalog_object *reference = NULL;
   if (may_go || p->keep_copies)
     reference = reference_to(p, f->after);
-  const struct catalog_object *moved = moved_partition(p, f);
-  if (moved) {
-    refuse_or_copy(p, t,
-                   arena_printf(p->arena,
-                                "%s has no key that survives, and its partition %s is attached or"
-                                " detached: their rows could not be told apart",
-                                t->before, moved->identity));
-    return false;
-  }
   if (reference) {
     refuse_or_copy(p, t,
                    arena_printf(p->arena,
@@ -273,8 +246,7 @@ static void plan_changed(struct planner *p, struct capture_table *t, const struc
            : t->standby ? "captured if it is written"
                         : "rows are written";
   if (t->key_after.len > 0 ||
-      ((!t->standby || (!reference_to(p, f->after) && !moved_partition(p, f))) &&
-       match_whole_rows(p, t, f, true)))
+      ((!t->standby || !reference_to(p, f->after)) && match_whole_rows(p, t, f, true)))
     vec_push(p->arena, &p->plan->tables, *t);
 }
 
@@ -284,7 +256,7 @@ static const struct catalog_object *foreign_partition(const struct planner *p,
   const struct catalog *c = p->inverse->before;
   for (size_t i = 0; i < c->object_count; i++)
     if (c->objects[i]->kind == CATALOG_TABLE && catalog_is_foreign(c->objects[i]) &&
-        planner_root(c, c->objects[i]) == root)
+        planner_unit(p, c->objects[i]) == root)
       return c->objects[i];
   return NULL;
 }
@@ -320,11 +292,13 @@ static void plan_table(struct planner *p, const struct fate *f)
   }
   if (!f->after) {
     if (!refuse_foreign_partition(p, f))
-      plan_dropped(p, f->table);
+      plan_dropped(p, f->table, &f->apart);
     return;
   }
   struct capture_table t = {.before = f->table->identity,
                             .after = f->after->identity,
+                            .apart = f->apart,
+                            .apart_after = f->apart_after,
                             .partitioned = is_partitioned(f->table)};
   if (f->embeds) {
     refuse_or_copy(p, &t,
@@ -336,21 +310,13 @@ static void plan_table(struct planner *p, const struct fate *f)
   }
   bool retyped = false;
   struct strings doomed = planner_doomed_columns(p, f->table, &retyped);
-  const struct catalog_object *left = f->written ? partition_that(p, f, false) : NULL;
-  if (left && !p->keep_copies) {
-    refuse(p, arena_printf(p->arena,
-                           "%s is detached from %s, whose rows are written by the same migration:"
-                           " what was written there could not be told apart",
-                           left->identity, f->table->identity));
-    return;
-  }
   bool rows = f->rewritten || (f->written && (f->exclusive || doomed.len > 0)) ||
               (retyped && retype_needs_rows(p, f->table));
   if ((rows || doomed.len > 0 || f->written) && refuse_foreign_partition(p, f))
     return;
   struct catalog_objects dropped = dropped_partitions(p, f);
   for (size_t i = 0; !rows && i < dropped.len; i++)
-    plan_dropped(p, dropped.at[i]);
+    plan_dropped(p, dropped.at[i], &(struct strings){0});
   if (rows)
     plan_rows(p, &t, f, retyped || doomed.len > 0);
   else if (doomed.len > 0)

@@ -32,6 +32,7 @@ enum { CAPTURE_LANE = 0, CAPTURE_LEVEL = 3, CAPTURE_OBSERVER_LOCK_TIMEOUT_MS = 3
 /* A table as it was at capture_begin, or is at capture_finish. */
 struct capture_state_table {
   uint32_t oid, root; /* root: of the partition tree, else oid */
+  uint32_t parent;    /* whose partition it is; 0: none */
   char relkind;       /* r p m f */
   uint32_t filenode;
   const char *identity;
@@ -105,6 +106,8 @@ int capture_copy_after(struct capture *c, struct capture_item *item, struct err 
 char *capture_large_objects_sql(struct capture *c);
 /* "ONLY public.t" or, for a partitioned table, "public.t" */
 char *capture_from(struct arena *arena, const char *identity, bool partitioned);
+/* " AND ...": the row of `alias` lies in none of these partitions; "" when there are none */
+char *capture_not_in(struct arena *arena, const char *alias, const struct strings *partitions);
 /* alias.a, alias.b */
 char *capture_column_list(struct arena *arena, const char *alias, const struct strings *columns);
 

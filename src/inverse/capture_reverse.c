@@ -54,22 +54,6 @@ static bool lacks_identity(struct arena *arena, const struct catalog *c, const c
   return true;
 }
 
-/* Partitions that the migration detached: they are attached again before rows of the root are
- * written back. */
-static void add_detached(struct arena *arena, const struct inverse *inverse,
-                         const struct capture_table *t, struct strings *written)
-{
-  const struct catalog *before = inverse->before, *after = inverse->after;
-  for (size_t i = 0; t->partitioned && i < before->object_count; i++) {
-    const struct catalog_object *o = before->objects[i];
-    const struct catalog_object *now =
-        o->kind == CATALOG_TABLE ? catalog_find(after, CATALOG_TABLE, o->oid, 0) : NULL;
-    if (now && strcmp(planner_root(before, o)->identity, t->before) == 0 &&
-        strcmp(planner_root(after, now)->identity, t->after) != 0)
-      vec_push(arena, written, now->identity);
-  }
-}
-
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
                           const struct capture_plan *forward, struct capture_plan *ret_plan)
 {
@@ -79,7 +63,6 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
     if (t->standby || !t->after)
       continue;
     vec_push(arena, &effect.written, t->after);
-    add_detached(arena, inverse, t, &effect.written);
   }
   for (size_t i = 0; i < inverse->effects.len; i++) {
     add_all(arena, &effect.written, &inverse->effects.at[i].written);
@@ -134,12 +117,14 @@ json_t *capture_plan_to_json(const struct capture_plan *plan)
   for (size_t i = 0; i < plan->tables.len; i++) {
     const struct capture_table *t = &plan->tables.at[i];
     json_array_append_new(
-        tables, json_pack("{s:i,s:s,s:s?,s:b,s:b,s:b,s:b,s:s?,s:o,s:o,s:o,s:o}", "how", (int)t->how,
-                          "before", t->before, "after", t->after, "partitioned", t->partitioned,
-                          "whole_row", t->whole_row, "doomed_only", t->doomed_only, "standby",
-                          t->standby, "why", t->why, "key", names_json(&t->key), "key_after",
-                          names_json(&t->key_after), "columns", names_json(&t->columns),
-                          "columns_after", names_json(&t->columns_after)));
+        tables,
+        json_pack("{s:i,s:s,s:s?,s:b,s:b,s:b,s:b,s:s?,s:o,s:o,s:o,s:o,s:o,s:o}", "how", (int)t->how,
+                  "before", t->before, "after", t->after, "partitioned", t->partitioned,
+                  "whole_row", t->whole_row, "doomed_only", t->doomed_only, "standby", t->standby,
+                  "why", t->why, "key", names_json(&t->key), "key_after", names_json(&t->key_after),
+                  "columns", names_json(&t->columns), "columns_after",
+                  names_json(&t->columns_after), "apart", names_json(&t->apart), "apart_after",
+                  names_json(&t->apart_after)));
   }
   json_t *rebuilt = json_array();
   for (size_t i = 0; i < plan->rebuilt.len; i++)
@@ -177,7 +162,11 @@ static int table_from(struct arena *arena, const json_t *json, struct capture_ta
                  names_from(arena, json_object_get(json, "key"), &t->key) == 0 &&
                  names_from(arena, json_object_get(json, "key_after"), &t->key_after) == 0 &&
                  names_from(arena, json_object_get(json, "columns"), &t->columns) == 0 &&
-                 names_from(arena, json_object_get(json, "columns_after"), &t->columns_after) == 0
+                 names_from(arena, json_object_get(json, "columns_after"), &t->columns_after) ==
+                     0 &&
+                 (!json_object_get(json, "apart") ||
+                  (names_from(arena, json_object_get(json, "apart"), &t->apart) == 0 &&
+                   names_from(arena, json_object_get(json, "apart_after"), &t->apart_after) == 0))
              ? 0
              : -1;
 }

@@ -45,6 +45,16 @@ static bool array_holds(const json_t *array, const char *s)
   return false;
 }
 
+/* Captures of earlier versions have none. */
+static struct strings read_names(struct undo *u, const json_t *o, const char *key)
+{
+  struct strings names = {0};
+  const json_t *array = json_object_get(o, key);
+  for (size_t i = 0; i < json_array_size(array); i++)
+    vec_push(u->arena, &names, item_of(u, array, i));
+  return names;
+}
+
 static int read_columns(struct undo *u, const json_t *o, struct undo_table *t, struct err *err)
 {
   const json_t *names = json_object_get(o, "columns"), *after = json_object_get(o, "columns_after");
@@ -76,7 +86,9 @@ static int read_table(struct undo *u, const json_t *o, struct err *err)
                          .partitioned = json_is_true(json_object_get(o, "partitioned")),
                          .before_rows = json_integer_value(json_object_get(o, "before_rows")),
                          .doomed_only = json_is_true(json_object_get(o, "doomed_only")),
-                         .whole_row = json_is_true(json_object_get(o, "whole_row"))};
+                         .whole_row = json_is_true(json_object_get(o, "whole_row")),
+                         .apart = read_names(u, o, "apart"),
+                         .apart_after = read_names(u, o, "apart_after")};
   if (!t.before || read_how(json_string_value(json_object_get(o, "how")), &t.how) < 0)
     return damaged(u, "a table without name or kind", err);
   if (read_columns(u, o, &t, err) < 0)

@@ -30,7 +30,8 @@ VEC_TYPE(undo_columns, struct undo_column);
 struct undo_table {
   size_t number;
   enum capture_how how;
-  const char *before, *after; /* identities; after NULL: dropped */
+  const char *before, *after;        /* identities; after NULL: dropped */
+  struct strings apart, apart_after; /* its partitions that are tables of their own here */
   bool partitioned, doomed_only, whole_row;
   bool compared; /* belay_work_N is filled */
   size_t key_count;
@@ -69,6 +70,9 @@ enum undo_state { UNDO_BEFORE, UNDO_AFTER }; /* which names and types of a table
 const char *undo_temp(struct undo *u, const char *what, const struct undo_table *t);
 /* "ONLY public.t" */
 const char *undo_from(struct undo *u, const struct undo_table *t, enum undo_state state);
+/* " AND ...": the row of `alias` is none of a partition apart; part of undo_match */
+const char *undo_not_in(struct undo *u, const struct undo_table *t, enum undo_state state,
+                        const char *alias);
 /* c1, c4 of the key; alias may be NULL */
 const char *undo_keys(struct undo *u, const struct undo_table *t, const char *alias);
 /* c0, c1, ... of all columns; alias may be NULL */

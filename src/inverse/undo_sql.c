@@ -15,6 +15,12 @@ const char *undo_from(struct undo *u, const struct undo_table *t, enum undo_stat
   return capture_from(u->arena, state == UNDO_BEFORE ? t->before : t->after, t->partitioned);
 }
 
+const char *undo_not_in(struct undo *u, const struct undo_table *t, enum undo_state state,
+                        const char *alias)
+{
+  return capture_not_in(u->arena, alias, state == UNDO_BEFORE ? &t->apart : &t->apart_after);
+}
+
 const char *undo_keys(struct undo *u, const struct undo_table *t, const char *alias)
 {
   CLEANUP(text_clear) struct text s = TEXT_INIT;
@@ -134,6 +140,7 @@ const char *undo_match(struct undo *u, const struct undo_table *t, enum undo_sta
     else
       text_printf(&s, "pg_catalog.format('%%s', %s.%s) COLLATE \"C\" = %s.c%zu", alias, name, x, i);
   }
+  text_puts(&s, undo_not_in(u, t, state, alias));
   return arena_strdup(u->arena, s.data);
 }
 

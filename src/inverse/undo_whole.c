@@ -115,10 +115,11 @@ static int find_live(struct undo *u, struct db_conn *conn, const struct undo_tab
       u->arena,
       "INSERT INTO %s SELECT a.k, a.n, l.tab, l.at, CASE WHEN l.at IS NULL THEN '%s' END"
       " FROM %s a LEFT JOIN (SELECT l.*, row_number() OVER (PARTITION BY l.k ORDER BY l.tab, l.at)"
-      " AS n FROM (SELECT t.tableoid AS tab, t.ctid AS at, %s AS k FROM %s t) l"
-      " WHERE l.k IN (SELECT %s FROM %s x)) l ON l.k = a.k AND l.n = a.n",
+      " AS n FROM (SELECT t.tableoid AS tab, t.ctid AS at, %s AS k FROM %s t WHERE"
+      " true%s) l WHERE l.k IN (SELECT %s FROM %s x)) l ON l.k = a.k AND l.n = a.n",
       work, GONE, numbered(u, t, "after"), row_text(u, t, "t", IMAGE_LIVE),
-      undo_from(u, t, UNDO_AFTER), row_text(u, t, "x", IMAGE_SURVIVING), undo_temp(u, "after", t));
+      undo_from(u, t, UNDO_AFTER), undo_not_in(u, t, UNDO_AFTER, "t"),
+      row_text(u, t, "x", IMAGE_SURVIVING), undo_temp(u, "after", t));
   if (undo_run(u, conn, t, sql, err) < 0)
     return -1;
   return undo_run(u, conn, t, arena_printf(u->arena, "ANALYZE %s", work), err);

@@ -272,8 +272,10 @@ static const char *keyless_check(struct undo *u, const struct undo_table *t)
     text_printf(&live, "%s%s", live.len ? ", " : "", undo_text_of(u, "t", c->name));
   }
   return arena_printf(
-      u->arena, "SELECT count(*) FROM (SELECT %s FROM %s b EXCEPT ALL SELECT %s FROM %s t) x",
-      captured.data, undo_temp(u, "before", t), live.data, undo_from(u, t, UNDO_BEFORE));
+      u->arena,
+      "SELECT count(*) FROM (SELECT %s FROM %s b EXCEPT ALL SELECT %s FROM %s t WHERE true%s) x",
+      captured.data, undo_temp(u, "before", t), live.data, undo_from(u, t, UNDO_BEFORE),
+      undo_not_in(u, t, UNDO_BEFORE, "t"));
 }
 
 static int check_rows(struct undo *u, struct db_conn *conn, struct err *err)
