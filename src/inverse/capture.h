@@ -43,6 +43,7 @@ struct capture_table {
   struct strings columns_after; /* same order, names after; NULL where the column is gone */
   struct strings apart,
       apart_after;  /* its partitions (names before, and after) that are captured by themselves */
+  bool reworded;    /* equal text may be another value afterwards (labels that changed places) */
   bool whole_row;   /* no key that survives: rows are matched by their values; key is empty */
   bool doomed_only; /* after-images are not needed: only columns or the whole table vanish */
   bool standby;     /* not expected to be written; captured only if it is (triggers, DO blocks) */

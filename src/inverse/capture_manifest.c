@@ -98,6 +98,7 @@ static json_t *table_json(const struct capture_item *item)
   json_object_set_new(o, "apart", string_array(&t->apart));
   json_object_set_new(o, "apart_after", string_array(&t->apart_after));
   json_object_set_new(o, "doomed_only", json_boolean(t->doomed_only));
+  json_object_set_new(o, "reworded", json_boolean(t->reworded));
   json_object_set_new(o, "whole_row", json_boolean(t->whole_row));
   json_object_set_new(o, "before_rows", json_integer(item->before_rows));
   json_object_set_new(o, "after_rows", json_integer(item->after_rows));

@@ -217,6 +217,38 @@ static bool text_stays(const struct planner *p, const struct catalog_object *tab
   return true;
 }
 
+/* Labels of the enum were renamed: old ones are not there any more, or not in their order. */
+static bool is_relabelled(const struct planner *p, const struct catalog_object *type)
+{
+  const struct catalog_object *now = catalog_find(p->inverse->after, CATALOG_ENUM, type->oid, 0);
+  if (!now)
+    return true;
+  struct strings old = round_json_strings(p->arena, catalog_get(type, "labels"));
+  struct strings new = round_json_strings(p->arena, catalog_get(now, "labels"));
+  size_t found = 0;
+  for (size_t i = 0; i < new.len &&found < old.len; i++)
+    found += strcmp(new.at[i], old.at[found]) == 0;
+  return found < old.len;
+}
+
+/* Of enums it is known whether the text of their values has another meaning afterwards; of other
+ * types that are not the server's own, and of what names an object, it is not. */
+static bool is_reworded(const struct planner *p, const struct catalog_object *table)
+{
+  struct catalog_objects columns =
+      catalog_children(p->arena, p->inverse->before, table, CATALOG_COLUMN);
+  for (size_t i = 0; i < columns.len; i++) {
+    const char *type = catalog_get(columns.at[i], "type");
+    if (!type || strncmp(type, "reg", 3) == 0)
+      return true;
+    const char *element = arena_strndup(p->arena, type, strcspn(type, "["));
+    const struct catalog_object *e = catalog_find_name(p->inverse->before, CATALOG_ENUM, element);
+    if (e ? is_relabelled(p, e) : strchr(type, '.') != NULL)
+      return true;
+  }
+  return false;
+}
+
 static void plan_doomed_columns(struct planner *p, struct capture_table *t, const struct fate *f,
                                 const struct strings *doomed, bool retyped)
 {
@@ -299,6 +331,7 @@ static void plan_table(struct planner *p, const struct fate *f)
                             .after = f->after->identity,
                             .apart = f->apart,
                             .apart_after = f->apart_after,
+                            .reworded = is_reworded(p, f->table),
                             .partitioned = is_partitioned(f->table)};
   if (f->embeds) {
     refuse_or_copy(p, &t,

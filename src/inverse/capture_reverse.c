@@ -118,13 +118,13 @@ json_t *capture_plan_to_json(const struct capture_plan *plan)
     const struct capture_table *t = &plan->tables.at[i];
     json_array_append_new(
         tables,
-        json_pack("{s:i,s:s,s:s?,s:b,s:b,s:b,s:b,s:s?,s:o,s:o,s:o,s:o,s:o,s:o}", "how", (int)t->how,
-                  "before", t->before, "after", t->after, "partitioned", t->partitioned,
-                  "whole_row", t->whole_row, "doomed_only", t->doomed_only, "standby", t->standby,
-                  "why", t->why, "key", names_json(&t->key), "key_after", names_json(&t->key_after),
-                  "columns", names_json(&t->columns), "columns_after",
-                  names_json(&t->columns_after), "apart", names_json(&t->apart), "apart_after",
-                  names_json(&t->apart_after)));
+        json_pack("{s:i,s:s,s:s?,s:b,s:b,s:b,s:b,s:b,s:s?,s:o,s:o,s:o,s:o,s:o,s:o}", "how",
+                  (int)t->how, "before", t->before, "after", t->after, "partitioned",
+                  t->partitioned, "whole_row", t->whole_row, "reworded", t->reworded, "doomed_only",
+                  t->doomed_only, "standby", t->standby, "why", t->why, "key", names_json(&t->key),
+                  "key_after", names_json(&t->key_after), "columns", names_json(&t->columns),
+                  "columns_after", names_json(&t->columns_after), "apart", names_json(&t->apart),
+                  "apart_after", names_json(&t->apart_after)));
   }
   json_t *rebuilt = json_array();
   for (size_t i = 0; i < plan->rebuilt.len; i++)
@@ -155,6 +155,7 @@ static int table_from(struct arena *arena, const json_t *json, struct capture_ta
       .why = arena_strdup(arena, json_string_value(json_object_get(json, "why"))),
       .partitioned = json_is_true(json_object_get(json, "partitioned")),
       .whole_row = json_is_true(json_object_get(json, "whole_row")),
+      .reworded = json_is_true(json_object_get(json, "reworded")),
       .doomed_only = json_is_true(json_object_get(json, "doomed_only")),
       .standby = json_is_true(json_object_get(json, "standby")),
   };

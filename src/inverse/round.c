@@ -119,9 +119,10 @@ static void creates_after(struct round *r)
 int round_run(struct round *r, struct err *err)
 {
   static void (*const parts[])(struct round *) = {
-      round_rename_schemas, round_rename_objects, round_rename_children, round_detach,
-      round_drops,          alters_before,        creates_before,        round_attach,
-      round_exact_order,    alters_after,         creates_after,         round_populate,
+      round_rename_schemas, round_create_schemas, round_rename_objects, round_rename_children,
+      round_detach,         round_drops,          alters_before,        creates_before,
+      round_attach,         round_exact_order,    alters_after,         creates_after,
+      round_populate,
   };
   r->err = err;
   round_diff(r);

@@ -92,6 +92,7 @@ const char *round_table_of(const struct catalog_object *child);
 
 /* ---- the parts of a round; each adds steps or none ---- */
 void round_rename_schemas(struct round *r);
+void round_create_schemas(struct round *r); /* those that objects are moved into */
 void round_rename_objects(struct round *r);
 void round_rename_children(struct round *r);
 void round_detach(struct round *r);

@@ -116,6 +116,28 @@ void round_creates(struct round *r, enum inverse_phase phase)
   }
 }
 
+static bool is_moved_into(const struct round *r, const struct catalog_object *schema)
+{
+  for (size_t i = 0; i < r->changes.len; i++) {
+    const struct catalog_change *c = &r->changes.at[i];
+    if (c->type == CATALOG_CHANGED && !c->before->parent &&
+        round_text_equal(c->before->schema, schema->name) &&
+        !round_text_equal(c->after->schema, schema->name))
+      return true;
+  }
+  return false;
+}
+
+void round_create_schemas(struct round *r)
+{
+  for (size_t i = 0; i < r->changes.len; i++) {
+    const struct catalog_object *o = r->changes.at[i].before;
+    if (r->changes.at[i].type == CATALOG_DROPPED && o->kind == CATALOG_SCHEMA &&
+        !catalog_find_name(r->from, CATALOG_SCHEMA, o->identity) && is_moved_into(r, o))
+      emit_create(r, o, false);
+  }
+}
+
 /* ---- materialized views that gained or lost their rows ---- */
 
 static bool is_populated(const struct catalog_object *matview)

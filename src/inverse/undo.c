@@ -86,6 +86,7 @@ static int read_table(struct undo *u, const json_t *o, struct err *err)
                          .partitioned = json_is_true(json_object_get(o, "partitioned")),
                          .before_rows = json_integer_value(json_object_get(o, "before_rows")),
                          .doomed_only = json_is_true(json_object_get(o, "doomed_only")),
+                         .reworded = json_is_true(json_object_get(o, "reworded")),
                          .whole_row = json_is_true(json_object_get(o, "whole_row")),
                          .apart = read_names(u, o, "apart"),
                          .apart_after = read_names(u, o, "apart_after")};

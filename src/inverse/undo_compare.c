@@ -109,7 +109,7 @@ static int load_all(struct undo *u, struct db_conn *conn, const struct undo_tabl
 static const char *same_images(struct undo *u, const struct undo_table *t)
 {
   CLEANUP(text_clear) struct text s = TEXT_INIT;
-  if (t->partitioned)
+  if (t->partitioned || t->reworded)
     return "false";
   for (size_t i = 0; i < t->columns.len; i++) {
     const struct undo_column *c = &t->columns.at[i];

@@ -32,7 +32,7 @@ struct undo_table {
   enum capture_how how;
   const char *before, *after;        /* identities; after NULL: dropped */
   struct strings apart, apart_after; /* its partitions that are tables of their own here */
-  bool partitioned, doomed_only, whole_row;
+  bool partitioned, doomed_only, reworded, whole_row;
   bool compared; /* belay_work_N is filled */
   size_t key_count;
   int64_t before_rows; /* captured */

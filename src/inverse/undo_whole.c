@@ -91,7 +91,7 @@ static int load_images(struct undo *u, struct db_conn *conn, const struct undo_t
 static int cancel_equals(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                          struct err *err)
 {
-  if (is_linked(t) || t->partitioned || !keeps_columns(t))
+  if (is_linked(t) || t->partitioned || t->reworded || !keeps_columns(t))
     return 0;
   const char *sql = arena_printf(
       u->arena,
