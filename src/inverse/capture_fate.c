@@ -170,6 +170,27 @@ static bool spread_cascades(struct planner *p)
   return more;
 }
 
+/* ---- replica identity ---- */
+
+bool planner_lacks_identity(struct arena *arena, const struct catalog *c, const char *name)
+{
+  const struct catalog_object *table = catalog_find_name(c, CATALOG_TABLE, name);
+  const char *identity = table ? catalog_get(table, "replica_identity") : NULL;
+  bool published = false;
+  for (size_t i = 0; i < c->object_count && !published; i++)
+    published = c->objects[i]->kind == CATALOG_PUBLICATION;
+  if (!table || !published || (identity && strcmp(identity, "NOTHING") != 0))
+    return false;
+  struct catalog_objects list = catalog_children(arena, c, table, CATALOG_CONSTRAINT);
+  for (size_t i = 0; i < list.len; i++) {
+    const char *definition = catalog_get(list.at[i], "definition");
+    if (!identity && catalog_is(list.at[i], "type", "p") &&
+        !(definition && strstr(definition, " DEFERRABLE")))
+      return false;
+  }
+  return true;
+}
+
 /* ---- columns ---- */
 
 const struct catalog_object *planner_column_after(const struct planner *p,
@@ -245,8 +266,43 @@ static const struct catalog_object *depends_on_any(const struct catalog_object *
   return NULL;
 }
 
-/* One step outward: types over narrowed types, and tables with columns of them. */
-static bool spread_once(struct planner *p, struct map *types)
+/* Its attributes or columns are others: while that is not committed nobody else can read values
+ * of the type. */
+static bool is_altered(const struct planner *p, const struct catalog_object *o)
+{
+  if (o->kind == CATALOG_COMPOSITE) {
+    const struct catalog_object *now = catalog_find(p->inverse->after, o->kind, o->oid, 0);
+    const char *old = catalog_get(o, "attributes"),
+               *new = now ? catalog_get(now, "attributes") : "";
+    return !now || now->dropped_attributes != o->dropped_attributes || !old || !new ||
+           strcmp(old, new) != 0;
+  }
+  const struct fate *f = o->kind == CATALOG_TABLE ? map_get(p->by_identity, o->identity) : NULL;
+  return f && f->exclusive;
+}
+
+static void embeds_narrowed(struct fate *f, const struct catalog_object *type)
+{
+  if (!f->embeds)
+    f->embeds = type;
+}
+
+static void embeds_altered(struct fate *f, const struct catalog_object *type)
+{
+  UNUSED(type);
+  f->exclusive = true;
+}
+
+/* What becomes of tables that hold values of types of a kind. */
+struct spreading {
+  bool (*is_source)(const struct planner *p, const struct catalog_object *type);
+  void (*reach)(struct fate *f, const struct catalog_object *type);
+  struct map *types;   /* identity -> the type it comes from */
+  struct map *reached; /* identities of tables */
+};
+
+/* One step outward: types over such types, and tables with columns of them. */
+static bool spread_once(struct planner *p, struct spreading *s)
 {
   const struct catalog *before = p->inverse->before;
   bool more = false;
@@ -257,34 +313,34 @@ static bool spread_once(struct planner *p, struct map *types)
         o->kind != CATALOG_RANGE)
       continue;
     const struct catalog_object *holder = column ? o->parent : o;
-    const struct catalog_object *type = depends_on_any(o, types);
+    const struct catalog_object *type = depends_on_any(o, s->types);
     struct fate *f = column ? fate_of(p, holder) : NULL;
-    if (!type || (map_get(types, holder->identity) && (!f || f->embeds)))
+    if (!type ||
+        (map_get(s->types, holder->identity) && (!f || map_get(s->reached, holder->identity))))
       continue;
-    if (!map_get(types, holder->identity))
-      map_put(types, holder->identity, (void *)(uintptr_t)type);
+    if (!map_get(s->types, holder->identity))
+      map_put(s->types, holder->identity, (void *)(uintptr_t)type);
     if (f)
-      f->embeds = type;
+      s->reach(f, type);
+    map_put(s->reached, holder->identity, (void *)(uintptr_t)holder);
     more = true;
   }
   return more;
 }
 
-/* A type or a table that loses attributes takes them from the values of that type elsewhere,
- * without a rewrite or a word; and as it gets them back in another order, the text of a value would
- * put them into the wrong ones. */
-static void spread_narrowed_types(struct planner *p)
+static void spread_types(struct planner *p, struct spreading s)
 {
   const struct catalog *before = p->inverse->before;
-  struct map *types = map_new(p->arena);
   bool any = false;
+  s.types = map_new(p->arena);
+  s.reached = map_new(p->arena);
   for (size_t i = 0; i < before->object_count; i++) {
-    if (!narrows(p, before->objects[i]))
+    if (!s.is_source(p, before->objects[i]))
       continue;
-    map_put(types, before->objects[i]->identity, before->objects[i]);
+    map_put(s.types, before->objects[i]->identity, before->objects[i]);
     any = true;
   }
-  while (any && spread_once(p, types))
+  while (any && spread_once(p, &s))
     ;
 }
 
@@ -298,6 +354,10 @@ struct planner planner_new(struct arena *arena, const struct inverse *inverse,
   collect_fates(&p);
   while (spread_cascades(&p))
     ;
-  spread_narrowed_types(&p);
+  /* A type or a table that loses attributes takes them from the values of that type elsewhere,
+   * without a rewrite or a word; and as it gets them back in another order, the text of a value
+   * would put them into the wrong ones. */
+  spread_types(&p, (struct spreading){.is_source = narrows, .reach = embeds_narrowed});
+  spread_types(&p, (struct spreading){.is_source = is_altered, .reach = embeds_altered});
   return p;
 }

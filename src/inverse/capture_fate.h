@@ -34,6 +34,10 @@ const struct catalog_object *planner_root(const struct catalog *c,
 /* Of a table before: the one whose fate it shares. */
 const struct catalog_object *planner_unit(const struct planner *p,
                                           const struct catalog_object *table);
+/* There are publications, and no replica identity under which rows of the table could be updated or
+ * deleted: they are written back under another one (undo_trigger.c), which locks it ACCESS
+ * EXCLUSIVE. */
+bool planner_lacks_identity(struct arena *arena, const struct catalog *c, const char *table);
 /* NULL: the column is gone. */
 const struct catalog_object *planner_column_after(const struct planner *p,
                                                   const struct catalog_object *column);

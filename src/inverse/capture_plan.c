@@ -316,6 +316,52 @@ static bool refuse_foreign_partition(struct planner *p, const struct fate *f)
   return partition != NULL;
 }
 
+static bool has_generated_column(struct arena *arena, const struct catalog *c,
+                                 const struct catalog_object *table)
+{
+  struct catalog_objects columns = catalog_children(arena, c, table, CATALOG_COLUMN);
+  for (size_t i = 0; i < columns.len; i++)
+    if (catalog_get(columns.at[i], "generated"))
+      return true;
+  return false;
+}
+
+/* A publication of only some columns of the table, or (from 18 on) without generated ones, under
+ * which a row that has no identity but all of its values cannot be updated or deleted. */
+static const struct catalog_object *partly_published(struct arena *arena, const struct catalog *c,
+                                                     const struct catalog_object *table)
+{
+  const struct catalog_object *found = NULL;
+  if (!table || !planner_lacks_identity(arena, c, table->identity))
+    return NULL;
+  bool generated = c->server_version >= 180000 && has_generated_column(arena, c, table);
+  const char *some = arena_printf(arena, "TABLE ONLY %s (", table->identity);
+  const char *root = arena_printf(arena, "TABLE ONLY %s (", planner_root(c, table)->identity);
+  for (size_t i = 0; i < c->object_count && !found; i++) {
+    const struct catalog_object *o = c->objects[i];
+    const char *d = o->kind == CATALOG_PUBLICATION ? catalog_get(o, "definition") : NULL;
+    const char *publish = d ? strstr(d, "publish = ") : NULL;
+    if (publish && (strstr(publish, "update") || strstr(publish, "delete")) &&
+        (generated || strstr(d, some) || strstr(d, root)))
+      found = o;
+  }
+  return found;
+}
+
+static bool refuse_partly_published(struct planner *p, const struct fate *f)
+{
+  const struct catalog_object *publication =
+      partly_published(p->arena, p->inverse->before, f->table);
+  if (!publication)
+    publication = partly_published(p->arena, p->inverse->after, f->after);
+  if (publication && !p->keep_copies)
+    refuse(p, arena_printf(p->arena,
+                           "%s has no replica identity and publication %s leaves out some of its"
+                           " columns: the server would not let its rows be put back",
+                           f->table->identity, publication->identity));
+  return publication && !p->keep_copies;
+}
+
 static void plan_table(struct planner *p, const struct fate *f)
 {
   if (catalog_is_foreign(f->table)) {
@@ -345,7 +391,8 @@ static void plan_table(struct planner *p, const struct fate *f)
   struct strings doomed = planner_doomed_columns(p, f->table, &retyped);
   bool rows = f->rewritten || (f->written && (f->exclusive || doomed.len > 0)) ||
               (retyped && retype_needs_rows(p, f->table));
-  if ((rows || doomed.len > 0 || f->written) && refuse_foreign_partition(p, f))
+  if ((rows || doomed.len > 0 || f->written) &&
+      (refuse_foreign_partition(p, f) || refuse_partly_published(p, f)))
     return;
   struct catalog_objects dropped = dropped_partitions(p, f);
   for (size_t i = 0; !rows && i < dropped.len; i++)

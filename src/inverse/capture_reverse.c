@@ -36,24 +36,6 @@ static bool rewrites(const char *sql)
   return strstr(sql, " ADD COLUMN ") && (strstr(sql, " GENERATED ") || strstr(sql, " DEFAULT "));
 }
 
-/* Its rows are written back under another replica identity (undo_trigger.c), which locks it ACCESS
- * EXCLUSIVE. */
-static bool lacks_identity(struct arena *arena, const struct catalog *c, const char *name)
-{
-  const struct catalog_object *table = catalog_find_name(c, CATALOG_TABLE, name);
-  const char *identity = table ? catalog_get(table, "replica_identity") : NULL;
-  bool published = false;
-  for (size_t i = 0; i < c->object_count && !published; i++)
-    published = c->objects[i]->kind == CATALOG_PUBLICATION;
-  if (!table || !published || (identity && strcmp(identity, "NOTHING") != 0))
-    return false;
-  struct catalog_objects list = catalog_children(arena, c, table, CATALOG_CONSTRAINT);
-  for (size_t i = 0; i < list.len; i++)
-    if (!identity && catalog_is(list.at[i], "type", "p"))
-      return false;
-  return true;
-}
-
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
                           const struct capture_plan *forward, struct capture_plan *ret_plan)
 {
@@ -82,8 +64,8 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
   if (inverse->steps.len)
     add_all(arena, &effect.exclusive, &effect.written);
   for (size_t i = 0; i < effect.written.len; i++)
-    if (lacks_identity(arena, inverse->before, effect.written.at[i]) ||
-        lacks_identity(arena, inverse->after, effect.written.at[i]))
+    if (planner_lacks_identity(arena, inverse->before, effect.written.at[i]) ||
+        planner_lacks_identity(arena, inverse->after, effect.written.at[i]))
       vec_push(arena, &effect.exclusive, effect.written.at[i]);
   struct inverse reversed = {
       .name = inverse->name, .before = inverse->after, .after = inverse->before};
