@@ -85,6 +85,7 @@ static int read_table(struct undo *u, const json_t *o, struct err *err)
                          .after = string_of(u, o, "after"),
                          .partitioned = json_is_true(json_object_get(o, "partitioned")),
                          .before_rows = json_integer_value(json_object_get(o, "before_rows")),
+                         .after_rows = json_integer_value(json_object_get(o, "after_rows")),
                          .doomed_only = json_is_true(json_object_get(o, "doomed_only")),
                          .reworded = json_is_true(json_object_get(o, "reworded")),
                          .whole_row = json_is_true(json_object_get(o, "whole_row")),
@@ -132,6 +133,7 @@ static int read_manifest(struct undo *u, struct err *err)
   const char *kind = json_string_value(json_object_get(m, "kind"));
   if (!kind || strcmp(kind, "undo") != 0 || json_integer_value(json_object_get(m, "schema")) != 1)
     return damaged(u, "kind or schema", err);
+  u->xid = json_integer_value(json_object_get(m, "xid"));
   const json_t *tables = json_object_get(m, "tables");
   for (size_t i = 0; i < json_array_size(tables); i++)
     if (read_table(u, json_array_get(tables, i), err) < 0)

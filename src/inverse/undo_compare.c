@@ -1,6 +1,7 @@
 #include "inverse/undo_private.h"
 
 #include "backup/chunks.h"
+#include "sql/quote.h"
 
 static const char *const temp_names[] = {"before", "after", "unchanged", "confirmed", "work"};
 
@@ -84,24 +85,6 @@ int undo_copy_surviving(struct undo *u, struct db_conn *conn, const struct undo_
   return undo_run(u, conn, t, sql, err);
 }
 
-static int load_all(struct undo *u, struct db_conn *conn, const struct undo_table *t,
-                    struct err *err)
-{
-  if (undo_load(u, conn, t, "before", err) < 0)
-    return -1;
-  if (t->key_count == 0)
-    return 0;
-  const char *work = arena_printf(u->arena, "kind%s, conflict%s, %s", text_column, text_column,
-                                  temp_columns(u, t, "work", true));
-  if (undo_make_temp(u, conn, t, "work", work, err) < 0)
-    return -1;
-  if (!undo_has_after(t))
-    return 0;
-  if (undo_load(u, conn, t, "after", err) < 0 || undo_load(u, conn, t, "unchanged", err) < 0)
-    return -1;
-  return undo_load(u, conn, t, "confirmed", err);
-}
-
 /* ---- what the migration did to which row ---- */
 
 /* Rows whose images are equal need nothing, if values stay what they are while the schema is
@@ -171,29 +154,28 @@ static const char *inserted_sql(struct undo *u, const struct undo_table *t)
                       undo_join(u, t, "a", "b"));
 }
 
+static const char *in_unchanged(struct undo *u, const struct undo_table *t)
+{
+  return arena_printf(u->arena, "EXISTS (SELECT FROM %s x WHERE %s)", undo_temp(u, "unchanged", t),
+                      undo_join(u, t, "b", "x"));
+}
+
+/* Rows that the migration did not write are work only where columns were dropped under them. Plain
+ * semi- and anti-joins: an OR of the two would run a subquery a row. */
 static int find_work(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                      struct err *err)
 {
   struct arena *a = u->arena;
   const char *before = undo_temp(u, "before", t);
-  /* plain semi- and anti-joins: an OR of the two would run a subquery a row */
-  const char *in_unchanged = arena_printf(a, "EXISTS (SELECT FROM %s x WHERE %s)",
-                                          undo_temp(u, "unchanged", t), undo_join(u, t, "b", "x"));
-  /* rows that the migration did not write are no work, unless columns were dropped under them */
-  bool fill = has_doomed_column(t);
-  const char *unchanged =
-      fill ? arena_printf(a, "INSERT INTO %s (kind, %s) SELECT 'c', %s FROM %s b WHERE %s",
-                          undo_temp(u, "work", t), undo_values(u, t, NULL), undo_values(u, t, "b"),
-                          before, in_unchanged)
-           : arena_printf(a, "DELETE FROM %s b WHERE %s", before, in_unchanged);
-  const char *unconfirmed = arena_printf(
-      a, "DELETE FROM %s b WHERE b.s <> 't' AND NOT EXISTS (SELECT FROM %s x WHERE %s)", before,
-      undo_temp(u, "confirmed", t), undo_join(u, t, "b", "x"));
-  const char *written =
-      fill ? arena_printf(a, "(SELECT * FROM %s b WHERE NOT %s)", before, in_unchanged) : before;
-  if (undo_run(u, conn, t, unchanged, err) < 0 || undo_run(u, conn, t, unconfirmed, err) < 0)
-    return -1;
-  if (undo_run(u, conn, t, changed_sql(u, t, written), err) < 0)
+  if (has_doomed_column(t)) {
+    const char *unchanged = arena_printf(
+        a, "INSERT INTO %s (kind, %s) SELECT 'c', %s FROM %s b WHERE %s", undo_temp(u, "work", t),
+        undo_values(u, t, NULL), undo_values(u, t, "b"), before, in_unchanged(u, t));
+    if (undo_run(u, conn, t, unchanged, err) < 0)
+      return -1;
+    before = arena_printf(a, "(SELECT * FROM %s b WHERE NOT %s)", before, in_unchanged(u, t));
+  }
+  if (undo_run(u, conn, t, changed_sql(u, t, before), err) < 0)
     return -1;
   return undo_run(u, conn, t, inserted_sql(u, t), err);
 }
@@ -209,22 +191,135 @@ static int all_is_work(struct undo *u, struct db_conn *conn, const struct undo_t
   return undo_run(u, conn, t, sql, err);
 }
 
+/* ---- nobody has written since ---- */
+
+/* The live row t is as the migration left it. */
+static const char *is_its_own(struct undo *u)
+{
+  return arena_printf(u->arena, "t.xmin = '%" PRIu32 "'::xid", (uint32_t)u->xid);
+}
+
+/* All rows that the migration left are there, and still the versions that it wrote: an xid means
+ * one transaction only, as long as no 2^31 have gone by. (Those of savepoints are not looked for.)
+ */
+static int is_untouched(struct undo *u, struct db_conn *conn, const struct undo_table *t, bool *ret,
+                        struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  *ret = false;
+  if (u->script || u->xid <= 0 || has_doomed_column(t))
+    return 0;
+  const char *sql = arena_printf(u->arena,
+                                 "SELECT count(*) = %" PRId64 " AND pg_catalog.pg_snapshot_xmax("
+                                 "pg_catalog.pg_current_snapshot())::text::int8 - %" PRId64
+                                 " BETWEEN 1 AND 2147483647"
+                                 " FROM %s t WHERE %s%s",
+                                 t->after_rows, u->xid, undo_from(u, t, UNDO_AFTER), is_its_own(u),
+                                 undo_not_in(u, t, UNDO_AFTER, "t"));
+  if (undo_query(u, conn, t, &r, sql, err) < 0)
+    return -1;
+  *ret = db_bool(r, 0, 0);
+  return 0;
+}
+
+/* Its key, as the temporary tables hold it. */
+static const char *live_keys(struct undo *u, const struct undo_table *t)
+{
+  CLEANUP(text_clear) struct text s = TEXT_INIT;
+  for (size_t i = 0; i < t->columns.len; i++) {
+    const struct undo_column *c = &t->columns.at[i];
+    if (c->key && undo_has_integer_key(t))
+      text_printf(&s, "%st.%s::int8", s.len ? ", " : "", sql_ident(u->arena, c->name_after));
+    else if (c->key)
+      text_printf(&s, "%s%s", s.len ? ", " : "", undo_text_of(u, "t", c->name_after));
+  }
+  return arena_strdup(u->arena, s.data);
+}
+
+/* The before-images become the work, and the live rows do for the after-images. */
+static int work_from_before(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                            struct err *err)
+{
+  struct arena *a = u->arena;
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  const char *work = undo_temp(u, "work", t), *from = undo_from(u, t, UNDO_AFTER);
+  const char *match = undo_match(u, t, UNDO_AFTER, "t", "w"), *own = is_its_own(u);
+  const char *become = arena_printf(
+      a,
+      "DROP TABLE IF EXISTS %s; ALTER TABLE %s ADD COLUMN kind%s DEFAULT 'u', ADD COLUMN"
+      " conflict%s; ALTER TABLE %s RENAME TO %s",
+      work, undo_temp(u, "before", t), text_column, text_column, undo_temp(u, "before", t),
+      work + strlen("pg_temp."));
+  const char *count = arena_printf(
+      a, "SELECT (SELECT count(*) FROM %s), (SELECT count(*) FROM %s w JOIN %s t ON %s WHERE %s)",
+      work, work, from, match, own);
+  const char *deleted = arena_printf(
+      a,
+      "UPDATE %s w SET kind = 'd', conflict = CASE WHEN EXISTS (SELECT FROM %s t WHERE %s) THEN"
+      " 'key used again' END WHERE NOT EXISTS (SELECT FROM %s t WHERE %s AND %s)",
+      work, from, match, from, match, own);
+  const char *inserted = arena_printf(a,
+                                      "INSERT INTO %s (kind, %s) SELECT 'i', %s FROM %s t WHERE"
+                                      " %s%s AND NOT EXISTS (SELECT FROM %s w WHERE %s)",
+                                      work, undo_keys(u, t, NULL), live_keys(u, t), from, own,
+                                      undo_not_in(u, t, UNDO_AFTER, "t"), work, match);
+  if (undo_make_temp(u, conn, t, "after", temp_columns(u, t, "after", true), err) < 0 ||
+      undo_run(u, conn, t, become, err) < 0 || undo_query(u, conn, t, &r, count, err) < 0)
+    return -1;
+  int64_t rows = db_int(r, 0, 0), updated = db_int(r, 0, 1);
+  if (updated < rows && undo_run(u, conn, t, deleted, err) < 0)
+    return -1;
+  return updated < t->after_rows ? undo_run(u, conn, t, inserted, err) : 0;
+}
+
+/* ---- all ---- */
+
+/* Rows that are locked only, or not its own, are no work. */
+static int leave_out(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                     struct err *err)
+{
+  const char *before = undo_temp(u, "before", t);
+  const char *unconfirmed = arena_printf(
+      u->arena, "DELETE FROM %s b WHERE b.s <> 't' AND NOT EXISTS (SELECT FROM %s x WHERE %s)",
+      before, undo_temp(u, "confirmed", t), undo_join(u, t, "b", "x"));
+  const char *unchanged =
+      arena_printf(u->arena, "DELETE FROM %s b WHERE %s", before, in_unchanged(u, t));
+  if (undo_run(u, conn, t, unconfirmed, err) < 0)
+    return -1;
+  return has_doomed_column(t) ? 0 : undo_run(u, conn, t, unchanged, err);
+}
+
+static int work_anew(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                     struct err *err)
+{
+  const char *columns = arena_printf(u->arena, "kind%s, conflict%s, %s", text_column, text_column,
+                                     temp_columns(u, t, "work", true));
+  if (undo_make_temp(u, conn, t, "work", columns, err) < 0 ||
+      (undo_has_after(t) && undo_load(u, conn, t, "after", err) < 0) ||
+      (undo_has_after(t) ? find_work : all_is_work)(u, conn, t, err) < 0)
+    return -1;
+  return index_key(u, conn, t, undo_temp(u, "work", t), err);
+}
+
 static int fill_work(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                      struct err *err)
 {
+  bool untouched = false;
   if (t->whole_row)
     return undo_whole_compare(u, conn, t, err);
-  if (load_all(u, conn, t, err) < 0)
+  if (undo_load(u, conn, t, "before", err) < 0)
     return -1;
   if (t->key_count == 0)
     return 0;
-  const char *work = undo_temp(u, "work", t);
-  const char *analyze =
-      arena_printf(u->arena, "ANALYZE %s (kind, conflict, %s)", work, undo_keys(u, t, NULL));
+  if (undo_has_after(t) &&
+      (undo_load(u, conn, t, "unchanged", err) < 0 || undo_load(u, conn, t, "confirmed", err) < 0 ||
+       leave_out(u, conn, t, err) < 0 || is_untouched(u, conn, t, &untouched, err) < 0))
+    return -1;
+  const char *analyze = arena_printf(u->arena, "ANALYZE %s (kind, conflict, %s)",
+                                     undo_temp(u, "work", t), undo_keys(u, t, NULL));
   if (undo_merge(u, conn, undo_has_integer_key(t), err) < 0 ||
-      (undo_has_after(t) ? find_work : all_is_work)(u, conn, t, err) < 0 ||
-      undo_merge(u, conn, false, err) < 0 || index_key(u, conn, t, work, err) < 0 ||
-      undo_run(u, conn, t, analyze, err) < 0)
+      (untouched ? work_from_before : work_anew)(u, conn, t, err) < 0 ||
+      undo_merge(u, conn, false, err) < 0 || undo_run(u, conn, t, analyze, err) < 0)
     return -1;
   return undo_has_after(t) ? undo_versions_read(u, conn, t, err) : 0;
 }

@@ -74,7 +74,7 @@ static int count_work(struct undo *u, struct db_conn *conn, const struct undo_ta
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   const char *sql = t->whole_row ? whole_row_counts(u, t) : keyed_counts(u, t);
-  if (db_query(conn, &r, err, sql, NULL) < 0)
+  if (undo_query(u, conn, t, &r, sql, err) < 0)
     return -1;
   entry->written_back = db_int(r, 0, 0);
   entry->inserted = db_int(r, 0, 1);

@@ -10,6 +10,8 @@
  *   pg_temp.belay_unchanged_N, belay_confirmed_N   keys, or id (capture_private.h)
  *   pg_temp.belay_work_N     kind, conflict, c... as it was before (i: only the key); undo_whole.c:
  *                            one of its own
+ * Where nobody has written since, before_N becomes work_N, and after_N is empty: the live rows are
+ * the after-images.
  * kind: u updated, d deleted, i inserted by the migration; n table dropped; c only columns are
  * filled.
  */
@@ -35,7 +37,7 @@ struct undo_table {
   bool partitioned, doomed_only, reworded, whole_row;
   bool compared; /* belay_work_N is filled */
   size_t key_count;
-  int64_t before_rows; /* captured */
+  int64_t before_rows, after_rows; /* captured */
   struct undo_columns columns;
 };
 VEC_TYPE(undo_tables, struct undo_table);
@@ -58,7 +60,8 @@ struct undo {
   struct undo_tables tables;
   struct undo_sequences sequences;
   bool compared;
-  int64_t until_ms;           /* clock_monotonic_ms: statements end by then; 0: no limit */
+  int64_t xid;      /* of the transaction that was captured, with its epoch; 0: not known */
+  int64_t until_ms; /* clock_monotonic_ms: statements end by then; 0: no limit */
   struct undo_conflicts seen; /* by undo_versions_read */
   FILE *script;               /* NULL: the rows are written back */
   enum undo_on_conflict on_conflict;
@@ -97,6 +100,9 @@ bool undo_has_after(const struct undo_table *t);
 /* Runs arena-printed SQL, naming the table in errors; t may be NULL. Into the script, too. */
 int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, const char *sql,
              struct err *err);
+/* The same with a result, which the caller clears; not into the script. */
+int undo_query(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+               struct db_result **ret, const char *sql, struct err *err);
 /* The script alone: a statement, without semicolon. Nothing without a script. */
 void undo_emit(struct undo *u, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same for a block of PL/pgSQL, run by DO. */

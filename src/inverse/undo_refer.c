@@ -104,7 +104,7 @@ static int mark(struct undo *u, struct db_conn *conn, const struct reference *re
                 int64_t *ret_marked, struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(conn, &r, err, mark_sql(u, ref), NULL) < 0)
+  if (undo_query(u, conn, NULL, &r, mark_sql(u, ref), err) < 0)
     return err_wrap(err, "rows that refer to %s", ref->parent->before);
   *ret_marked += db_int(r, 0, 0);
   return 0;

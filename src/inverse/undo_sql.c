@@ -195,6 +195,16 @@ int undo_run(struct undo *u, struct db_conn *conn, const struct undo_table *t, c
   return t ? err_wrap(err, "undo of %s", t->before) : -1;
 }
 
+int undo_query(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+               struct db_result **ret, const char *sql, struct err *err)
+{
+  if (u->until_ms && set_timeout(u, conn, err) < 0)
+    return -1;
+  if (db_query(conn, ret, err, sql, NULL) == 0)
+    return 0;
+  return t ? err_wrap(err, "undo of %s", t->before) : -1;
+}
+
 int undo_require_zero(struct undo *u, struct db_conn *conn, const struct undo_table *t,
                       const char *sql, const char *message, struct err *err)
 {
@@ -206,8 +216,8 @@ int undo_require_zero(struct undo *u, struct db_conn *conn, const struct undo_ta
                   "DECLARE n bigint; BEGIN EXECUTE %s INTO n; IF n <> 0 THEN RAISE EXCEPTION"
                   " USING MESSAGE = %s; END IF; END",
                   sql_literal(u->arena, sql), sql_literal(u->arena, said.data));
-  if (db_query(conn, &r, err, sql, NULL) < 0)
-    return err_wrap(err, "undo of %s", t->before);
+  if (undo_query(u, conn, t, &r, sql, err) < 0)
+    return -1;
   if (db_int(r, 0, 0) != 0)
     return err_set(err, ERR_REFUSED, "%s (%s)", said.data, db_value(r, 0, 0));
   return 0;

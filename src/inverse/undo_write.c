@@ -324,8 +324,8 @@ int undo_list_conflicts(struct undo *u, struct db_conn *conn, struct undo_report
         undo_key_text(u, t), undo_temp(u, "work", t), t->whole_row ? "w.k" : undo_keys(u, t, "w"),
         UNDO_CONFLICTS_MAX);
     emit_conflicts(u, t);
-    if (db_query(conn, &r, err, sql, NULL) < 0)
-      return err_wrap(err, "undo of %s", t->before);
+    if (undo_query(u, conn, t, &r, sql, err) < 0)
+      return -1;
     report->conflict_count += db_rows(r) > 0 ? db_int(r, 0, 0) : 0;
     for (int k = 0; k < db_rows(r) && report->conflicts.len < UNDO_CONFLICTS_MAX; k++) {
       struct undo_conflict *c = vec_add(u->arena, &report->conflicts);
