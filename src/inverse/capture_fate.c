@@ -172,14 +172,14 @@ static bool spread_cascades(struct planner *p)
 
 /* ---- replica identity ---- */
 
-bool planner_lacks_identity(struct arena *arena, const struct catalog *c, const char *name)
+bool planner_lacks_identity(struct arena *arena, const struct catalog *c,
+                            const struct catalog_object *table)
 {
-  const struct catalog_object *table = catalog_find_name(c, CATALOG_TABLE, name);
-  const char *identity = table ? catalog_get(table, "replica_identity") : NULL;
+  const char *identity = catalog_get(table, "replica_identity");
   bool published = false;
   for (size_t i = 0; i < c->object_count && !published; i++)
     published = c->objects[i]->kind == CATALOG_PUBLICATION;
-  if (!table || !published || (identity && strcmp(identity, "NOTHING") != 0))
+  if (!published || (identity && strcmp(identity, "NOTHING") != 0))
     return false;
   struct catalog_objects list = catalog_children(arena, c, table, CATALOG_CONSTRAINT);
   for (size_t i = 0; i < list.len; i++) {
@@ -189,6 +189,19 @@ bool planner_lacks_identity(struct arena *arena, const struct catalog *c, const 
       return false;
   }
   return true;
+}
+
+bool planner_is_switched(struct arena *arena, const struct catalog *c, const char *name)
+{
+  const struct catalog_object *table = catalog_find_name(c, CATALOG_TABLE, name);
+  bool switched = false;
+  for (size_t i = 0; table && i < c->object_count && !switched; i++) {
+    const struct catalog_object *o = c->objects[i];
+    if (o->kind == CATALOG_TABLE && (o == table || is_inside(c, o, table)))
+      switched = planner_lacks_identity(arena, c, o) ||
+                 catalog_children(arena, c, o, CATALOG_RULE).len > 0;
+  }
+  return switched;
 }
 
 /* ---- columns ---- */

@@ -35,9 +35,12 @@ const struct catalog_object *planner_root(const struct catalog *c,
 const struct catalog_object *planner_unit(const struct planner *p,
                                           const struct catalog_object *table);
 /* There are publications, and no replica identity under which rows of the table could be updated or
- * deleted: they are written back under another one (undo_trigger.c), which locks it ACCESS
- * EXCLUSIVE. */
-bool planner_lacks_identity(struct arena *arena, const struct catalog *c, const char *table);
+ * deleted: they are written back under another one. */
+bool planner_lacks_identity(struct arena *arena, const struct catalog *c,
+                            const struct catalog_object *table);
+/* While rows of the table or its partitions are written back something is switched off
+ * (undo_trigger.c) by which it is locked ACCESS EXCLUSIVE: rules, a replica identity. */
+bool planner_is_switched(struct arena *arena, const struct catalog *c, const char *table);
 /* NULL: the column is gone. */
 const struct catalog_object *planner_column_after(const struct planner *p,
                                                   const struct catalog_object *column);

@@ -332,7 +332,7 @@ static const struct catalog_object *partly_published(struct arena *arena, const 
                                                      const struct catalog_object *table)
 {
   const struct catalog_object *found = NULL;
-  if (!table || !planner_lacks_identity(arena, c, table->identity))
+  if (!table || !planner_lacks_identity(arena, c, table))
     return NULL;
   bool generated = c->server_version >= 180000 && has_generated_column(arena, c, table);
   const char *some = arena_printf(arena, "TABLE ONLY %s (", table->identity);

@@ -64,8 +64,8 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
   if (inverse->steps.len)
     add_all(arena, &effect.exclusive, &effect.written);
   for (size_t i = 0; i < effect.written.len; i++)
-    if (planner_lacks_identity(arena, inverse->before, effect.written.at[i]) ||
-        planner_lacks_identity(arena, inverse->after, effect.written.at[i]))
+    if (planner_is_switched(arena, inverse->before, effect.written.at[i]) ||
+        planner_is_switched(arena, inverse->after, effect.written.at[i]))
       vec_push(arena, &effect.exclusive, effect.written.at[i]);
   struct inverse reversed = {
       .name = inverse->name, .before = inverse->after, .after = inverse->before};

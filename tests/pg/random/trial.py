@@ -126,7 +126,7 @@ class Project:
     def apply_and_roll_back(self, names):
         """(index of the migration that ended it, outcome)"""
         code, said = self.belay("run")
-        named = re.search(r"(\d{6})_random", said[max(said.find("error"), 0):])
+        named = re.search(r"(\d{6})_random", said[max(said.find("\nerror:"), 0):])
         at = next((i for i, n in enumerate(names) if named and named.group(1) in n), 0)
         if code in (3, 6):
             return at, self.unchanged(Outcome("refused" if code == 3 else "failed", reason_of(said), said))
