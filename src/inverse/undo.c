@@ -35,14 +35,16 @@ static int read_how(const char *name, enum capture_how *ret)
   return -1;
 }
 
-static bool array_holds(const json_t *array, const char *s)
+/* json_array_size: it is not in it */
+static size_t index_in(const json_t *array, const char *s)
 {
-  for (size_t i = 0; i < json_array_size(array); i++) {
+  size_t i = 0;
+  for (; i < json_array_size(array); i++) {
     const char *item = json_string_value(json_array_get(array, i));
     if (item && strcmp(item, s) == 0)
-      return true;
+      break;
   }
-  return false;
+  return i;
 }
 
 /* Captures of earlier versions have none. */
@@ -71,7 +73,8 @@ static int read_columns(struct undo *u, const json_t *o, struct undo_table *t, s
                             .type_after = item_of(u, now, i)};
     if (!c.name || !c.type || (c.name_after && !c.type_after))
       return damaged(u, t->before, err);
-    c.key = keyed && array_holds(key, c.name);
+    c.key_rank = index_in(key, c.name);
+    c.key = keyed && c.key_rank < json_array_size(key);
     t->key_count += c.key;
     vec_push(u->arena, &t->columns, c);
   }

@@ -7,6 +7,15 @@ static const char *const temp_names[] = {"before", "after", "unchanged", "confir
 
 static const char text_column[] = " text COLLATE \"C\"";
 
+/* Columns of the key in its own order, which need not be that of the columns. */
+static void add_keys(const struct undo_table *t, const char *type, struct text *s)
+{
+  for (size_t rank = 0; rank < t->key_count; rank++)
+    for (size_t i = 0; i < t->columns.len; i++)
+      if (t->columns.at[i].key && t->columns.at[i].key_rank == rank)
+        text_printf(s, "%sc%zu%s", s->len ? ", " : "", i, type);
+}
+
 /* "s, c0, c1", the keys, or id; with their types */
 static const char *temp_columns(struct undo *u, const struct undo_table *t, const char *what,
                                 bool types)
@@ -22,9 +31,11 @@ static const char *temp_columns(struct undo *u, const struct undo_table *t, cons
     text_printf(&s, "%sid%s", s.len ? ", " : "", suffix);
   for (size_t i = 0; i < t->columns.len; i++) {
     const struct undo_column *c = &t->columns.at[i];
-    if (before || work || (after && c->name_after) || (!after && c->key))
+    if (before || work || (after && c->name_after))
       text_printf(&s, "%sc%zu%s", s.len ? ", " : "", i, c->key ? key : suffix);
   }
+  if (!before && !work && !after)
+    add_keys(t, key, &s);
   return s.data ? arena_strdup(u->arena, s.data) : "";
 }
 

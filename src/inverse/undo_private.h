@@ -25,6 +25,7 @@ struct undo_column {
   const char *name, *name_after; /* name_after NULL: gone */
   const char *type, *type_after;
   bool key;
+  size_t key_rank;                 /* among those of the key: as lists of keys are captured */
   bool generated, identity_always; /* at undo_write, as it is then */
 };
 VEC_TYPE(undo_columns, struct undo_column);

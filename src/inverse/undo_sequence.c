@@ -123,10 +123,10 @@ static void emit_set(struct undo *u, const struct undo_sequence *s)
       "SELECT q.seqincrement, q.seqcache, pg_catalog.pg_has_role(r.relowner, 'USAGE') INTO"
       " increment, cache, owned FROM pg_catalog.pg_sequence q JOIN pg_catalog.pg_class r ON r.oid ="
       " q.seqrelid WHERE q.seqrelid = %s::regclass;\n"
-      "IF %" PRIu32 " NOT IN (0, %s::regclass::oid) THEN IF NOT (%s) THEN %s END IF;\n"
-      "%sEND IF; END",
-      name, read, name, s->oid, name, behind_sql(u, before, called, "v", "c"), set,
-      same_position(s->before, s->after) ? "" : moved);
+      "IF %" PRIu32 " NOT IN (0, %s::regclass::oid) AND NOT (v = %s AND c = %s) THEN\n"
+      "IF NOT (%s) THEN %s END IF;\n%sEND IF; END",
+      name, read, name, s->oid, name, after, after_called, behind_sql(u, before, called, "v", "c"),
+      set, same_position(s->before, s->after) ? "" : moved);
 }
 
 static int set_one(struct undo *u, struct db_conn *conn, const struct undo_sequence *s,
@@ -149,11 +149,12 @@ static int set_one(struct undo *u, struct db_conn *conn, const struct undo_seque
   if (read_live(conn, s->identity, &live, err) < 0)
     return -1;
   bool descending = live.increment < 0;
-  if (made_anew)
+  bool as_left = same_position(live.position, s->after);
+  if (made_anew && !(s->has_after && as_left)) /* else the undo of a later migration made it */
     return is_behind(s->before, live.position, descending) && s->has_after
                ? 0
                : set_position(u, conn, s, err);
-  if (live.owned && same_position(live.position, s->after))
+  if (live.owned && as_left)
     return set_back(u, conn, s, &live, err);
   if (is_behind(s->after, s->before, descending) && is_behind(live.position, s->before, descending))
     return set_position(u, conn, s, err);

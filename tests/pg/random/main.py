@@ -7,8 +7,8 @@ main.py --seed S --case K [--minimise]        migration K of the schema S, if it
 main.py --file FILE...                        a schema and a migration written by hand
 main.py --history DIR...                      the migrations of a project, one after another; 1 unless all come back
 
-Needs BELAY (the program), a server (tests/harness/with-postgres), and SHADOW_URL, another one for shadow databases. A file has the schema, a line "-- migration", the migration,
-and may say "-- expect: OUTCOME" first (exact by default). Exit 1: something is wrong.
+Needs BELAY (the program), a server (tests/harness/with-postgres), and SHADOW_URL, another one for shadow databases. A file has the schema, a line "-- migration" and the migration
+(or several, in one run), and may say "-- expect: OUTCOME" first (exact by default). Exit 1: something is wrong.
 """
 import argparse
 import collections
@@ -81,12 +81,13 @@ def guarded(seed, each, stack, scratch):
 def by_hand(path, scratch):
     with open(path, encoding="utf-8") as f:
         text = f.read()
-    schema, change = text.split("-- migration\n", 1)
+    schema, *changes = text.split("-- migration\n")
     expected = re.search(r"^-- expect: (.*)$", text, re.M)
     fresh("random_hand_template")
     psql("random_hand_template", schema)
     project = Project(os.path.join(scratch, "hand"), "random_hand", "random_hand_template")
-    outcome = project.try_out([[change.strip().rstrip(";")]])[-1]
+    outcomes = project.try_out([[change.strip().rstrip(";")] for change in changes])
+    outcome = next((o for o in outcomes if o.kind not in CLEAN[:2]), outcomes[-1])
     if outcome.kind != (expected.group(1) if expected else "exact"):
         outcome = Outcome("WRONG", f"{outcome.kind} {outcome.reason}", outcome.detail)
     project.drop()
