@@ -96,7 +96,7 @@ static int ask_server(struct cli *cli, struct lint_run *run, struct err *err)
         err_move(err, &found);
         return -1;
       }
-      bool wrong = rc < 0 && err_sqlstate_is(&found, "42601");
+      bool wrong = rc < 0;
       all->at[k].refused = wrong;
       sql_statement_refuse(cli->arena, &all->at[k],
                            wrong ? found.message

@@ -43,7 +43,9 @@ int db_execf(struct db_conn *conn, struct err *err, const char *fmt, ...) PRINTF
 int db_run_statement(struct db_conn *conn, struct arena *arena, const char *sql,
                      const char **ret_tag, int64_t *ret_rows, struct err *err);
 /* Checks the syntax of one statement by the server's own grammar without running it (Parse
- * message). ret_character may be NULL: where the error is, from 1, 0 if it is not told. */
+ * message): ERR_SQL. What the server finds amiss beyond it (a table or a column is missing) is no
+ * error: earlier statements may make it. ret_character may be NULL: where the error is, from 1, 0
+ * if it is not told. */
 int db_check_syntax(struct db_conn *conn, const char *sql, int *ret_character, struct err *err);
 
 /* Query with text parameters ($1 ...), given as const char * and ended by a NULL after the last

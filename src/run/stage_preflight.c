@@ -127,8 +127,6 @@ static int check_syntax(struct run *run, struct err *err)
         err_move(err, &found);
         return -1;
       }
-      if (strcmp(found.sqlstate, "42601") != 0)
-        continue;
       err_set(err, ERR_REFUSED, "%s:%d:%d: %s", script->name, s->start.line, s->start.column,
               found.message);
       return err_hint(err, "Correct the statement; the server cannot parse it.");

@@ -87,6 +87,12 @@ static void syntax_is_checked_without_running(void **state)
   int character = 0;
   assert_int_equal(db_check_syntax(conn, "DROP DATABSE test", &character, &err), -1);
   assert_int_equal(character, 6);
+  err_clear(&err);
+  /* told with the code of a syntax error, but another column may come before it is run */
+  assert_int_equal(db_check_syntax(conn, "CREATE TABLE narrow (a int)", NULL, &err), 0);
+  assert_int_equal(db_exec(conn, "CREATE TEMP TABLE narrow (a int)", &err), 0);
+  assert_int_equal(db_check_syntax(conn, "INSERT INTO narrow VALUES (1, 2)", NULL, &err), 0);
+  assert_int_equal(db_check_syntax(conn, "SELECT 'open", NULL, &err), -1);
 }
 
 static int collect(void *context, const char *bytes, size_t len, struct err *err)

@@ -155,15 +155,6 @@ static void test_plan_refusals(void **state)
     assert_string_equal(w->plan.refusals.at[i], expected[i]);
 }
 
-static const struct capture_table *planned(const struct world *w, const char *table)
-{
-  for (size_t i = 0; i < w->plan.tables.len; i++)
-    if (strcmp(w->plan.tables.at[i].before, table) == 0)
-      return &w->plan.tables.at[i];
-  fail_msg("%s is not in the plan", table);
-  return NULL;
-}
-
 /* What is written by way of the tree is written in partitions that come or leave, too. */
 static void test_plan_apart(void **state)
 {
