@@ -254,8 +254,12 @@ static int lint(struct cli *cli, struct run_env *env, struct lint_run *run, stru
     return -1;
   if ((cli->options.fix || cli->options.diff) && fix(cli, env, run, err) < 0)
     return -1;
+  struct report_lint_fixes fixes = {0};
+  if (format == report_lint_sarif)
+    lint_fix_list(cli, run, &fixes);
   render(cli->options.diff ? NULL : format,
-         &(struct report_lint){.report = &run->report,
+         &(struct report_lint){.fixes = fixes,
+                               .report = &run->report,
                                .scripts = run->judged.at,
                                .script_count = run->judged.len,
                                .colour = term_colour(1),

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "lint/fix.h"
+#include "report/lint.h"
 #include "sql/script.h"
 
 /* Migrations of one directory in the order in which their tool applies them. */
@@ -59,3 +60,5 @@ struct lint_run {
 
 /* lint_fix.c: --fix and --diff. What cannot be fixed safely is left alone, with a warning. */
 int lint_fix_files(struct cli *cli, struct lint_run *run, struct text *diff, struct err *err);
+/* What each fix alone would make of its file, and beside it. */
+void lint_fix_list(struct cli *cli, const struct lint_run *run, struct report_lint_fixes *ret);

@@ -132,3 +132,38 @@ int lint_fix_files(struct cli *cli, struct lint_run *run, struct text *diff, str
   tell_unfixed(run);
   return 0;
 }
+
+/* ---- for a report ---- */
+
+static bool is_of(const struct lint_fix *fix, const struct lint_finding *f)
+{
+  return f->fix && !f->suppressed && fix->rule == f->rule && fix->script == f->script &&
+         fix->statement == f->statement && fix->offset == f->start.offset;
+}
+
+void lint_fix_list(struct cli *cli, const struct lint_run *run, struct report_lint_fixes *ret)
+{
+  const struct lint_report *report = &run->report;
+  for (size_t i = 0; i < report->fixes.len; i++) {
+    struct lint_fix *fix = &report->fixes.at[i];
+    const struct lint_source *file = run->files.at[fix->script];
+    struct lint_report alone = *report;
+    struct lint_pieces pieces;
+    struct targets targets = {0};
+    const char *why;
+    alone.fixes = (struct lint_fixes){.at = fix, .len = 1};
+    if (file->applied || file->history ||
+        !lint_fix_script(cli->arena, &run->input, &alone, fix->script, &pieces, &why) ||
+        place(cli->arena, file, &pieces, &targets))
+      continue;
+    for (size_t k = 0; k < report->findings.len; k++) {
+      if (!is_of(fix, &report->findings.at[k]))
+        continue;
+      struct report_lint_fix *listed = vec_add(cli->arena, ret);
+      *listed = (struct report_lint_fix){.finding = k};
+      for (size_t t = 0; t < targets.len; t++)
+        vec_push(cli->arena, &listed->files,
+                 ((struct report_lint_file){targets.at[t].path, targets.at[t].text}));
+    }
+  }
+}

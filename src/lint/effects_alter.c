@@ -303,6 +303,13 @@ static void drop_identity(struct effecting *e, struct lint_relation *table, cons
     drop_sequences(e, table, name);
 }
 
+static void set_identity(struct effecting *e, struct lint_relation *table, const char *name)
+{
+  const struct lint_column *column = lint_facts_column(e->facts, table, name);
+  if (column->generated == SQL_GENERATED_IDENTITY)
+    effect_lock(e, column->sequence, LINT_SHARE_ROW_EXCLUSIVE);
+}
+
 static struct lint_relation *find_index(struct effecting *e, struct lint_relation *table,
                                         const char *name)
 {
@@ -501,6 +508,9 @@ static void apply(struct effecting *e, struct lint_relation *table, const struct
     break;
   case SQL_SET_EXPRESSION:
     set_expression(e, table, action->name);
+    break;
+  case SQL_SET_IDENTITY:
+    set_identity(e, table, action->name);
     break;
   case SQL_DROP_IDENTITY:
     drop_identity(e, table, action->name);

@@ -119,6 +119,12 @@ static void check_column(struct effecting *e, const struct lint_relation *table,
                 "column \"%s\" of relation \"%s\" must be declared NOT NULL before identity can "
                 "be added",
                 action->name, table->at.name);
+  if (action->kind == SQL_ADD_IDENTITY && identity)
+    effect_fail(e, "column \"%s\" of relation \"%s\" is already an identity column", action->name,
+                table->at.name);
+  else if (action->kind == SQL_ADD_IDENTITY && column->has_default)
+    effect_fail(e, "column \"%s\" of relation \"%s\" already has a default value", action->name,
+                table->at.name);
   if ((action->kind == SQL_DROP_IDENTITY || action->kind == SQL_SET_IDENTITY) && !identity &&
       !action->if_exists)
     effect_fail(e, "column \"%s\" of relation \"%s\" is not an identity column", action->name,

@@ -156,6 +156,7 @@ static void add_key(struct effecting *e, struct lint_relation *table,
   if (partitioned)
     lock_family(e, table, LINT_SHARE_ROW_EXCLUSIVE);
   effect_reference(e, referenced, &constraint->referenced_columns);
+  effect_compare_persistence(e, table->persistence, referenced);
   struct strings columns = key_columns(e, constraint);
   effect_compare_key(e, table, &columns, referenced, &constraint->referenced_columns);
   if (has_values && !constraint->not_valid && !constraint->not_enforced)

@@ -26,6 +26,12 @@ static void refer(struct effecting *e, const struct sql_trees *made,
       continue;
     struct lint_relation *referenced = effect_find(e, c->referenced, false);
     effect_reference(e, referenced, &c->referenced_columns);
+    if (referenced && e->tree->kind == SQL_CREATE_TABLE)
+      effect_compare_persistence(e,
+                                 e->tree->temporary  ? 't'
+                                 : e->tree->unlogged ? 'u'
+                                                     : 'p',
+                                 referenced);
     effect_compare_key(e, NULL, column ? &own : &c->columns, referenced, &c->referenced_columns);
   }
 }

@@ -191,11 +191,25 @@ static void update(struct effecting *e, struct lint_relation *table,
   look_up_referencing(e, table, change);
 }
 
+/* INSTEAD NOTHING: no rule does anything, and the rows are not looked for. */
+static bool does_nothing(const struct lint_relation *table, const struct sql_change *change)
+{
+  for (size_t i = 0; i < table->rule_uses.len; i++) {
+    const struct lint_rule_use *use = table->rule_uses.at[i];
+    const struct sql_rule *rule = use->from ? use->from->rule : NULL;
+    if (use->table == table && lint_rule_is_there(use) &&
+        (!rule || (rule->event == change->kind && use->from->elements.len > 0)))
+      return false;
+  }
+  return true;
+}
+
 static void apply(struct effecting *e, struct lint_relation *table, const struct sql_change *change,
                   int deep)
 {
   effect_lock(e, table, LINT_ROW_EXCLUSIVE);
-  if (fire_rules(e, table, change) && (is_insert(change) || table->kind == LINT_VIEW))
+  if (fire_rules(e, table, change) &&
+      (is_insert(change) || table->kind == LINT_VIEW || does_nothing(table, change)))
     return;
   if (table->kind == LINT_VIEW && deep < VIEWS_DEEP_MAX) {
     for (size_t i = 0; i < table->reads.len; i++)

@@ -148,6 +148,12 @@ static void drop_of_table(struct effecting *e)
   for (size_t i = 0; is_trigger && tree->member && i < table->triggers.len; i++)
     if (!table->triggers.at[i]->dropped && strcmp(table->triggers.at[i]->name, tree->member) == 0)
       trigger = table->triggers.at[i];
+  for (const struct lint_relation *at = table->parent;
+       at && is_trigger && !trigger && table->complete; at = at->parent)
+    if (at->complete && !effect_lacks_part(e, at, tree->object, tree->member))
+      effect_fail(e,
+                  "cannot drop trigger %s on table %s because trigger %s on table %s requires it",
+                  tree->member, table->at.name, tree->member, at->at.name);
   effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
   struct lint_relations family = {0};
   if (trigger && lint_is_partitioned(table))
@@ -235,6 +241,24 @@ static void drop_schema(struct effecting *e, const char *schema)
     effect_unknown(e, "what schema %s holds may be more than is known", schema);
 }
 
+/* ---- statistics ---- */
+
+static void drop_statistics(struct effecting *e, struct sql_name name)
+{
+  const struct catalog *catalog = e->input->catalog;
+  for (size_t i = 0; catalog && i < catalog->object_count; i++) {
+    const struct catalog_object *object = catalog->objects[i];
+    if (object->kind != CATALOG_STATISTICS || !object->parent ||
+        strcmp(object->name, name.name) != 0 ||
+        (name.schema && strcmp(object->schema, name.schema) != 0))
+      continue;
+    const struct sql_name table = {.schema = object->parent->schema, .name = object->parent->name};
+    effect_lock(e, lint_facts_relation(e->facts, table), LINT_SHARE_UPDATE_EXCLUSIVE);
+    return;
+  }
+  effect_unknown(e, "the table of statistics %s is not known", name.name);
+}
+
 /* ---- servers and foreign data wrappers ---- */
 
 static void drop_foreign(struct effecting *e, const char *name)
@@ -278,7 +302,7 @@ static void drop_named(struct effecting *e, struct sql_name name)
   case SQL_OBJECT_PUBLICATION:
     break;
   case SQL_OBJECT_STATISTICS:
-    effect_unknown(e, "the table of statistics %s is not known", name.name);
+    drop_statistics(e, name);
     break;
   default:
     effect_unknown(e, "what depends on it is not known");

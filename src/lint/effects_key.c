@@ -133,6 +133,20 @@ void effect_compare_key(struct effecting *e, const struct lint_relation *table,
   }
 }
 
+/* A key must not outlive what it refers to. persistence: of its table; 0: not known. */
+void effect_compare_persistence(struct effecting *e, char persistence,
+                                const struct lint_relation *referenced)
+{
+  char other = referenced ? referenced->persistence : 0;
+  if (persistence == 'p' && (other == 'u' || other == 't'))
+    effect_fail_name(e, "constraints on permanent tables may reference only permanent tables");
+  else if (persistence == 'u' && other == 't')
+    effect_fail_name(
+        e, "constraints on unlogged tables may reference only permanent or unlogged tables");
+  else if (persistence == 't' && (other == 'p' || other == 'u'))
+    effect_fail_name(e, "constraints on temporary tables may reference only temporary tables");
+}
+
 /* ---- reading both sides ---- */
 
 static void read_side(struct effecting *e, struct lint_relation *table)

@@ -213,6 +213,9 @@ static void detach(struct effecting *e, struct lint_relation *parent,
   effect_lock(e, table, e->major == 13 ? LINT_SHARE_UPDATE_EXCLUSIVE : LINT_ACCESS_EXCLUSIVE);
   if (rest && !rest->dropped)
     effect_lock(e, rest, LINT_ACCESS_EXCLUSIVE);
+  struct lint_relations family = effect_family(e, table);
+  for (size_t i = 1; i < family.len; i++)
+    effect_lock(e, family.at[i], LINT_ACCESS_EXCLUSIVE);
   for (size_t i = 0; i < table->indexes.len; i++)
     if (table->indexes.at[i]->parent)
       effect_lock(e, table->indexes.at[i], LINT_ACCESS_EXCLUSIVE);

@@ -91,6 +91,8 @@ void effect_reference(struct effecting *e, struct lint_relation *referenced,
 void effect_compare_key(struct effecting *e, const struct lint_relation *table,
                         const struct strings *columns, const struct lint_relation *referenced,
                         const struct strings *others);
+void effect_compare_persistence(struct effecting *e, char persistence,
+                                const struct lint_relation *referenced);
 /* What something new depends on, where the server locks that. */
 void effect_depend(struct effecting *e, struct lint_relation *relation);
 void effect_depend_on_key(struct effecting *e, const struct lint_constraint *key);

@@ -42,19 +42,23 @@ static bool detect(const char *dir)
 
 /* Lines that begin a down part in one file with the up part. */
 static const struct {
-  const char *line, *tool;
+  const char *line, *tool, *command;
 } down_marks[] = {
-    {"-- migrate:down", "dbmate"},
-    {"-- +goose Down", "goose"},
-    {"-- Down Migration", "node-pg-migrate"},
-    {"-- +migrate Down", "sql-migrate"},
+    {"-- migrate:down", "dbmate", "dbmate up"},
+    {"-- +goose Down", "goose", "goose up"},
+    {"-- Down Migration", "node-pg-migrate", "npx node-pg-migrate up"},
+    {"-- +migrate Down", "sql-migrate", "sql-migrate up"},
 };
 
-static int refuse_layout(const char *path, const char *what, const char *tool, struct err *err)
+static int refuse_layout(const char *path, const char *what, const char *tool, const char *command,
+                         struct err *err)
 {
   err_set(err, ERR_USAGE, "%s: %s (%s), which the format plain would apply as well", path, what,
           tool);
-  return err_hint(err, "Run the tool's own command under belay: `belay run -- COMMAND`.");
+  return err_hint(err,
+                  "belay lints these files and does not apply them: run the tool's own command "
+                  "under belay, as in `belay run -- %s`.",
+                  command);
 }
 
 static int check_content(const struct migration *m, struct err *err)
@@ -62,7 +66,8 @@ static int check_content(const struct migration *m, struct err *err)
   for (const char *line = m->bytes; *line;) {
     for (size_t i = 0; i < COUNT_OF(down_marks); i++)
       if (strncasecmp(line, down_marks[i].line, strlen(down_marks[i].line)) == 0)
-        return refuse_layout(m->path, "holds a down part", down_marks[i].tool, err);
+        return refuse_layout(m->path, "holds a down part", down_marks[i].tool,
+                             down_marks[i].command, err);
     line += strcspn(line, "\n");
     line += *line == '\n';
   }
@@ -72,12 +77,12 @@ static int check_content(const struct migration *m, struct err *err)
 static int check_file_name(const char *path, const char *name, struct err *err)
 {
   if (ends_with(name, ".down.sql"))
-    return refuse_layout(path, "is a down file", "golang-migrate and others", err);
+    return refuse_layout(path, "is a down file", "golang-migrate and others", "migrate up", err);
   bool digit = name[0] && isdigit((unsigned char)name[1]);
   if (digit && name[0] == 'U' && strstr(name, "__"))
-    return refuse_layout(path, "is an undo file", "Flyway", err);
+    return refuse_layout(path, "is an undo file", "Flyway", "flyway migrate", err);
   if (strncmp(name, "R__", 3) == 0)
-    return refuse_layout(path, "is a repeatable file", "Flyway", err);
+    return refuse_layout(path, "is a repeatable file", "Flyway", "flyway migrate", err);
   return 0;
 }
 

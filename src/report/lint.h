@@ -11,12 +11,25 @@
 
 #include "lint/lint.h"
 
+/* A file as the fix of one finding leaves it. */
+struct report_lint_file {
+  const char *path, *text;
+};
+/* A fix that is more than a few bytes of its file: the first file is that of the finding, the
+ * others are new. */
+struct report_lint_fix {
+  size_t finding; /* of the report */
+  VEC(struct report_lint_file) files;
+};
+VEC_TYPE(report_lint_fixes, struct report_lint_fix);
+
 struct report_lint {
   const struct lint_report *report;
   struct sql_script *const *scripts;
   size_t script_count;
-  bool colour;                /* tty */
-  enum lint_severity fail_on; /* junit: findings of at least this severity are failures */
+  bool colour;                    /* tty */
+  enum lint_severity fail_on;     /* junit: findings of at least this severity are failures */
+  struct report_lint_fixes fixes; /* sarif */
 };
 
 typedef void report_lint_render(struct text *out, const struct report_lint *input);

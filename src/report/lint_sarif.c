@@ -141,7 +141,7 @@ static void put_message(struct jw *w, const struct lint_finding *f)
   put_text(w, "message", text);
 }
 
-/* ---- fixes: those that change nothing but their file ---- */
+/* ---- fixes ---- */
 
 /* What is put in before the first statement of the file, or in the statement itself. NULL: there is
  * no such fix. */
@@ -192,18 +192,78 @@ static void put_replacement(struct jw *w, const struct sql_script *script, size_
   jw_end(w);
 }
 
-static void put_fix(struct jw *w, const struct report_lint *input, const struct lint_finding *f)
+/* Only what differs; not from the middle of a character on. */
+static void put_difference(struct jw *w, const struct sql_script *script, const char *text)
 {
-  const struct lint_fix *fix = find_fix(input, f);
-  const struct sql_script *script = report_lint_script(input, f);
-  if (!fix)
-    return;
+  size_t len = strlen(text), start = 0, end = 0;
+  while (start < len && start < script->len && text[start] == script->bytes[start])
+    start++;
+  while (start > 0 && start < script->len && ((unsigned char)script->bytes[start] & 0xC0) == 0x80)
+    start--;
+  while (end < len - start && end < script->len - start &&
+         text[len - end - 1] == script->bytes[script->len - end - 1])
+    end++;
+  while (end > 0 && ((unsigned char)text[len - end] & 0xC0) == 0x80)
+    end--;
+  CLEANUP(free_ptr) char *changed = x_printf("%.*s", (int)(len - start - end), text + start);
+  put_replacement(w, script, start, script->len - start - end, changed);
+}
+
+/* A file that is not there yet: its content is put in where it begins. */
+static void put_new_file(struct jw *w, const struct report_lint_file *file)
+{
+  const struct sql_script empty = {.bytes = ""};
+  jw_object(w);
+  put_artifact(w, file->path);
+  jw_key(w, "replacements");
+  jw_array(w);
+  put_replacement(w, &empty, 0, 0, file->text);
+  jw_end(w);
+  jw_end(w);
+}
+
+static void begin_changes(struct jw *w, const struct lint_finding *f)
+{
   jw_key(w, "fixes");
   jw_array(w);
   jw_object(w);
   put_text(w, "description", f->fix);
   jw_key(w, "artifactChanges");
   jw_array(w);
+}
+
+static void put_files(struct jw *w, const struct report_lint *input, const struct lint_finding *f)
+{
+  const struct sql_script *script = report_lint_script(input, f);
+  for (size_t i = 0; i < input->fixes.len; i++) {
+    const struct report_lint_fix *fix = &input->fixes.at[i];
+    if (&input->report->findings.at[fix->finding] != f || !script)
+      continue;
+    begin_changes(w, f);
+    jw_object(w);
+    put_artifact(w, f->file);
+    jw_key(w, "replacements");
+    jw_array(w);
+    put_difference(w, script, fix->files.at[0].text);
+    jw_end(w);
+    jw_end(w);
+    for (size_t k = 1; k < fix->files.len; k++)
+      put_new_file(w, &fix->files.at[k]);
+    for (int k = 0; k < 3; k++)
+      jw_end(w);
+    return;
+  }
+}
+
+static void put_fix(struct jw *w, const struct report_lint *input, const struct lint_finding *f)
+{
+  const struct lint_fix *fix = find_fix(input, f);
+  const struct sql_script *script = report_lint_script(input, f);
+  if (!fix) {
+    put_files(w, input, f);
+    return;
+  }
+  begin_changes(w, f);
   jw_object(w);
   put_artifact(w, f->file);
   jw_key(w, "replacements");

@@ -94,7 +94,7 @@ expect 3 "$BELAY" lint --format sarif moved.sql
 jq -r '.runs[0].results[] | select(.ruleId == "drop-table").partialFingerprints[]' "$scratch/out" >"$scratch/after"
 cmp -s "$scratch/before" "$scratch/after" || fail "moved lines changed a fingerprint"
 
-# what --fix would do in the file itself is a fix of the result; what needs more files is none
+# what --fix would do in the file itself is a fix of the result; what needs more files is one where it is known how they run
 printf 'CREATE TABLE made (a int);\n' >m1.sql
 printf -- '-- é\n  CREATE INDEX i ON made (a);\n' >m2.sql
 expect 0 "$BELAY" lint --format sarif --fail-on never m1.sql m2.sql
@@ -106,6 +106,19 @@ printf 'ALTER TABLE made ADD CONSTRAINT c CHECK (a > 0);\n' >m2.sql
 expect 0 "$BELAY" lint --format sarif --fail-on never m1.sql m2.sql
 valid_sarif
 in_json '[.runs[0].results[] | select(.ruleId == "check-not-valid") | .fixes] == [null]'
+mkdir -p home/prisma/migrations/1_a home/prisma/migrations/2_b
+printf 'provider = "postgresql"\n' >home/prisma/migrations/migration_lock.toml
+printf 'CREATE TABLE made (a int);\n' >home/prisma/migrations/1_a/migration.sql
+printf 'ALTER TABLE made ADD COLUMN é int;\nALTER TABLE made ADD CONSTRAINT c CHECK (a > 0);\n' \
+  >home/prisma/migrations/2_b/migration.sql
+(cd home && expect 0 "$BELAY" lint --format sarif --fail-on never prisma/migrations/2_b/migration.sql)
+valid_sarif
+in_json '[.runs[0].results[] | select(.ruleId == "check-not-valid") | .fixes[0].artifactChanges[] | .artifactLocation.uri] ==
+  ["prisma/migrations/2_b/migration.sql", "prisma/migrations/2_b_2/migration.sql"]'
+in_json '[.runs[0].results[] | select(.ruleId == "check-not-valid") | .fixes[0].artifactChanges[0].replacements[0] |
+  .deletedRegion.startLine, .deletedRegion.byteLength, .insertedContent.text] == [2, 0, " NOT VALID"]'
+in_json '[.runs[0].results[] | select(.ruleId == "check-not-valid") | .fixes[0].artifactChanges[1].replacements[0] |
+  .deletedRegion.byteLength, (.insertedContent.text | contains("VALIDATE CONSTRAINT c"))] == [0, true]'
 
 # --- GitLab Code Quality ---
 expect 3 "$BELAY" lint --format gitlab "${files[@]}"

@@ -120,7 +120,6 @@ static void test_more(void **state)
   UNUSED(state);
   static const char opaque[] = "what is hidden is said to be unknown";
   static const struct matrix_accepted accepted[] = {
-      {"DROP STATISTICS nopk_st", opaque},
       {"ALTER PUBLICATION pub1 SET TABLE child", opaque},
       {"ALTER TABLE child ALTER COLUMN tz TYPE timestamp", "free where TimeZone is UTC, as it was"},
       {"SELECT trgf2()", "a failure that is not looked for"},
