@@ -162,9 +162,9 @@ int backup_find(struct arena *arena, struct place *place, const char *database_p
     return -1;
   if (!found) {
     err_set(err, ERR_USAGE, "%s holds no %s \"%s\"%s%s%s", place_name(place),
-            latest && infos.len ? "whole backup, so no" : "backup", which,
+            latest && infos.len ? "whole backup that could be" : "backup", which,
             database_prefix ? " under " : "", database_prefix ? database_prefix : "",
-            before_us == INT64_MAX ? "" : " taken early enough");
+            before_us == INT64_MAX ? "" : " from before that time");
     return err_hint(err, "See belay list backups.");
   }
   if (found->damaged) {
