@@ -199,6 +199,11 @@ int undo_open(struct arena *arena, struct place *place, const char *prefix, stru
  * `conn` is that of a shadow in the state after the migration: nothing is loaded there. `out` is
  * borrowed; whether it could be written its owner finds out by ferror. */
 void undo_script(struct undo *undo, FILE *out);
+/* Tables that were captured although nobody expected it (`standby`) will be written, too: where
+ * the rollback locks them for more than that, by its steps or by what is switched off meanwhile,
+ * its own capture copies them whole. `plan` is that of the rollback. */
+int undo_extend_plan(struct undo *undo, struct db_conn *conn, bool has_steps,
+                     struct capture_plan *plan, struct err *err);
 int undo_compare(struct undo *undo, struct db_conn *conn, struct err *err);
 int undo_write(struct undo *undo, struct db_conn *conn, enum undo_on_conflict on_conflict,
                struct undo_report *ret, struct err *err);

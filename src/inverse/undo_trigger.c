@@ -55,6 +55,37 @@ int undo_switches_read(struct undo *u, struct db_conn *conn, const char *table,
   return 0;
 }
 
+static int locks_exclusively(struct undo *u, struct db_conn *conn, const char *table, bool *ret,
+                             struct err *err)
+{
+  struct undo_switches switches = {0};
+  *ret = false;
+  if (undo_switches_read(u, conn, table, &switches, err) < 0)
+    return -1;
+  for (size_t i = 0; i < switches.off.len; i++)
+    if (!strstr(switches.off.at[i], " DISABLE TRIGGER "))
+      *ret = true;
+  return 0;
+}
+
+int undo_extend_plan(struct undo *u, struct db_conn *conn, bool has_steps,
+                     struct capture_plan *plan, struct err *err)
+{
+  for (size_t i = 0; i < plan->tables.len; i++) {
+    struct capture_table *t = &plan->tables.at[i];
+    bool captured = false, exclusive = has_steps;
+    for (size_t k = 0; k < u->tables.len && !captured; k++)
+      captured = u->tables.at[k].after && strcmp(u->tables.at[k].after, t->before) == 0;
+    if (!captured || !t->standby)
+      continue;
+    if (!exclusive && locks_exclusively(u, conn, t->before, &exclusive, err) < 0)
+      return -1;
+    t->how = exclusive ? CAPTURE_ROWS : t->how;
+    t->standby = false;
+  }
+  return 0;
+}
+
 int undo_switch(struct undo *u, struct db_conn *conn, const struct strings *statements,
                 struct err *err)
 {

@@ -147,7 +147,7 @@ static int finish(void *context, struct db_conn *conn, struct err *err)
 }
 
 static int steps_and_rows(const struct rollback_file *r, struct guarded *g,
-                          const struct capture_plan *plan, struct undo_report *ret, struct err *err)
+                          struct capture_plan *plan, struct undo_report *ret, struct err *err)
 {
   CLEANUP(undo_closep) struct undo *undo = NULL;
   if (r->file->undo_prefix &&
@@ -158,7 +158,8 @@ static int steps_and_rows(const struct rollback_file *r, struct guarded *g,
     return -1;
   if (!same)
     return rollback_say_altered(r->file, err);
-  if (guarded_capture(g, err) < 0 ||
+  if ((undo && undo_extend_plan(undo, g->conn, r->file->steps.len > 0, plan, err) < 0) ||
+      guarded_capture(g, err) < 0 ||
       (r->automatic && nothing_written_since(r, g->conn, plan, err) < 0) ||
       (undo && undo_compare(undo, g->conn, err) < 0) ||
       run_steps(g, r->file, INVERSE_BEFORE_DATA, err) < 0 || undo_rows(r, g, undo, ret, err) < 0 ||
