@@ -24,13 +24,29 @@ static bool parent_does_it(const struct altering *w, const char *property)
   return change && round_changed(change, property);
 }
 
+/* The column, or what children made of it, has a default, which may not fit the other type. */
+static bool has_default(const struct altering *w)
+{
+  const struct catalog *now = w->r->from;
+  for (size_t i = 0; i < now->object_count; i++) {
+    const struct catalog_object *o = now->objects[i], *up = o;
+    if (o->kind != CATALOG_COLUMN || !catalog_get(o, "default") || catalog_get(o, "generated"))
+      continue;
+    while (up && up != w->c->after)
+      up = round_parent_column(w->r, now, up);
+    if (up)
+      return true;
+  }
+  return false;
+}
+
 static void back_to_type(struct altering *w)
 {
   struct arena *a = w->r->arena;
   const char *type = get(w, "type"), *collation = get(w, "collation");
   if (parent_does_it(w, "type") || parent_does_it(w, "collation"))
     return;
-  if (catalog_get(w->c->after, "default") && !catalog_get(w->c->after, "generated"))
+  if (has_default(w))
     round_emit(w->r, INVERSE_BEFORE_DATA, NULL, "%s DROP DEFAULT", w->all);
   const char *to = arena_printf(a, "%s TYPE %s%s%s", w->all, type, collation ? " COLLATE " : "",
                                 collation ? collation : "");

@@ -75,20 +75,23 @@ static const struct catalog_object *user_that_stays(struct round *r,
   return NULL;
 }
 
+/* All defaults go first: those of children do not fit the type that their parent's column gets. */
 static void move_columns(struct round *r, const struct catalog_object *type)
 {
-  size_t i, last;
-  round_dependents(r, type, &i, &last);
-  for (; i < last; i++) {
+  size_t first, last;
+  round_dependents(r, type, &first, &last);
+  for (size_t i = first; i < last; i++) {
     const struct catalog_object *o = r->edges[i].dependent;
-    if (o->kind != CATALOG_COLUMN || round_is_view_column(o))
+    if (o->kind == CATALOG_COLUMN && !round_is_view_column(o) && catalog_get(o, "default") &&
+        !catalog_get(o, "generated"))
+      round_emit(r, INVERSE_BEFORE_DATA, NULL, "ALTER TABLE ONLY %s ALTER COLUMN %s DROP DEFAULT",
+                 round_table_of(o), sql_ident(r->arena, o->name));
+  }
+  for (size_t i = first; i < last; i++) {
+    const struct catalog_object *o = r->edges[i].dependent;
+    if (o->kind != CATALOG_COLUMN || round_is_view_column(o) || round_parent_column(r, r->from, o))
       continue;
     const char *name = sql_ident(r->arena, o->name), *column_type = catalog_get(o, "type");
-    if (catalog_get(o, "default") && !catalog_get(o, "generated"))
-      round_emit(r, INVERSE_BEFORE_DATA, NULL, "ALTER TABLE ONLY %s ALTER COLUMN %s DROP DEFAULT",
-                 round_table_of(o), name);
-    if (round_parent_column(r, r->from, o))
-      continue;
     round_emit(r, INVERSE_BEFORE_DATA, NULL,
                "ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s::text::%s", round_table_of(o), name,
                column_type, name, column_type);

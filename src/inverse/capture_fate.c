@@ -77,14 +77,19 @@ static void set_apart(struct planner *p)
   }
 }
 
-/* Statements on the tree write its partitions, also those that were in it for a while. */
+/* Statements on the tree reach its partitions, also those that were in it for a while. */
 static void spread_to_parts(struct planner *p)
 {
   for (size_t i = 0; i < p->fates.len; i++) {
     const struct fate *f = p->fates.at[i];
-    for (size_t k = 0; f->written && k < p->fates.len; k++)
-      if (holds_before(p, f, p->fates.at[k]) || holds_after(p, f, p->fates.at[k]))
-        p->fates.at[k]->written = true;
+    for (size_t k = 0; k < p->fates.len; k++) {
+      struct fate *part = p->fates.at[k];
+      if (!holds_before(p, f, part) && !holds_after(p, f, part))
+        continue;
+      part->written = part->written || f->written;
+      part->exclusive = part->exclusive || f->exclusive;
+      part->rewritten = part->rewritten || f->rewritten;
+    }
   }
 }
 

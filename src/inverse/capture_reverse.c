@@ -1,6 +1,7 @@
 /* The plan for a rollback's own capture, and plans as JSON: a plan is made when the inverse is
  * proven and used when the run is rolled back, by another process. */
 #include "inverse/capture_fate.h"
+#include "inverse/round.h"
 
 static void add_all(struct arena *arena, struct strings *to, const struct strings *from)
 {
@@ -8,20 +9,60 @@ static void add_all(struct arena *arena, struct strings *to, const struct string
     vec_push(arena, to, from->at[i]);
 }
 
-/* The table of an "ALTER TABLE [ONLY] name ..." step, quoted as in the catalog; NULL for other
+static bool holds(const struct strings *list, const char *s)
+{
+  for (size_t i = 0; i < list->len; i++)
+    if (strcmp(list->at[i], s) == 0)
+      return true;
+  return false;
+}
+
+static bool inherits_one(struct arena *arena, const struct catalog_object *table,
+                         const struct strings *parents)
+{
+  struct strings own = round_json_strings(arena, catalog_get(table, "inherits"));
+  for (size_t i = 0; i < own.len; i++)
+    if (holds(parents, own.at[i]))
+      return true;
+  return false;
+}
+
+static void add_heirs(struct arena *arena, const struct catalog *c, struct strings *tables)
+{
+  for (bool more = true; more;) {
+    more = false;
+    for (size_t i = 0; i < c->object_count; i++) {
+      const struct catalog_object *o = c->objects[i];
+      if (o->kind != CATALOG_TABLE || holds(tables, o->identity) || !inherits_one(arena, o, tables))
+        continue;
+      vec_push(arena, tables, o->identity);
+      more = true;
+    }
+  }
+}
+
+/* The tables of an "ALTER TABLE [ONLY] name ..." step, as the catalog calls them; none of other
  * steps. */
-static char *altered_table(struct arena *arena, const char *sql)
+static struct strings altered_tables(struct arena *arena, const struct inverse *inverse,
+                                     const char *sql)
 {
   static const char alter[] = "ALTER TABLE ", only[] = "ONLY ";
+  struct strings tables = {0};
   if (strncmp(sql, alter, sizeof(alter) - 1) != 0)
-    return NULL;
+    return tables;
   sql += sizeof(alter) - 1;
-  if (strncmp(sql, only, sizeof(only) - 1) == 0)
+  bool alone = strncmp(sql, only, sizeof(only) - 1) == 0;
+  if (alone)
     sql += sizeof(only) - 1;
   size_t len = 0;
   for (bool quoted = false; sql[len] && (quoted || sql[len] != ' '); len++)
     quoted = quoted != (sql[len] == '"');
-  return arena_strndup(arena, sql, len);
+  vec_push(arena, &tables, arena_strndup(arena, sql, len));
+  if (!alone) {
+    add_heirs(arena, inverse->after, &tables);
+    add_heirs(arena, inverse->before, &tables);
+  }
+  return tables;
 }
 
 /* Gives the table another file, although the migration need not have. */
@@ -53,11 +94,10 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
   }
   /* as columns of an enum that is rebuilt */
   for (size_t i = 0; i < inverse->steps.len; i++) {
-    char *table = altered_table(arena, inverse->steps.at[i].sql);
-    if (table)
-      vec_push(arena, &effect.exclusive, table);
-    if (table && rewrites(inverse->steps.at[i].sql))
-      vec_push(arena, &effect.rewritten, table);
+    struct strings tables = altered_tables(arena, inverse, inverse->steps.at[i].sql);
+    add_all(arena, &effect.exclusive, &tables);
+    if (rewrites(inverse->steps.at[i].sql))
+      add_all(arena, &effect.rewritten, &tables);
   }
   /* DROP CONSTRAINT and the like lock more than the migration did: with schema steps, a table that
    * is written back to is copied whole, before the first of them */
