@@ -207,8 +207,12 @@ int undo_extend_plan(struct undo *undo, struct db_conn *conn, bool has_steps,
 int undo_compare(struct undo *undo, struct db_conn *conn, struct err *err);
 int undo_write(struct undo *undo, struct db_conn *conn, enum undo_on_conflict on_conflict,
                struct undo_report *ret, struct err *err);
+/* While rows of the table (as it is called now) are written back something is switched off by which
+ * it is locked ACCESS EXCLUSIVE. */
+int undo_locks_exclusively(struct undo *undo, struct db_conn *conn, const char *table, bool *ret,
+                           struct err *err);
 /* Instead of compare and write. `conn` is idle, a session of its own: in one transaction, rolled
- * back, it reads the tables and writes temporary ones. */
+ * back, it reads the tables and writes temporary ones. ERR_REFUSED: as it would be now. */
 int undo_preview(struct undo *undo, struct db_conn *conn,
                  const struct undo_preview_options *options, struct undo_preview *ret,
                  struct err *err);

@@ -111,7 +111,7 @@ static int preview_table(struct undo *u, struct db_conn *conn, struct undo_table
     return -1;
   if (undo_compare_table(u, conn, t, &why) == 0)
     return 0;
-  if (interrupt_check(err) < 0 || db_is_lost(conn)) {
+  if (interrupt_check(err) < 0 || db_is_lost(conn) || why.code == ERR_REFUSED) {
     if (!err_is_set(err))
       err_move(err, &why);
     return -1;

@@ -6,8 +6,8 @@
 /* (off, on) of the table and, of a partitioned one, all its partitions. Of triggers and rules 'R'
  * (replica only) is as good as off. Triggers of constraints (foreign keys) stay. */
 static const char switches_query[] =
-    "WITH tree AS (SELECT $1::text::regclass::oid AS oid UNION"
-    " SELECT relid FROM pg_catalog.pg_partition_tree($1::text::regclass)),"
+    "WITH tree AS (SELECT pg_catalog.to_regclass($1::text)::oid AS oid UNION"
+    " SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1::text))),"
     " tables AS (SELECT c.oid, c.relkind, c.relreplident, c.relpersistence,"
     " pg_catalog.format('ALTER TABLE ONLY %I.%I', n.nspname, c.relname) AS alter FROM tree"
     " JOIN pg_catalog.pg_class c ON c.oid = tree.oid AND c.relkind IN ('r', 'p')"
@@ -55,8 +55,8 @@ int undo_switches_read(struct undo *u, struct db_conn *conn, const char *table,
   return 0;
 }
 
-static int locks_exclusively(struct undo *u, struct db_conn *conn, const char *table, bool *ret,
-                             struct err *err)
+int undo_locks_exclusively(struct undo *u, struct db_conn *conn, const char *table, bool *ret,
+                           struct err *err)
 {
   struct undo_switches switches = {0};
   *ret = false;
@@ -78,7 +78,7 @@ int undo_extend_plan(struct undo *u, struct db_conn *conn, bool has_steps,
       captured = u->tables.at[k].after && strcmp(u->tables.at[k].after, t->before) == 0;
     if (!captured || !t->standby)
       continue;
-    if (!exclusive && locks_exclusively(u, conn, t->before, &exclusive, err) < 0)
+    if (!exclusive && undo_locks_exclusively(u, conn, t->before, &exclusive, err) < 0)
       return -1;
     t->how = exclusive ? CAPTURE_ROWS : t->how;
     t->standby = false;

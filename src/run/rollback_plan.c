@@ -208,18 +208,14 @@ static int plan_losses(struct planning *p, struct rollback_file_plan *file,
 
 /* ---- rows ---- */
 
-static int lock_rows(struct planning *p, struct rollback_file_plan *file, const char *table,
-                     struct err *err)
+static int lock_rows(struct planning *p, struct rollback_file_plan *file, struct undo *undo,
+                     const char *table, struct err *err)
 {
-  const char *rules;
-  if (db_query_value(p->run->conn, p->run->arena, &rules, err,
-                     "SELECT count(*) FROM pg_catalog.pg_rewrite WHERE ev_class ="
-                     " pg_catalog.to_regclass($1) AND ev_type <> '1' AND ev_enabled IN ('O', 'A')",
-                     table, NULL) < 0)
+  bool exclusive;
+  if (undo_locks_exclusively(undo, p->run->conn, table, &exclusive, err) < 0)
     return -1;
-  /* rules are switched off, as triggers are, but that takes a stronger lock */
   add_lock(p->run->arena, &file->rows, table,
-           strcmp(rules, "0") == 0 ? LINT_SHARE_ROW_EXCLUSIVE : LINT_ACCESS_EXCLUSIVE);
+           exclusive ? LINT_ACCESS_EXCLUSIVE : LINT_SHARE_ROW_EXCLUSIVE);
   return 0;
 }
 
@@ -246,6 +242,10 @@ static int preview(struct planning *p, struct rollback_file_plan *file, struct u
     return 0;
   if (interrupt_check(err) < 0)
     return -1;
+  if (why.code == ERR_REFUSED) {
+    err_move(err, &why);
+    return -1;
+  }
   file->preview = undo_preview_none(undo, arena_strdup(p->run->arena, why.message));
   return 0;
 }
@@ -261,7 +261,7 @@ static int plan_rows(struct planning *p, struct rollback_file_plan *file, struct
     return -1;
   for (size_t i = 0; i < file->preview.tables.len; i++) {
     const struct undo_preview_table *t = &file->preview.tables.at[i];
-    if (t->table_now && lock_rows(p, file, t->table_now, err) < 0)
+    if (t->table_now && lock_rows(p, file, undo, t->table_now, err) < 0)
       return -1;
   }
   /* what is written back is captured in turn */

@@ -107,7 +107,27 @@ holds "SELECT count(*) = 4 FROM notes WHERE body = 'NOTE'"
 expect 0 "$BELAY" rollback last --yes --json
 plan_says '.files[0] | [.rows_written_back, .rows_inserted_again, .rows_removed, .conflicts] == [4, 8, 0, 0]'
 
+# ---- rules are switched off while rows are written, which takes a stronger lock ----
+sql "CREATE RULE noted AS ON UPDATE TO notes DO ALSO NOTIFY noted"
+migration 20260301500000_ruled "UPDATE notes SET body = 'x' WHERE n = 1;"
+expect 0 "$BELAY" run
+expect 0 "$BELAY" rollback last --dry-run --json
+plan_says '.plan.files[0].locks_rows == [{relation: "public.notes", mode: "AccessExclusiveLock"}]'
+expect 0 "$BELAY" rollback last --yes
+
 # ---- what the rollback would refuse, the plan refuses ----
+rm -rf prisma/migrations/2*
+sql "DROP TABLE _prisma_migrations; INSERT INTO notes VALUES ('note', 1)"
+migration 20260301600000_retyped "ALTER TABLE notes ALTER n TYPE numeric USING n / 2.0;"
+expect 0 "$BELAY" run
+sql "UPDATE notes SET n = 77 WHERE n = 3.5"
+was=$(content)
+expect 3 "$BELAY" rollback last --dry-run
+says 'rows of public.notes were changed or deleted since'
+expect 3 "$BELAY" rollback last --yes
+[ "$(content)" = "$was" ] || fail 'a refused rollback changed something'
+rm -rf prisma/migrations/2* store
+sql "DROP TABLE _prisma_migrations"
 migration 20260302000000_keyless "UPDATE items SET name = 'x' WHERE id = 1;"
 expect 0 "$BELAY" run
 sql "ALTER TABLE items ADD COLUMN by_hand int"
