@@ -394,7 +394,7 @@ static void a_backup_is_found_by_the_beginning_of_its_id(void **state)
   ok(f, backup_find(f->arena, f->place, "source", arena_strndup(f->arena, info.id, 19), INT64_MAX,
                     &found, &f->err));
   fails(f, backup_find(f->arena, f->place, NULL, info.id, 0, &found, &f->err), ERR_USAGE,
-        "early enough");
+        "from before that time");
   make_database(f, "Other/Database", "");
   ok(f, db_target_with_database(f->arena, &f->server, "Other/Database", &f->source, &f->err));
   other = take(f, 1);
