@@ -8,6 +8,78 @@ static void refuse(struct planner *p, const char *sentence)
   vec_push(p->arena, &p->plan->refusals, sentence);
 }
 
+/* ---- text with another meaning ---- */
+
+/* Labels of the enum were renamed: old ones are not there any more, or not in their order. */
+static bool is_relabelled(const struct planner *p, const struct catalog_object *type)
+{
+  const struct catalog_object *now = catalog_find(p->inverse->after, CATALOG_ENUM, type->oid, 0);
+  if (!now)
+    return true;
+  struct strings old = round_json_strings(p->arena, catalog_get(type, "labels"));
+  struct strings new = round_json_strings(p->arena, catalog_get(now, "labels"));
+  size_t found = 0;
+  for (size_t i = 0; i < new.len &&found < old.len; i++)
+    found += strcmp(new.at[i], old.at[found]) == 0;
+  return found < old.len;
+}
+
+static bool rewords(const struct planner *p, const char *type);
+
+/* Attributes are "name type". */
+static bool composite_rewords(const struct planner *p, const struct catalog_object *type)
+{
+  const struct catalog *before = p->inverse->before;
+  const struct catalog_object *now =
+      catalog_find(p->inverse->after, CATALOG_COMPOSITE, type->oid, 0);
+  const char *old = catalog_get(type, "attributes"),
+             *new = now ? catalog_get(now, "attributes") : "";
+  if (!old || !new || strcmp(old, new) != 0)
+    return true;
+  struct strings attributes = round_json_strings(p->arena, old);
+  for (size_t i = 0; i < attributes.len; i++) {
+    const char *attribute = attributes.at[i];
+    if (strstr(attribute, " reg"))
+      return true;
+    for (size_t k = 0; k < before->object_count; k++) {
+      const struct catalog_object *o = before->objects[k];
+      if ((o->kind == CATALOG_ENUM || o->kind == CATALOG_DOMAIN || o->kind == CATALOG_COMPOSITE) &&
+          o != type && strstr(attribute, o->identity) && rewords(p, o->identity))
+        return true;
+    }
+  }
+  return false;
+}
+
+/* The text of a value of the type may mean another value afterwards, or the same value have another
+ * text: of enums whose labels are renamed, of what names an object (regclass), and of what is made
+ * of such types. */
+static bool rewords(const struct planner *p, const char *type)
+{
+  const struct catalog *before = p->inverse->before;
+  if (!type || strncmp(type, "reg", 3) == 0)
+    return true;
+  const char *element = arena_strndup(p->arena, type, strcspn(type, "["));
+  const struct catalog_object *o = catalog_find_name(before, CATALOG_ENUM, element);
+  if (o)
+    return is_relabelled(p, o);
+  if ((o = catalog_find_name(before, CATALOG_DOMAIN, element)))
+    return rewords(p, catalog_get(o, "type"));
+  if ((o = catalog_find_name(before, CATALOG_COMPOSITE, element)))
+    return composite_rewords(p, o);
+  return catalog_find_name(before, CATALOG_TABLE, element) != NULL;
+}
+
+static bool is_reworded(const struct planner *p, const struct catalog_object *table)
+{
+  struct catalog_objects columns =
+      catalog_children(p->arena, p->inverse->before, table, CATALOG_COLUMN);
+  for (size_t i = 0; i < columns.len; i++)
+    if (rewords(p, catalog_get(columns.at[i], "type")))
+      return true;
+  return false;
+}
+
 /* ---- columns and keys ---- */
 
 static bool in(const char *const *list, size_t count, const char *s)
@@ -77,7 +149,8 @@ static void fill_columns(const struct planner *p, struct capture_table *t,
         continue;
       is_key = true;
       key_now[k] = planner_column_after(p, c);
-      if (!key_now[k] || !same_text(catalog_get(c, "type"), catalog_get(key_now[k], "type")))
+      if (!key_now[k] || !same_text(catalog_get(c, "type"), catalog_get(key_now[k], "type")) ||
+          rewords(p, catalog_get(c, "type")))
         survives = false;
     }
     if (is_key || (!catalog_get(c, "generated") && (!only || in(only->at, only->len, c->name))))
@@ -215,38 +288,6 @@ static bool text_stays(const struct planner *p, const struct catalog_object *tab
       return false;
   }
   return true;
-}
-
-/* Labels of the enum were renamed: old ones are not there any more, or not in their order. */
-static bool is_relabelled(const struct planner *p, const struct catalog_object *type)
-{
-  const struct catalog_object *now = catalog_find(p->inverse->after, CATALOG_ENUM, type->oid, 0);
-  if (!now)
-    return true;
-  struct strings old = round_json_strings(p->arena, catalog_get(type, "labels"));
-  struct strings new = round_json_strings(p->arena, catalog_get(now, "labels"));
-  size_t found = 0;
-  for (size_t i = 0; i < new.len &&found < old.len; i++)
-    found += strcmp(new.at[i], old.at[found]) == 0;
-  return found < old.len;
-}
-
-/* Of enums it is known whether the text of their values has another meaning afterwards; of other
- * types that are not the server's own, and of what names an object, it is not. */
-static bool is_reworded(const struct planner *p, const struct catalog_object *table)
-{
-  struct catalog_objects columns =
-      catalog_children(p->arena, p->inverse->before, table, CATALOG_COLUMN);
-  for (size_t i = 0; i < columns.len; i++) {
-    const char *type = catalog_get(columns.at[i], "type");
-    if (!type || strncmp(type, "reg", 3) == 0)
-      return true;
-    const char *element = arena_strndup(p->arena, type, strcspn(type, "["));
-    const struct catalog_object *e = catalog_find_name(p->inverse->before, CATALOG_ENUM, element);
-    if (e ? is_relabelled(p, e) : strchr(type, '.') != NULL)
-      return true;
-  }
-  return false;
 }
 
 static void plan_doomed_columns(struct planner *p, struct capture_table *t, const struct fate *f,

@@ -72,8 +72,7 @@ const char *undo_is_fill(const struct undo *u)
 const char *undo_is_insert(const struct undo *u, const struct undo_table *t)
 {
   if (u->on_conflict == UNDO_RESTORE)
-    return t->partitioned ? "(w.kind = 'n' OR (w.kind IN ('d', 'u') AND w.conflict IS NULL)"
-                            " OR (w.kind = 'u' AND w.conflict = 'deleted since'))"
+    return t->partitioned ? "(w.kind IN ('n', 'u') OR (w.kind = 'd' AND w.conflict IS NULL))"
                           : "(w.kind = 'n' OR (w.kind = 'd' AND w.conflict IS NULL)"
                             " OR (w.kind = 'u' AND w.conflict = 'deleted since'))";
   return t->partitioned ? "(w.kind IN ('n', 'd', 'u') AND w.conflict IS NULL)"
@@ -278,10 +277,34 @@ static const char *keyless_check(struct undo *u, const struct undo_table *t)
       undo_not_in(u, t, UNDO_BEFORE, "t"));
 }
 
+/* A row that others changed since is left alone; but it may lie in a partition that the migration
+ * had made, and which is gone by now. */
+static int check_left_alone(struct undo *u, struct db_conn *conn, const struct undo_table *t,
+                            struct err *err)
+{
+  const char *sql =
+      arena_printf(u->arena,
+                   "SELECT count(*) FROM %s w LEFT JOIN %s t ON %s WHERE w.kind IN ('u', 'c') AND"
+                   " w.conflict = 'changed since' AND t.tableoid IS NULL",
+                   undo_temp(u, "work", t), undo_from(u, t, UNDO_BEFORE),
+                   undo_match(u, t, UNDO_BEFORE, "t", "w"));
+  if (undo_require_zero(u, conn, t, sql,
+                        "rows of %s that others changed since would go with the partition that they"
+                        " are in now",
+                        err) == 0)
+    return 0;
+  return err->code == ERR_REFUSED
+             ? err_hint(err, "--on-conflict restore brings them back as they were captured.")
+             : -1;
+}
+
 static int check_rows(struct undo *u, struct db_conn *conn, struct err *err)
 {
   for (size_t i = 0; i < u->tables.len; i++) {
     const struct undo_table *t = &u->tables.at[i];
+    if (t->partitioned && t->key_count > 0 && undo_has_after(t) && u->on_conflict != UNDO_RESTORE &&
+        check_left_alone(u, conn, t, err) < 0)
+      return -1;
     const char *sql = t->key_count > 0 ? keyed_check(u, t) : keyless_check(u, t);
     if (undo_require_zero(u, conn, t, sql, "rows of %s would not be as they were captured", err) <
         0)

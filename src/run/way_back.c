@@ -1,6 +1,7 @@
 /* Will the way back fit the rows? The proof has none, or hardly any; here they are. A column that
- * goes back to its old type must be able to: a value that cannot be cast would make every rollback
- * fail. So the steps are tried on the rows that the migration leaves, and undone. */
+ * goes back to its old type must be able to, and a partition into its tree (or out of it): a value
+ * that cannot be cast, or a row that lies elsewhere by now, would make every rollback fail. So the
+ * steps are tried on the rows that the migration leaves, and undone. */
 #include "base/log.h"
 #include "run/apply.h"
 
@@ -9,6 +10,17 @@ static bool changes_types(const struct inverse *inverse)
   for (size_t i = 0; i < inverse->steps.len; i++)
     if (strncmp(inverse->steps.at[i].sql, "ALTER TABLE ", 12) == 0 &&
         strstr(inverse->steps.at[i].sql, " TYPE "))
+      return true;
+  return false;
+}
+
+/* Where no rows are written the partitions hold what they held. */
+static bool moves_partitions(const struct run_file *file)
+{
+  const struct inverse *inverse = file->inverse;
+  for (size_t i = 0; capture_plan_count(&file->capture) && i < inverse->steps.len; i++)
+    if (strstr(inverse->steps.at[i].sql, " ATTACH PARTITION ") ||
+        strstr(inverse->steps.at[i].sql, " DETACH PARTITION "))
       return true;
   return false;
 }
@@ -35,9 +47,10 @@ static int refuse(struct run *run, const struct run_file *file, struct err *why,
   }
   err_set(err, ERR_REFUSED, "%s: a rollback would fail on the rows as they are then", file->name);
   err_detail(err, "%s", why->message);
-  return err_hint(err,
-                  "Keep the old column beside the new one until nobody needs the way back, or"
-                  " accept it by name with inverse.allow: [%s] in the policy.",
+  return err_hint(err, "%s, or accept it by name with inverse.allow: [%s] in the policy.",
+                  changes_types(file->inverse)
+                      ? "Keep the old column beside the new one until nobody needs the way back"
+                      : "Write the rows in a migration of their own",
                   name);
 }
 
@@ -46,7 +59,8 @@ int apply_try_way_back(struct run *run, const struct run_file *file, struct err 
   static const char back[] = "ROLLBACK TO SAVEPOINT belay_way_back; RELEASE SAVEPOINT"
                              " belay_way_back";
   CLEANUP(err_clear) struct err why = ERR_INIT;
-  if (file->inverse->verdict == INVERSE_NONE || !changes_types(file->inverse))
+  if (file->inverse->verdict == INVERSE_NONE ||
+      (!changes_types(file->inverse) && !moves_partitions(file)))
     return 0;
   if (db_exec(run->conn, "SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT belay_way_back", err) < 0)
     return -1;
