@@ -1,8 +1,8 @@
 #!/bin/sh
 # late.sh ARCHIVE LIBRARY...: prints assembler (x86-64) that stands for shared libraries which most commands never need.
 #
-# Loading libpq and libarchive (with what they bring: Kerberos, LDAP, GnuTLS, ICU, ...) takes longer than linting a file. So the
-# program is not linked with them. Each of their functions that ARCHIVE calls becomes a jump through a slot; a slot first leads to
+# Loading libpq, libarchive (with what they bring: Kerberos, LDAP, GnuTLS, ICU, ...) or libcrypto takes longer than linting a file. So
+# the program is not linked with them. Each of their functions that ARCHIVE calls becomes a jump through a slot; a slot first leads to
 # late_load (src/cli/late.c), which loads the library, fills in all slots of it, and the call goes on as if nothing had been.
 # Only functions can be late: a data symbol of the library ends the build.
 set -eu

@@ -1,9 +1,9 @@
 # The libraries belay stands on; which module may include which is checked by tests/check/layers.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-pkg_check_modules(DEPS REQUIRED IMPORTED_TARGET libzstd libcrypto libxxhash jansson yaml-0.1)
+pkg_check_modules(DEPS REQUIRED IMPORTED_TARGET jansson yaml-0.1)
 # Slow to load, and not needed by each command: the program loads them when it calls them (late.cmake).
-pkg_check_modules(LATE REQUIRED IMPORTED_TARGET libpq libarchive libcurl)
+pkg_check_modules(LATE REQUIRED IMPORTED_TARGET libpq libarchive libcurl libcrypto libzstd libxxhash)
 
 # libpg_query has no .pc file and exports two thousand symbols of PostgreSQL: link it statically and hide them.
 find_path(PG_QUERY_INCLUDE pg_query.h REQUIRED)

@@ -1,13 +1,22 @@
 #include "base/base.h"
 
 #include <stdalign.h>
+#include <stdint.h>
+#include <sys/mman.h>
 
-/* Blocks double, so that an arena for a few things costs little. */
-enum { FIRST_BLOCK_BYTES = 2 * 1024, BLOCK_BYTES_MAX = 64 * 1024 };
+/* Blocks double, so that an arena for a few things costs little. One of 64 KiB is followed by huge
+ * ones: the kernel gives such a page at once, where 512 small ones take longer than what is done
+ * with them. */
+enum {
+  FIRST_BLOCK_BYTES = 2 * 1024,
+  BLOCK_BYTES_MAX = 64 * 1024,
+  HUGE_BYTES = 2 * 1024 * 1024,
+};
 
 struct block {
   struct block *next;
   size_t used, size;
+  bool mapped; /* HUGE_BYTES in all, not of malloc */
   max_align_t data[];
 };
 
@@ -26,7 +35,10 @@ void arena_free(struct arena *arena)
     return;
   for (struct block *b = arena->blocks, *next; b; b = next) {
     next = b->next;
-    free(b);
+    if (b->mapped)
+      munmap(b, HUGE_BYTES);
+    else
+      free(b);
   }
   free(arena);
 }
@@ -51,6 +63,23 @@ static struct block *block_new(size_t size)
 {
   struct block *b = x_calloc(1, sizeof(*b) + size);
   b->size = size;
+  return b;
+}
+
+/* Twice as much is asked for, and what lies around the page is given back. NULL: not to be had. */
+static struct block *block_map(void)
+{
+  char *at = mmap(NULL, 2 * HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED)
+    return NULL;
+  size_t before = HUGE_BYTES - (uintptr_t)at % HUGE_BYTES, behind = HUGE_BYTES - before;
+  munmap(at, before);
+  if (behind > 0)
+    munmap(at + before + HUGE_BYTES, behind);
+  madvise(at + before, HUGE_BYTES, MADV_HUGEPAGE);
+  struct block *b = (void *)(at + before);
+  b->mapped = true;
+  b->size = HUGE_BYTES - sizeof(*b);
   return b;
 }
 
@@ -81,7 +110,8 @@ void *arena_alloc(struct arena *arena, size_t size)
   }
   struct block *b = arena->blocks;
   if (!b || b->size - b->used < size) {
-    b = block_new(next_block_size(b, size));
+    struct block *huge = b && (b->mapped || b->size == BLOCK_BYTES_MAX) ? block_map() : NULL;
+    b = huge ? huge : block_new(next_block_size(b, size));
     b->next = arena->blocks;
     arena->blocks = b;
   }

@@ -11,12 +11,14 @@ if readelf -d "$BELAY" | grep -q 'NEEDED.*libpq'; then
 fi
 printf 'CREATE TABLE t (id bigint PRIMARY KEY);\n' >one.sql
 mkdir broken
-: >broken/libpq.so.5
-: >broken/libarchive.so.13
+for library in libpq.so.5 libarchive.so.13 libcurl.so.4 libcrypto.so.3 libzstd.so.1 libxxhash.so.0; do
+  : >broken/$library
+done
 export LD_LIBRARY_PATH=$scratch/broken
 
 expect 0 "$BELAY" lint one.sql
 expect 0 "$BELAY" version
+find broken -type f ! -name 'libpq*' -delete
 expect 1 "$BELAY" status -d "host=$scratch dbname=none"
 says '^error: cannot load the library libpq\.so\.5: .*file too short'
 says '^hint: Install the package that holds it'
