@@ -1,12 +1,6 @@
 #include "db/conn_private.h"
 
-#include "base/clock.h"
 #include "base/interrupt.h"
-
-/* A receiver that is faster than the server is woken by every 8 kB that arrive, and each time the
- * server loses its processor or its caches to it: with one table of 470 MB a quarter of the
- * processors' time. So, while rows flow, it lets some gather in the socket first. */
-enum { FLOWING_BYTES = 64 * 1024, GATHER_MS = 1 };
 
 /* Reads the results that end a COPY; the first error counts. */
 static int finish(struct db_conn *conn, int64_t *ret_rows, struct err *err)
@@ -39,23 +33,6 @@ static void give_up(struct db_conn *conn)
   (void)finish(conn, NULL, &ignored);
 }
 
-/* As PQgetCopyData, blocking. flowing: so many bytes came since it last had to wait. */
-static int next_row(struct db_conn *conn, size_t *flowing, char **ret_bytes)
-{
-  int len = PQgetCopyData(conn->pq, ret_bytes, 1);
-  if (len == 0 && PQconsumeInput(conn->pq))
-    len = PQgetCopyData(conn->pq, ret_bytes, 1);
-  if (len == 0 && *flowing >= FLOWING_BYTES) {
-    clock_sleep_ms(GATHER_MS);
-    *flowing = 0;
-  }
-  if (len == 0)
-    len = PQgetCopyData(conn->pq, ret_bytes, 0);
-  if (len > 0)
-    *flowing += (size_t)len;
-  return len;
-}
-
 int db_copy_out(struct db_conn *conn, const char *copy_sql, db_copy_row row, void *context,
                 int64_t *ret_rows, struct err *err)
 {
@@ -65,9 +42,9 @@ int db_copy_out(struct db_conn *conn, const char *copy_sql, db_copy_row row, voi
   PQclear(result);
   if (!started)
     return rc;
-  for (size_t flowing = 0;;) {
+  for (;;) {
     char *bytes = NULL;
-    int len = next_row(conn, &flowing, &bytes);
+    int len = PQgetCopyData(conn->pq, &bytes, 0);
     if (len == -1)
       return finish(conn, ret_rows, err);
     if (len < 0)
