@@ -166,7 +166,7 @@ unpack_server() { # unpack_server DIR VERSION
   done < <(jq -r '.[] | "\(.source) \(.target)"' "$native/pg-symlinks.json")
   chmod +x "$native"/bin/*
   mkdir -p "$1/bin"
-  ln -sf "$native"/bin/* "$1/bin/"
+  ln -srf "$native"/bin/* "$1/bin/"
 }
 
 # A private apt of its own (lists, cache, an empty status) that reads the newest suite (or SUITE) of this machine's own Debian mirror.
@@ -224,7 +224,7 @@ server_bin() {
     if [ -n "$system" ] && [ "$("$system" --version | grep -oE '[0-9]+' | head -n 1)" -ge "$major" ]; then
       ln -sf "$system" "$dir/bin/pg_dump"
     elif once "$client" unpack_client "$client"; then
-      ln -sf "$client/pg_dump" "$dir/bin/pg_dump"
+      ln -srf "$client/pg_dump" "$dir/bin/pg_dump"
     fi
   fi
   echo "$dir/bin"
