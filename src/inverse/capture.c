@@ -233,7 +233,7 @@ static int finish_inside(struct capture *c, struct capture_state *end, struct er
   for (size_t i = 0; i < c->items.len; i++)
     if (c->items.at[i].unsure && capture_copy_confirmed(c, &c->items.at[i], err) < 0)
       return -1;
-  if (capture_check_large_objects(c, err) < 0)
+  if (capture_large_objects(c, err) < 0)
     return -1;
   return capture_check_all(c, &locks, end, err);
 }

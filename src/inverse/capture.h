@@ -17,9 +17,10 @@
  * refuses it by name.
  *
  * Before COMMIT, capture_finish compares what changed with what was captured: own
- * RowExclusiveLock-or-stronger locks in pg_locks, relfilenodes, dropped tables and columns, large
- * objects (locked, made, given other privileges: refused), foreign tables (refused). Anything
- * written and not captured is ERR_REFUSED: the caller must ROLLBACK.
+ * RowExclusiveLock-or-stronger locks in pg_locks, relfilenodes, dropped tables and columns, foreign
+ * tables (refused). Anything written and not captured is ERR_REFUSED: the caller must ROLLBACK.
+ * Large objects need no plan: those that were changed are found and copied then
+ * (capture_large.c); one that the role may not read is ERR_REFUSED.
  */
 #pragma once
 
@@ -65,6 +66,7 @@ VEC_TYPE(capture_rebuilts, struct capture_rebuilt);
 
 struct capture_plan {
   struct capture_tables tables;
+  bool large_objects;              /* the migration made, wrote, altered or opened some */
   struct capture_rebuilts rebuilt; /* of a rollback; lost neither rows nor columns by that */
   struct strings refusals;         /* what would be destroyed and cannot be captured, by name */
 };
@@ -85,7 +87,8 @@ struct capture_danger_vec capture_dangers(struct arena *arena, const struct inve
  * lost, but such a capture is not for undo_open, which refuses it. */
 void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
                           const struct capture_plan *forward, struct capture_plan *ret_plan);
-/* Tables that are expected to lose or change something (standby ones are not). */
+/* Tables that are expected to lose or change something (standby ones are not); large objects count
+ * as one. */
 size_t capture_plan_count(const struct capture_plan *plan);
 /* Plans in the record of a run. to_json: caller decrefs. from_json: ERR_DAMAGED. */
 json_t *capture_plan_to_json(const struct capture_plan *plan);
@@ -120,7 +123,10 @@ int capture_after_statement(struct capture *capture, struct err *err);
 int capture_finish(struct capture *capture, struct err *err);
 void capture_free(struct capture *capture); /* without finish: removes what was written */
 void capture_freep(struct capture **capture);
-/* Rows and bytes so far, for the journal. */
+/* Before capture_finish: large object `oid` was in `state` (as undo read it) when the transaction
+ * decided to change it. If another session changed it in between, capture_finish is ERR_REFUSED. */
+void capture_expect_large(struct capture *capture, uint32_t oid, const char *state);
+/* Rows (a large object counts as one) and bytes so far, for the journal. */
 void capture_totals(const struct capture *capture, int64_t *ret_rows, uint64_t *ret_bytes);
 
 /* ---- undo ---- */
@@ -145,8 +151,9 @@ void undo_conflict_text(const struct undo_conflict *conflict, struct text *out);
 bool undo_conflict_is_gone(const struct undo_conflict *conflict);
 
 struct undo_report {
-  int64_t restored, reinserted,
-      deleted; /* rows written back, inserted again, removed (the migration had inserted them) */
+  /* rows, and large objects, written back, inserted again, removed (the migration had inserted
+   * them) */
+  int64_t restored, reinserted, deleted;
   int64_t conflict_count;
   struct undo_conflicts conflicts; /* the first UNDO_CONFLICTS_MAX */
 };
@@ -154,8 +161,9 @@ enum { UNDO_CONFLICTS_MAX = 100, UNDO_VALUE_MAX = 200 };
 
 /* What it would do, now. -1: not known. */
 struct undo_preview_table {
-  const char *table, *table_now; /* before the migration, and after it; NULL: dropped */
-  int64_t captured;              /* rows as they were before */
+  /* before the migration, and after it; NULL: dropped, or "large objects" */
+  const char *table, *table_now;
+  int64_t captured; /* rows as they were before */
   int64_t written_back, inserted, removed;
   int64_t filled;           /* rows that only get the values of dropped columns */
   int64_t conflicts;        /* rows that others changed since */
@@ -178,13 +186,15 @@ struct undo_preview_options {
   struct strings dropped; /* "table public.x", "constraint k of public.x" that go before: references
                              from there do not count */
 };
-#define UNDO_PREVIEW_BYTES_MAX (1024ull * 1024 * 1024) /* of a table */
+#define UNDO_PREVIEW_BYTES_MAX (1024ull * 1024 * 1024)     /* of a table */
+#define UNDO_SCRIPT_LARGE_BYTES_MAX (128ull * 1024 * 1024) /* of large objects, in a script */
 
 /* The undo of one migration inside the caller's transaction, in calls around the schema steps:
  *   undo_open      reads the archive of the capture
  *   undo_compare   BEFORE the first schema step: loads the images, marks rows that are no longer as
  *                  the migration left them
  *   undo_write     AFTER the BEFORE_DATA steps: writes back, deletes, inserts; fills the report
+ * Large objects are compared and written by the same calls.
  * Rows that others inserted since stay; in re-added columns they keep the default or NULL. Triggers
  * and rules of the user do not fire for rows written back: each is disabled with ALTER TABLE and
  * set back as it was. Foreign keys stay in force; a row inserted by the migration that rows written
@@ -207,6 +217,8 @@ int undo_extend_plan(struct undo *undo, struct db_conn *conn, bool has_steps,
 int undo_compare(struct undo *undo, struct db_conn *conn, struct err *err);
 int undo_write(struct undo *undo, struct db_conn *conn, enum undo_on_conflict on_conflict,
                struct undo_report *ret, struct err *err);
+/* After undo_write: what of it the capture of the same transaction is to look out for. */
+void undo_expect(const struct undo *undo, struct capture *capture);
 /* While rows of the table (as it is called now) are written back something is switched off by which
  * it is locked ACCESS EXCLUSIVE. */
 int undo_locks_exclusively(struct undo *undo, struct db_conn *conn, const char *table, bool *ret,

@@ -87,51 +87,11 @@ struct capture_item *capture_item_find(struct capture *c, uint32_t oid)
 
 /* ---- locks ---- */
 
-static int refuse_large_object(const char *oid, struct err *err)
-{
-  err_set(err, ERR_REFUSED, "large objects were changed by the migration but cannot be captured");
-  if (oid)
-    err_detail(err, "large object %s", oid);
-  return err_hint(err, "Change large objects outside of a migration, after `belay backup`.");
-}
-
-/* lo_unlink and friends lock the object (class pg_largeobject), lo_put and lowrite the catalog
- * table. */
-static int check_large_objects(const struct capture *c, const char *pid, struct err *err)
-{
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(c->options.observer, &r, err,
-               "SELECT max(l.objid::int8) FROM pg_catalog.pg_locks l WHERE l.pid = $1::int AND"
-               " l.granted AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE"
-               " d.datname = pg_catalog.current_database()) AND"
-               " ((l.locktype = 'object' AND l.classid IN"
-               " ('pg_catalog.pg_largeobject'::regclass,"
-               " 'pg_catalog.pg_largeobject_metadata'::regclass))"
-               " OR (l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.relation IN"
-               " ('pg_catalog.pg_largeobject'::regclass,"
-               " 'pg_catalog.pg_largeobject_metadata'::regclass))) HAVING count(*) > 0",
-               pid, NULL) < 0)
-    return -1;
-  if (db_rows(r) == 0)
-    return 0;
-  return refuse_large_object(db_value(r, 0, 0), err);
-}
-
-int capture_check_large_objects(struct capture *c, struct err *err)
-{
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(c->options.conn, &r, err, capture_large_objects_sql(c), NULL) < 0)
-    return err_wrap(err, "looking for new large objects");
-  return db_rows(r) ? refuse_large_object(db_value(r, 0, 0), err) : 0;
-}
-
 int capture_locks_read(struct arena *arena, const struct capture *c, struct capture_locks *ret,
                        struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   const char *pid = arena_printf(arena, "%d", c->pid);
-  if (check_large_objects(c, pid, err) < 0)
-    return -1;
   if (db_query(c->options.observer, &r, err,
                "SELECT l.relation, bool_or(l.mode = 'RowExclusiveLock'),"
                " bool_or(l.mode = 'AccessExclusiveLock') FROM pg_catalog.pg_locks l"

@@ -140,7 +140,7 @@ char *capture_column_list(struct arena *arena, const char *alias, const struct s
 /* s: t = T with its epoch, d = age of T (ages are relative to something else on A than on B), n
  * = how many xids from T on, m0 = the next MultiXact at capture_begin, m = how many were made
  * since. */
-static const char *with_clause(struct capture *c)
+const char *capture_with(struct capture *c)
 {
   return arena_printf(c->arena,
                       "WITH s AS MATERIALIZED (SELECT %" PRId64 "::int8 AS t, age('%" PRIu32
@@ -149,9 +149,8 @@ static const char *with_clause(struct capture *c)
                       c->xid, (uint32_t)c->xid, c->xid_span, c->mxid, c->mxid);
 }
 
-/* The xid `x` is of a transaction that began with or after A and is not over. Most are A's, which
- * need not be looked up. */
-static const char *in_progress(struct capture *c, const char *x)
+/* Most are A's, which need not be looked up. */
+const char *capture_in_progress(struct capture *c, const char *x)
 {
   return arena_printf(c->arena,
                       "(%s = ANY (%s::xid[]) OR CASE WHEN s.d - age(%s) BETWEEN 0 AND s.n - 1 THEN"
@@ -160,24 +159,15 @@ static const char *in_progress(struct capture *c, const char *x)
                       x, sql_literal(c->arena, c->own), x, x);
 }
 
-char *capture_large_objects_sql(struct capture *c)
-{
-  return arena_printf(c->arena,
-                      "%s SELECT t.oid FROM pg_catalog.pg_largeobject_metadata t, s WHERE %s"
-                      " ORDER BY 1 LIMIT 1",
-                      with_clause(c), in_progress(c, "t.xmin"));
-}
-
-/* The row t is changed or (locks_too) locked by such a transaction. */
-static const char *row_is_held(struct capture *c, bool locks_too)
+const char *capture_row_is_held(struct capture *c, bool locks_too)
 {
   return arena_printf(
       c->arena,
       "t.xmax <> 0 AND (%s OR CASE WHEN (t.xmax::text::int8 - s.m0 + 4294967296) %% 4294967296 <"
       " s.m THEN EXISTS (SELECT FROM pg_get_multixact_members(t.xmax) x WHERE %s%s)"
       " ELSE false END)",
-      in_progress(c, "t.xmax"), locks_too ? "" : "x.mode IN ('upd', 'nokeyupd') AND ",
-      in_progress(c, "x.xid"));
+      capture_in_progress(c, "t.xmax"), locks_too ? "" : "x.mode IN ('upd', 'nokeyupd') AND ",
+      capture_in_progress(c, "x.xid"));
 }
 
 static const char *is_sure(struct capture *c)
@@ -236,9 +226,9 @@ int capture_copy_changed(struct capture *c, struct capture_item *item, struct er
 {
   const struct capture_table *t = item->plan;
   const char *sql = arena_printf(
-      c->arena, "COPY (%s SELECT %s%s FROM %s t, s WHERE (%s)%s) TO STDOUT", with_clause(c),
+      c->arena, "COPY (%s SELECT %s%s FROM %s t, s WHERE (%s)%s) TO STDOUT", capture_with(c),
       is_sure(c), before_image(c, t), capture_from(c->arena, t->before, t->partitioned),
-      row_is_held(c, false), capture_not_in(c->arena, "t", &t->apart));
+      capture_row_is_held(c, false), capture_not_in(c->arena, "t", &t->apart));
   const struct chunks_target target = {.archive = c->archive,
                                        .lane = CAPTURE_LANE,
                                        .object = object_name(c, "before", item),
@@ -261,9 +251,9 @@ int capture_copy_confirmed(struct capture *c, struct capture_item *item, struct 
 {
   const struct capture_table *t = item->plan;
   const char *sql = arena_printf(
-      c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE (%s)%s) TO STDOUT", with_clause(c),
+      c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE (%s)%s) TO STDOUT", capture_with(c),
       row_id(c, t, &t->key), capture_from(c->arena, t->before, t->partitioned),
-      row_is_held(c, false), capture_not_in(c->arena, "t", &t->apart));
+      capture_row_is_held(c, false), capture_not_in(c->arena, "t", &t->apart));
   return chunks_copy_out(c->options.observer, sql, c->archive, CAPTURE_LANE,
                          object_name(c, "confirmed", item), NULL, err);
 }
@@ -291,7 +281,7 @@ static int copy_rows(struct capture *c, struct capture_item *item, const char *w
                      const char *columns, const char *only, int64_t *ret_rows, struct err *err)
 {
   const char *sql = arena_printf(
-      c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE (%s)%s) TO STDOUT", with_clause(c), columns,
+      c->arena, "COPY (%s SELECT %s FROM %s t, s WHERE (%s)%s) TO STDOUT", capture_with(c), columns,
       capture_from(c->arena, item->after, item->plan->partitioned), only,
       capture_not_in(c->arena, "t", &item->plan->apart_after));
   return chunks_copy_out(c->options.conn, sql, c->archive, CAPTURE_LANE, object_name(c, what, item),
@@ -303,7 +293,7 @@ int capture_copy_after(struct capture *c, struct capture_item *item, struct err 
   const struct capture_table *t = item->plan;
   struct arena *a = c->arena;
   bool all = t->whole_row && t->how == CAPTURE_ROWS;
-  const char *ours = in_progress(c, "t.xmin");
+  const char *ours = capture_in_progress(c, "t.xmin");
   if (copy_rows(c, item, "after", capture_column_list(a, "t", &t->columns_after),
                 all ? "true" : ours, &item->after_rows, err) < 0)
     return -1;
@@ -313,7 +303,7 @@ int capture_copy_after(struct capture *c, struct capture_item *item, struct err 
   if (all)
     return 0;
   /* of a table copied whole every remaining row counts, else only those that the copy may hold */
-  const char *held = t->how == CAPTURE_ROWS ? "true" : row_is_held(c, true);
+  const char *held = t->how == CAPTURE_ROWS ? "true" : capture_row_is_held(c, true);
   return copy_rows(c, item, "unchanged", row_id(c, t, &t->key_after),
                    arena_printf(a, "NOT %s AND %s", ours, held), NULL, err);
 }

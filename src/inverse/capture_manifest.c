@@ -144,6 +144,17 @@ static json_t *sequences_json(const struct capture *c)
   return array;
 }
 
+static json_t *large_objects_json(const struct capture *c)
+{
+  json_t *array = json_array();
+  for (size_t i = 0; i < c->large.len; i++) {
+    const struct capture_large_object *o = &c->large.at[i];
+    json_array_append_new(array, json_pack("{s:I,s:s?,s:s?}", "oid", (json_int_t)o->oid, "before",
+                                           o->before, "after", o->after));
+  }
+  return array;
+}
+
 json_t *capture_manifest(const struct capture *c)
 {
   json_t *tables = json_array();
@@ -159,5 +170,6 @@ json_t *capture_manifest(const struct capture *c)
   json_object_set_new(o, "xid", json_integer(c->xid));
   json_object_set_new(o, "tables", tables);
   json_object_set_new(o, "sequences", sequences_json(c));
+  json_object_set_new(o, "large_objects", large_objects_json(c));
   return o;
 }

@@ -469,6 +469,8 @@ static void plan_all(struct arena *arena, const struct inverse *inverse, bool ke
   p.keep_copies = keep_copies;
   for (size_t i = 0; i < p.fates.len; i++)
     plan_table(&p, p.fates.at[i]);
+  for (size_t i = 0; i < inverse->effects.len; i++)
+    plan.large_objects = plan.large_objects || inverse->effects.at[i].large_objects;
   *ret_plan = plan;
 }
 

@@ -56,6 +56,17 @@ struct capture_item {
 };
 VEC_TYPE(capture_items, struct capture_item);
 
+/* A large object that A changed; NULL: it is not there. The states are JSON: size, digest of the
+ * content, owner, privileges, comment, security labels. */
+struct capture_large_object {
+  uint32_t oid;
+  const char *before, *after;
+};
+VEC_TYPE(capture_large_vec, struct capture_large_object);
+/* The object of the archive with their contents before, in pieces: (oid, at, data); pieces of zeros
+ * are left out. */
+#define CAPTURE_LARGE_OBJECTS "large_objects"
+
 struct capture {
   struct arena *arena;
   struct capture_options options;
@@ -70,6 +81,8 @@ struct capture {
   struct capture_state start;
   struct capture_sequence *sequences, *sequences_after;
   size_t sequence_count, sequence_after_count;
+  struct capture_large_vec large, expected; /* expected: only oid and before */
+  bool pages_hidden;                        /* the role may not read pg_largeobject */
   int64_t rows;
 };
 
@@ -101,9 +114,12 @@ int capture_copy_changed(struct capture *c, struct capture_item *item, struct er
 int capture_copy_confirmed(struct capture *c, struct capture_item *item, struct err *err);
 /* after: and unchanged:, on A. */
 int capture_copy_after(struct capture *c, struct capture_item *item, struct err *err);
-/* SELECT of a large object that A made or gave another owner or privileges: on A, inside
- * capture_observer_begin/end. */
-char *capture_large_objects_sql(struct capture *c);
+/* WITH s: what the two conditions need. Inside capture_observer_begin/end. */
+const char *capture_with(struct capture *c);
+/* The xid `x` is of a transaction that began with or after A and is not over. */
+const char *capture_in_progress(struct capture *c, const char *x);
+/* The row t is changed or (locks_too) locked by such a transaction. */
+const char *capture_row_is_held(struct capture *c, bool locks_too);
 /* "ONLY public.t" or, for a partitioned table, "public.t" */
 char *capture_from(struct arena *arena, const char *identity, bool partitioned);
 /* " AND ...": the row of `alias` lies in none of these partitions; "" when there are none */
@@ -131,11 +147,17 @@ int capture_locks_read(struct arena *arena, const struct capture *c, struct capt
 struct capture_item *capture_item_find(struct capture *c, uint32_t oid);
 /* What the locks alone show; also marks items as written. */
 int capture_check_locks(struct capture *c, const struct capture_locks *locks, struct err *err);
-/* Large objects made, or given other privileges, which leaves no lock. */
-int capture_check_large_objects(struct capture *c, struct err *err);
 /* Everything: locks, dropped tables and columns, relfilenodes. Call when all copies are made. */
 int capture_check_all(struct capture *c, const struct capture_locks *locks,
                       const struct capture_state *end, struct err *err);
+
+/* ---- capture_large.c ---- */
+/* SELECT oid, state: of those for which `where` holds, a condition on pg_largeobject_metadata m.
+ * The role must be able to read them. */
+char *capture_large_state_sql(struct arena *arena, const char *where);
+/* What A changed: its states into c->large, the contents before into the archive. On A and B,
+ * inside capture_observer_begin/end. */
+int capture_large_objects(struct capture *c, struct err *err);
 
 /* ---- capture_manifest.c ---- */
 int capture_sequences_read(struct arena *arena, struct db_conn *conn, struct capture_sequence **ret,

@@ -91,6 +91,7 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
     add_all(arena, &effect.written, &inverse->effects.at[i].written);
     add_all(arena, &effect.exclusive, &inverse->effects.at[i].exclusive);
     add_all(arena, &effect.rewritten, &inverse->effects.at[i].rewritten);
+    effect.large_objects = effect.large_objects || inverse->effects.at[i].large_objects;
   }
   /* as columns of an enum that is rebuilt */
   for (size_t i = 0; i < inverse->steps.len; i++) {
@@ -119,7 +120,7 @@ void capture_plan_reverse(struct arena *arena, const struct inverse *inverse,
 
 size_t capture_plan_count(const struct capture_plan *plan)
 {
-  size_t count = 0;
+  size_t count = plan->large_objects;
   for (size_t i = 0; i < plan->tables.len; i++)
     count += !plan->tables.at[i].standby;
   return count;
@@ -152,8 +153,8 @@ json_t *capture_plan_to_json(const struct capture_plan *plan)
   for (size_t i = 0; i < plan->rebuilt.len; i++)
     json_array_append_new(rebuilt, json_pack("{s:s,s:s}", "before", plan->rebuilt.at[i].before,
                                              "after", plan->rebuilt.at[i].after));
-  return json_pack("{s:o,s:o,s:o}", "tables", tables, "refusals", names_json(&plan->refusals),
-                   "rebuilt", rebuilt);
+  return json_pack("{s:o,s:o,s:o,s:b}", "tables", tables, "refusals", names_json(&plan->refusals),
+                   "rebuilt", rebuilt, "large_objects", plan->large_objects);
 }
 
 static int names_from(struct arena *arena, const json_t *array, struct strings *ret)
@@ -220,6 +221,7 @@ int capture_plan_from_json(struct arena *arena, const json_t *json, struct captu
   bool good = json_is_array(json_object_get(json, "tables")) &&
               names_from(arena, json_object_get(json, "refusals"), &plan.refusals) == 0 &&
               rebuilt_from(arena, json_object_get(json, "rebuilt"), &plan.rebuilt);
+  plan.large_objects = json_is_true(json_object_get(json, "large_objects"));
   json_array_foreach(json_object_get(json, "tables"), i, table) good =
       good && table_from(arena, table, vec_add(arena, &plan.tables)) == 0;
   if (!good)

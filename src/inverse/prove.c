@@ -221,21 +221,6 @@ static void refuse_unknown(struct proof *p, const struct catalog *found)
                            found->unknown.at[i].kind, found->unknown.at[i].identity));
 }
 
-/* The shadow has none of the target's, so these are the migration's. They are data, but nothing
- * brings them back. */
-static int refuse_large_objects(struct proof *p, struct err *err)
-{
-  CLEANUP(db_result_clear) struct db_result *r = NULL;
-  if (db_query(p->conn, &r, err,
-               "SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY 1 LIMIT 1", NULL) < 0)
-    return err_wrap(err, "looking for large objects of the shadow");
-  if (db_rows(r))
-    refuse(p, arena_printf(p->arena,
-                           "the migration makes large objects (%s), for which there is no inverse",
-                           db_value(r, 0, 0)));
-  return 0;
-}
-
 /* No part of the fingerprint, but nobody can read a materialized view without rows. */
 static void refuse_unpopulated(struct proof *p, const struct catalog *found)
 {
@@ -261,8 +246,6 @@ static int judge(struct proof *p, struct inverse *inverse, struct err *err)
   catalog_fingerprint(inverse->before, CATALOG_IGNORE_COLUMN_ORDER, wanted);
   refuse_unknown(p, found);
   refuse_unpopulated(p, found);
-  if (refuse_large_objects(p, err) < 0)
-    return -1;
   bool refused = inverse->refusals.len > 0;
   if (!refused && strcmp(exact, ordered) == 0) {
     inverse->verdict = INVERSE_EXACT;

@@ -14,15 +14,23 @@ struct passage {
   struct watch *watch;
   struct shadow_effects *effects;
   struct strings *outside;
+  const char *missing; /* the large object that the last statement did not find */
 };
 
-static int at_place(const struct passage *p, size_t i, struct err *err)
+/* Each costs another try of the transaction. */
+enum { LARGE_OBJECTS_MAX = 200 };
+
+static int at_place(struct passage *p, size_t i, struct err *err)
 {
+  static const char what[] = "large object ";
   const struct sql_statement *st = &p->script->statements.at[i];
-  if (err_sqlstate_is(err, "42704") && strncmp(err->message, "large object ", 13) == 0)
+  if (err_sqlstate_is(err, "42704") && strncmp(err->message, what, sizeof(what) - 1) == 0) {
+    const char *oid = err->message + sizeof(what) - 1;
+    p->missing = arena_strndup(p->arena, oid, strspn(oid, "0123456789"));
     err_hint(err,
-             "The shadow has no large objects. Change them outside of a migration, after `belay"
-             " backup`.");
+             "The shadow makes up to %d large objects that a migration does not find. Split it.",
+             LARGE_OBJECTS_MAX);
+  }
   if (err->code == ERR_SQL)
     err_recode(err, ERR_REFUSED);
   return err_wrap(err, "%s:%d:%d", p->script->name, st->start.line, st->start.column);
@@ -146,16 +154,34 @@ static int settle(struct passage *p, size_t i, struct err *err)
   return 0;
 }
 
-static int run_range(struct passage *p, size_t first, size_t last, struct err *err)
+static int run_once(struct passage *p, size_t first, size_t last, struct err *err)
 {
-  if (first == last)
-    return 0;
+  p->missing = NULL;
   if (db_exec(p->conn, "BEGIN", err) < 0)
     return -1;
   for (size_t i = first; i < last; i++)
     if (run_statement(p, i, true, err) < 0)
       return roll_back(p);
   return settle(p, last - 1, err) < 0 ? roll_back(p) : 0;
+}
+
+/* The shadow has the structure of the target, but none of its large objects. */
+static int run_range(struct passage *p, size_t first, size_t last, struct err *err)
+{
+  size_t effects = p->effects->len, outside = p->outside->len;
+  if (first == last)
+    return 0;
+  for (int made = 0; run_once(p, first, last, err) < 0; made++) {
+    if (!p->missing || !*p->missing || made == LARGE_OBJECTS_MAX)
+      return -1;
+    err_clear(err);
+    p->effects->len = effects;
+    p->outside->len = outside;
+    if (db_execf(p->conn, err, "SELECT pg_catalog.lo_create(%s)", p->missing) < 0 ||
+        watch_rolled_back(p->watch, err) < 0)
+      return -1;
+  }
+  return 0;
 }
 
 /* Statements that cannot run in a transaction run alone; each other one gets a transaction of its
@@ -166,6 +192,21 @@ static int run_bare(struct passage *p, size_t first, size_t last, struct err *er
     bool bare = p->script->statements.at[i].bare != NULL;
     if ((bare ? run_statement(p, i, false, err) : run_range(p, i, i + 1, err)) < 0)
       return -1;
+  }
+  return 0;
+}
+
+/* A script may be run more than once, and would find those that it has made. */
+static int unlink_large_objects(struct db_conn *conn, struct err *err)
+{
+  for (int64_t found = 1; found > 0;) {
+    CLEANUP(db_result_clear) struct db_result *r = NULL;
+    if (db_query(conn, &r, err,
+                 "SELECT count(pg_catalog.lo_unlink(oid)) FROM (SELECT oid FROM"
+                 " pg_catalog.pg_largeobject_metadata LIMIT 1000) o",
+                 NULL) < 0)
+      return err_wrap(err, "unlinking the large objects of the shadow");
+    found = db_int(r, 0, 0);
   }
   return 0;
 }
@@ -182,7 +223,7 @@ int shadow_run(struct arena *arena, struct shadow *shadow, const struct sql_scri
   enum sql_shape shape;
   size_t first, last;
   if (sql_script_shape(script, &shape, &first, &last, err) < 0 ||
-      watch_begin(arena, p.conn, &p.watch, err) < 0)
+      unlink_large_objects(p.conn, err) < 0 || watch_begin(arena, p.conn, &p.watch, err) < 0)
     return -1;
   int failed =
       shape == SQL_SHAPE_BARE ? run_bare(&p, first, last, err) : run_range(&p, first, last, err);

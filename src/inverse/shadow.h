@@ -58,6 +58,7 @@ struct shadow_effect {
   struct strings written;
   struct strings exclusive; /* identities newly locked ACCESS EXCLUSIVE */
   struct strings rewritten; /* identities whose relfilenode changed (rewrite, TRUNCATE) */
+  bool large_objects;       /* some were made, altered, unlinked or opened */
   /* INSERT, UPDATE, DELETE or MERGE that failed for want of the rows that the target has (a foreign
    * key, a NULL from a subquery): why. Its rows are not in the shadow; its tables are in written.
    * */
@@ -69,7 +70,9 @@ VEC_TYPE(shadow_effects, struct shadow_effect);
  * shape says. A statement that fails is ERR_REFUSED with its place and the server's message.
  * Statements with effects outside the database (ALTER SYSTEM, tablespaces, other databases,
  * subscriptions, COPY with a program or file, dblink) are not run but listed in ret_outside, and so
- * are roles, which run only on a throw-away server, and LISTEN and NOTIFY, which do run. The shadow
+ * are roles, which run only on a throw-away server, and LISTEN and NOTIFY, which do run. A large
+ * object that a statement does not find is made, empty, and the transaction run again; those of the
+ * script before are gone. The shadow
  * is then in the state after; on failure it is back in the state before (if the shape is a
  * transaction). */
 int shadow_run(struct arena *arena, struct shadow *shadow, const struct sql_script *script,

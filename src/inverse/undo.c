@@ -130,6 +130,17 @@ static int read_sequence(struct undo *u, const json_t *o, struct err *err)
   return 0;
 }
 
+static int read_large_object(struct undo *u, const json_t *o, struct err *err)
+{
+  json_int_t oid = json_integer_value(json_object_get(o, "oid"));
+  struct capture_large_object large = {
+      .oid = (uint32_t)oid, .before = string_of(u, o, "before"), .after = string_of(u, o, "after")};
+  if (oid <= 0 || oid > UINT32_MAX || (!large.before && !large.after))
+    return damaged(u, "a large object without number or state", err);
+  vec_push(u->arena, &u->large, large);
+  return 0;
+}
+
 static int read_manifest(struct undo *u, struct err *err)
 {
   const json_t *m = u->archive->manifest;
@@ -144,6 +155,10 @@ static int read_manifest(struct undo *u, struct err *err)
   const json_t *sequences = json_object_get(m, "sequences");
   for (size_t i = 0; i < json_array_size(sequences); i++)
     if (read_sequence(u, json_array_get(sequences, i), err) < 0)
+      return -1;
+  const json_t *large = json_object_get(m, "large_objects");
+  for (size_t i = 0; i < json_array_size(large); i++)
+    if (read_large_object(u, json_array_get(large, i), err) < 0)
       return -1;
   return 0;
 }

@@ -120,6 +120,31 @@ static int preview_table(struct undo *u, struct db_conn *conn, struct undo_table
   return db_exec(conn, "ROLLBACK TO SAVEPOINT belay_table", err);
 }
 
+/* The entry behind those of the tables. */
+static int preview_large(struct undo *u, struct db_conn *conn, const struct undo_preview_options *o,
+                         struct undo_preview *preview, struct err *err)
+{
+  CLEANUP(err_clear) struct err why = ERR_INIT;
+  if (u->large.len == 0)
+    return 0;
+  struct undo_preview_table *entry = &preview->tables.at[u->tables.len];
+  if (holds(&o->moved, entry->table)) {
+    entry->not_compared = "what is rolled back before this changes some, too";
+    return 0;
+  }
+  if (db_exec(conn, "SAVEPOINT belay_table", err) < 0)
+    return -1;
+  if (undo_large_compare(u, conn, &why) == 0)
+    return undo_large_count(u, conn, entry, err);
+  if (interrupt_check(err) < 0 || db_is_lost(conn)) {
+    if (!err_is_set(err))
+      err_move(err, &why);
+    return -1;
+  }
+  entry->not_compared = reason_of(u, o, &why);
+  return db_exec(conn, "ROLLBACK TO SAVEPOINT belay_table", err);
+}
+
 /* Conflicts, and counts that they are taken off from. */
 static int preview_conflicts(struct undo *u, struct db_conn *conn,
                              const struct undo_preview_options *o, struct undo_preview *preview,
@@ -156,6 +181,8 @@ static int preview_all(struct undo *u, struct db_conn *conn, const struct undo_p
   for (size_t i = 0; i < u->tables.len; i++)
     if (preview_table(u, conn, &u->tables.at[i], o, &preview->tables.at[i], err) < 0)
       return -1;
+  if (preview_large(u, conn, o, preview, err) < 0)
+    return -1;
   u->until_ms = clock_monotonic_ms() + o->timeout_ms; /* what is left is small */
   return preview_conflicts(u, conn, o, preview, err);
 }
@@ -176,6 +203,12 @@ struct undo_preview undo_preview_none(struct undo *u, const char *why)
                                           .filled = -1,
                                           .conflicts = -1,
                                           .not_compared = why}));
+  }
+  if (u->large.len) {
+    preview.bytes += undo_large_bytes(u);
+    vec_push(u->arena, &preview.tables,
+             ((struct undo_preview_table){UNDO_LARGE_OBJECTS, NULL, (int64_t)u->large.len, -1, -1,
+                                          -1, -1, -1, why}));
   }
   return preview;
 }

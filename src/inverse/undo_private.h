@@ -60,7 +60,9 @@ struct undo {
   struct archive *archive;
   struct undo_tables tables;
   struct undo_sequences sequences;
-  bool compared;
+  struct capture_large_vec large,
+      large_written; /* large_written: only oid and before, as undo found them */
+  bool compared, large_compared;
   int64_t xid;      /* of the transaction that was captured, with its epoch; 0: not known */
   int64_t until_ms; /* clock_monotonic_ms: statements end by then; 0: no limit */
   struct undo_conflicts seen; /* by undo_versions_read */
@@ -169,5 +171,17 @@ int undo_switches_read(struct undo *u, struct db_conn *conn, const char *table,
                        struct undo_switches *ret, struct err *err);
 int undo_switch(struct undo *u, struct db_conn *conn, const struct strings *statements,
                 struct err *err);
+/* ---- undo_large.c ---- */
+#define UNDO_LARGE_OBJECT "large object"
+#define UNDO_LARGE_OBJECTS "large objects" /* all of them, as of a table */
+int undo_large_compare(struct undo *u, struct db_conn *conn, struct err *err);
+int undo_large_conflicts(struct undo *u, struct db_conn *conn, struct undo_report *report,
+                         struct err *err);
+int undo_large_write(struct undo *u, struct db_conn *conn, struct undo_report *report,
+                     struct err *err);
+/* What undo_large_write would do. */
+int undo_large_count(struct undo *u, struct db_conn *conn, struct undo_preview_table *entry,
+                     struct err *err);
+uint64_t undo_large_bytes(const struct undo *u); /* of the contents before */
 /* ---- undo_sequence.c ---- */
 int undo_sequences_set(struct undo *u, struct db_conn *conn, struct err *err);

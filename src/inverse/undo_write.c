@@ -360,7 +360,7 @@ int undo_list_conflicts(struct undo *u, struct db_conn *conn, struct undo_report
         c->values = *values;
     }
   }
-  return 0;
+  return undo_large_conflicts(u, conn, report, err);
 }
 
 enum { ABORT_SHOWN_MAX = 10 };
@@ -427,7 +427,7 @@ static int write_inside(struct undo *u, struct db_conn *conn, struct undo_report
       undo_merge(u, conn, may_merge(u), err) < 0 || write_rows(u, conn, report, err) < 0 ||
       undo_run(u, conn, NULL, "SET CONSTRAINTS ALL IMMEDIATE", err) < 0 ||
       undo_switch(u, conn, &switches.on, err) < 0 || check_rows(u, conn, err) < 0 ||
-      undo_sequences_set(u, conn, err) < 0)
+      undo_sequences_set(u, conn, err) < 0 || undo_large_write(u, conn, report, err) < 0)
     return -1;
   return undo_drop_temps(u, conn, err);
 }

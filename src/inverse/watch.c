@@ -13,6 +13,7 @@ struct watch {
   struct arena *arena;
   struct db_conn *conn;
   struct watched_vec tables; /* sorted by oid; of before the migration, dropped ones included */
+  const char *large_objects; /* a digest of which there are */
 };
 
 static const char tables_query[] =
@@ -30,6 +31,16 @@ static const char locks_query[] =
     " (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())"
     " AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock') GROUP BY 1";
 
+/* Making one, or changing its owner or privileges, leaves no lock; the rest does. */
+static const char large_objects_query[] =
+    "SELECT pg_catalog.md5(coalesce(string_agg(t.ctid::text || t.xmin::text, ',' ORDER BY t.oid),"
+    " '')), EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = pg_backend_pid() AND l.granted"
+    " AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname ="
+    " current_database()) AND CASE l.locktype WHEN 'relation' THEN l.relation ="
+    " 'pg_catalog.pg_largeobject'::regclass AND l.mode <> 'AccessShareLock' WHEN 'object' THEN"
+    " l.classid = 'pg_catalog.pg_largeobject'::regclass END)"
+    " FROM pg_catalog.pg_largeobject_metadata t";
+
 static struct watched *find(struct watch *w, uint32_t oid)
 {
   size_t low = 0, high = w->tables.len;
@@ -43,6 +54,17 @@ static struct watched *find(struct watch *w, uint32_t oid)
       high = middle;
   }
   return NULL;
+}
+
+static int see_large_objects(struct watch *w, bool *ret_changed, struct err *err)
+{
+  CLEANUP(db_result_clear) struct db_result *r = NULL;
+  if (db_query(w->conn, &r, err, large_objects_query, NULL) < 0)
+    return err_wrap(err, "listing the large objects of the shadow");
+  const char *now = db_value(r, 0, 0);
+  *ret_changed = db_bool(r, 0, 1) || !w->large_objects || strcmp(now, w->large_objects) != 0;
+  w->large_objects = arena_strdup(w->arena, now);
+  return 0;
 }
 
 int watch_begin(struct arena *arena, struct db_conn *conn, struct watch **ret_watch,
@@ -59,8 +81,9 @@ int watch_begin(struct arena *arena, struct db_conn *conn, struct watch **ret_wa
              ((struct watched){.oid = db_oid(r, i, 0),
                                .identity = arena_strdup(arena, db_value(r, i, 1)),
                                .filenode = db_oid(r, i, 2)}));
+  bool unused;
   *ret_watch = w;
-  return 0;
+  return see_large_objects(w, &unused, err);
 }
 
 void watch_released(struct watch *w)
@@ -126,9 +149,18 @@ int watch_statement(struct watch *w, size_t statement, bool locks, struct shadow
                     struct err *err)
 {
   struct shadow_effect effect = {.statement = statement};
-  if ((locks && see_locks(w, &effect, err) < 0) || see_tables(w, &effect, locks, err) < 0)
+  if ((locks && see_locks(w, &effect, err) < 0) || see_tables(w, &effect, locks, err) < 0 ||
+      see_large_objects(w, &effect.large_objects, err) < 0)
     return -1;
-  if (effect.written.len || effect.exclusive.len || effect.rewritten.len)
+  if (effect.written.len || effect.exclusive.len || effect.rewritten.len || effect.large_objects)
     vec_push(w->arena, effects, effect);
   return 0;
+}
+
+int watch_rolled_back(struct watch *w, struct err *err)
+{
+  struct shadow_effect unused = {0};
+  watch_released(w);
+  return see_tables(w, &unused, false, err) < 0 ? -1
+                                                : see_large_objects(w, &unused.large_objects, err);
 }

@@ -19,3 +19,5 @@ int watch_begin(struct arena *arena, struct db_conn *conn, struct watch **ret_wa
 int watch_statement(struct watch *watch, size_t statement, bool locks,
                     struct shadow_effects *effects, struct err *err);
 void watch_released(struct watch *watch);
+/* After a ROLLBACK of statements that were watched. */
+int watch_rolled_back(struct watch *watch, struct err *err);

@@ -74,6 +74,7 @@ static void file(struct jw *w, const struct run_file_report *f)
     jw_end(w);
   }
   jw_end(w);
+  jw_key_bool(w, "captures_large_objects", f->capture.large_objects);
   jw_key_int(w, "captured_rows", f->captured_rows);
   steps(w, &f->steps);
   jw_end(w);

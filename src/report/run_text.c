@@ -58,6 +58,8 @@ static void plan_file(struct text *out, size_t number, const struct run_file_rep
                 t->before, t->why);
     first = false;
   }
+  if (file->capture.large_objects)
+    text_printf(out, "    %-12s large objects that it changes\n", first ? "captures" : "");
   for (size_t i = 0; i < file->steps.len; i++)
     text_printf(out, "    %-12s %s\n", i ? "" : "way back", file->steps.at[i].sql);
 }

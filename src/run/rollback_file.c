@@ -88,6 +88,8 @@ static int undo_rows(const struct rollback_file *r, struct guarded *g, struct un
   if (undo && (db_exec(g->conn, "SET CONSTRAINTS ALL DEFERRED", err) < 0 ||
                undo_write(undo, g->conn, r->on_conflict, ret, err) < 0))
     return err_wrap(err, "writing the captured rows of %s back", r->file->name);
+  if (undo && g->capture)
+    undo_expect(undo, g->capture);
   return g->capture ? capture_after_statement(g->capture, err) : 0;
 }
 

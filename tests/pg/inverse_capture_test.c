@@ -299,26 +299,6 @@ static void test_other_end_than_proven(void **state)
           NULL);
 }
 
-static void test_large_objects(void **state)
-{
-  struct world *w = *state;
-  static const char *const statements[] = {"SELECT lo_unlink(4711)",
-                                           "SELECT lo_put(4711, 0, 'x')",
-                                           "ALTER LARGE OBJECT 4711 OWNER TO belay",
-                                           "COMMENT ON LARGE OBJECT 4711 IS 'x'",
-                                           "GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC",
-                                           "SELECT lo_create(4712)",
-                                           "DO $$ BEGIN PERFORM lo_create(4712);"
-                                           " EXCEPTION WHEN division_by_zero THEN NULL; END $$"};
-  for (size_t i = 0; i < COUNT_OF(statements); i++) {
-    struct scenario s = {
-        .schema = people, .rows = "SELECT lo_create(4711)", .migration = {"SELECT 1"}};
-    prepare(w, &s);
-    s.migration[0] = statements[i];
-    refused(w, &s, "large objects were changed by the migration but cannot be captured", NULL);
-  }
-}
-
 static void test_foreign_table(void **state)
 {
   struct world *w = *state;
@@ -449,7 +429,6 @@ int main(void)
       WORLD_TEST(test_columns_plan_does_not_cover_rows),
       WORLD_TEST(test_plan_of_another_database),
       WORLD_TEST(test_other_end_than_proven),
-      WORLD_TEST(test_large_objects),
       WORLD_TEST(test_foreign_table),
       WORLD_TEST(test_isolation),
       WORLD_TEST(test_accepted),

@@ -107,19 +107,6 @@ expect 5 "$BELAY" backup
 says 'type public.t\[\]|type t\[\]'
 expect 0 "$BELAY" list backups
 sql 'COMMENT ON TYPE _t IS NULL'
-# large objects may be there, but a migration must leave them alone: nothing would bring them back
-sql "SELECT lo_from_bytea(4711, 'x')" >/dev/null
-for change in "SELECT lo_create(4712);" "SELECT lo_unlink(4711);" "ALTER LARGE OBJECT 4711 OWNER TO CURRENT_USER;" \
-  "COMMENT ON LARGE OBJECT 4711 IS 'x';" "SELECT lo_put(oid, 0, 'y') FROM pg_largeobject_metadata;" \
-  "SELECT lo_unlink(oid) FROM pg_largeobject_metadata;" "SELECT lo_create(4712) FROM pg_largeobject_metadata;"; do
-  only 20260101000000_bad "$change"
-  "$BELAY" run >"$scratch/out" 2>"$scratch/err" && fail "not refused: $change"
-  says 'large object'
-  holds "SELECT string_agg(oid || convert_from(lo_get(oid), 'UTF8'), ' ') = '4711x' FROM pg_largeobject_metadata"
-  unchanged "large objects: $change"
-done
-sql 'SELECT lo_unlink(4711)' >/dev/null
-
 # ---- 6: failed, as before ----
 only 20260101000000_bad "UPDATE t SET v = v + 1 WHERE id <= 500; ALTER TABLE t ADD COLUMN w int;
 -- belay:ignore check-not-valid small

@@ -12,7 +12,7 @@ BUILD = {  # how often a schema gets what; tables first, so that the rest finds 
     "create_function": 6, "create_trigger": 4, "create_audit_trigger": 1, "create_policy": 2, "create_statistics": 2, "create_rule": 1,
     "create_publication": 1, "create_other": 1, "add_foreign_key": 4, "add_column_and_foreign_key": 6, "add_check": 3, "add_unique": 3,
     "add_exclusion": 1, "add_generated": 2, "alter_column": 5, "alter_table": 4, "owner": 5, "grant": 9, "default_privileges": 2, "comment": 8,
-    "sequence_change": 2, "view_change": 1, "domain_change": 1,
+    "sequence_change": 2, "view_change": 1, "domain_change": 1, "large_object": 4,
 }
 CHANGE = {
     "create_schema": 1, "create_enum": 1, "create_domain": 1, "create_composite": 1, "create_range": 1, "create_sequence": 1, "create_table": 3,
@@ -27,6 +27,7 @@ CHANGE = {
     "publication_change": 1, "view_change": 2, "policy_change": 1, "routine_change": 2, "index_change": 2, "grant": 4, "default_privileges": 1,
     "comment": 3, "drop_relation": 6, "drop_other": 6, "insert_rows": 5, "insert_conflict": 1, "insert_select": 4, "update_rows": 8,
     "update_join": 2, "delete_rows": 5, "truncate": 2, "merge": 2, "move_rows": 2, "do_block": 6, "call_function": 2,
+    "large_object": 4,
 }
 TRIES = 12
 

@@ -1,6 +1,6 @@
 """Statements on rows."""
 from changes import Changer
-from names import literal
+from names import ROLES, literal
 
 
 def writable(c):
@@ -126,3 +126,11 @@ class Writer(Changer):
     def call_function(self):
         f = self.one(f for f in self.world.plain_functions() if f.ret == "void" and not f.args)
         return f and f"SELECT {f.q}()"
+
+    def large_object(self):
+        n, some = self.one(list(range(70001, 70009))), f"FROM pg_largeobject_metadata WHERE oid % 3 = {self.one([0, 1, 2])}"
+        return self.one([f"SELECT lo_from_bytea({n}, 'made {self.one([1, 2, 3])}')"] * 3 + [
+            f"SELECT lo_put({n}, 3, 'xyz')", f"SELECT lo_put(oid, 200000, 'far') {some}", f"SELECT lo_truncate(lo_open({n}, 131072), 4)",
+            f"SELECT lo_unlink({n})", f"SELECT lo_unlink(oid) {some}", f"COMMENT ON LARGE OBJECT {n} IS 'it''s {n}'",
+            f"GRANT SELECT ON LARGE OBJECT {n} TO PUBLIC", f"ALTER LARGE OBJECT {n} OWNER TO {self.one(ROLES)}",
+            f"SELECT lo_unlink({n}), lo_from_bytea({n}, 'again')"])

@@ -71,11 +71,14 @@ SELECT format('SELECT %L, last_value, is_called FROM %I.%I', nspname || '.' || r
   FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
   WHERE nspname !~ '^pg_' AND relname NOT LIKE 'belay_migrations%' AND relkind = 'S'
   ORDER BY nspname COLLATE "C", relname COLLATE "C" \gexec
+SELECT 'large object', oid, lomowner::regrole, (SELECT string_agg(a::text, ' ' ORDER BY a::text COLLATE "C") FROM
+  unnest(coalesce(lomacl, acldefault('L', lomowner))) a), obj_description(oid, 'pg_largeobject'), md5(lo_get(oid))
+  FROM pg_largeobject_metadata ORDER BY oid;
 """
 
 
 class State:
-    """What pg_dump -s says, line by line, and what every table and sequence holds."""
+    """What pg_dump -s says, line by line, and what every table, sequence and large object holds."""
 
     def __init__(self, database):
         dump = subprocess.run([os.path.join(os.environ["PGBIN"], "pg_dump"), "-s", "-d", database, "-T",
