@@ -137,6 +137,13 @@ printf 'extends: staging\nlint:\n  fail_on: never\napply:\n  capture: false\nbac
 only 20260304000000_made "SELECT lo_create(302);"
 expect 3 "$BELAY" run
 says 'it changes or destroys rows, and policy wants neither a backup nor'
+printf 'extends: staging\nlint:\n  fail_on: never\nbackup:\n  required: false\n' >policies/staging.yaml
+for change in "SELECT lo_create(302);" "SELECT lo_put(101, 0, 'J');" "COMMENT ON LARGE OBJECT 101 IS 'x';" "SELECT lo_unlink(101);"; do
+  only 20260305000000_wrapped "$change"
+  expect 3 "$BELAY" run -- touch "$scratch/ran"
+  says 'it changes or destroys rows, and policy wants neither a backup nor'
+  [ ! -e "$scratch/ran" ] || fail "a command ran: $change"
+done
 state_is "$before" 'a run that was refused changed large objects'
 printf 'extends: staging\nlint:\n  fail_on: never\nbackup:\n  required: false\n' >policies/staging.yaml
 
