@@ -51,21 +51,13 @@ static enum lint_lock_mode action_mode(const struct sql_action *action)
   }
 }
 
-static bool is_not_null(const struct lint_relation *table, const char *column)
-{
-  for (size_t i = 0; i < table->columns.len; i++)
-    if (strcmp(table->columns.at[i]->name, column) == 0 && !table->columns.at[i]->dropped)
-      return table->columns.at[i]->not_null;
-  return false;
-}
-
 /* Subcommands that do to each partition and child what they do to the table. */
 static bool reaches_children(const struct effecting *e, const struct lint_relation *table,
                              const struct sql_action *action)
 {
   switch (action->kind) {
   case SQL_SET_NOT_NULL:
-    return e->major < 18 || !is_not_null(table, action->name);
+    return e->major < 18 || !effect_not_null(table, action->name);
   case SQL_ADD_CONSTRAINT: /* before 18 it depends on the constraint */
     return e->major >= 18;
   case SQL_ADD_COLUMN:
@@ -89,225 +81,24 @@ static bool reaches_children(const struct effecting *e, const struct lint_relati
   }
 }
 
-/* ---- columns ---- */
-
-static bool column_exists(const struct lint_relation *table, const char *name)
-{
-  for (size_t i = 0; name && i < table->columns.len; i++)
-    if (!table->columns.at[i]->dropped && strcmp(table->columns.at[i]->name, name) == 0)
-      return true;
-  return false;
-}
-
-static bool is_volatile(struct effecting *e, const struct sql_expression *expression)
-{
-  for (size_t i = 0; i < expression->functions.len; i++) {
-    enum lint_volatility volatility = lint_facts_volatility(e->facts, expression->functions.at[i]);
-    if (volatility == LINT_VOLATILE)
-      return true;
-    if (volatility == LINT_VOLATILITY_UNKNOWN)
-      effect_unknown(e, "%s() may be volatile, which would rewrite the table",
-                     expression->functions.at[i].name);
-  }
-  return false;
-}
-
-/* The rows get their value one by one. */
-static bool column_rewrites(struct effecting *e, const struct sql_column *column)
-{
-  if (column->serial || column->generated == SQL_GENERATED_STORED ||
-      column->generated == SQL_GENERATED_IDENTITY ||
-      lint_facts_type_is_constrained(e->facts, &column->type))
-    return true;
-  return column->default_value && is_volatile(e, column->default_value);
-}
-
-static bool has_value(const struct sql_column *column)
-{
-  return column->serial || column->generated != SQL_NOT_GENERATED ||
-         (column->default_value && !column->default_value->is_null);
-}
-
-static void check_new_not_null(struct effecting *e, struct lint_relation *table,
-                               const struct sql_column *column)
-{
-  if (!column->not_null || has_value(column) || !effect_has_storage(table))
-    return;
-  effect_scan(e, table);
-  if (table->rows > 0)
-    effect_fail(e, "column \"%s\" of relation \"%s\" contains null values", column->name,
-                table->at.name);
-  else
-    effect_unknown(e, "it fails if %s has a row", table->name);
-}
-
-/* Subcommands that drop come first, wherever they stand. */
-static bool drops_column(const struct effecting *e, const char *name)
-{
-  for (size_t i = 0; i < e->tree->actions.len; i++)
-    if (e->tree->actions.at[i].kind == SQL_DROP_COLUMN &&
-        strcmp(e->tree->actions.at[i].name, name) == 0)
-      return true;
-  return false;
-}
-
-static void add_column(struct effecting *e, struct lint_relation *table,
-                       const struct sql_action *action)
-{
-  const struct sql_column *column = action->column;
-  if (!column)
-    return;
-  if (column_exists(table, column->name) && !drops_column(e, column->name)) {
-    if (!action->if_exists)
-      effect_fail_name(e, "column \"%s\" of relation \"%s\" already exists", column->name,
-                       table->at.name);
-    return;
-  }
-  bool rewrites = column_rewrites(e, column);
-  struct lint_relations family = effect_family(e, table);
-  if (e->tree->only && family.len > 1)
-    effect_fail(e, "column must be added to child tables too");
-  if (table->parent && lint_is_partitioned(table->parent))
-    effect_fail(e, "cannot add column to a partition");
-  if (table->of_type)
-    effect_fail(e, "cannot add column to typed table");
-  for (size_t i = 0; i < family.len; i++) {
-    if (rewrites)
-      effect_rewrite_table(e, family.at[i]);
-    else
-      check_new_not_null(e, family.at[i], column);
-  }
-  if (rewrites)
-    effect_lock_sequences(e, LINT_ROW_EXCLUSIVE);
-  for (size_t i = 0; i < column->constraints.len; i++)
-    effects_add_constraint(e, table, &column->constraints.at[i], has_value(column));
-}
-
-/* ---- DROP COLUMN ---- */
-
-static void drop_column_keys(struct effecting *e, struct lint_relation *table,
-                             const struct sql_action *action)
-{
-  for (size_t i = 0; i < table->constraints.len; i++) {
-    const struct lint_constraint *c = table->constraints.at[i];
-    if (!c->dropped && c->kind == SQL_FOREIGN_KEY && effect_names(&c->columns, action->name))
-      effect_drop_key(e, c);
-  }
-  struct strings column = {0};
-  vec_push(e->arena, &column, action->name);
-  struct lint_constraints keys = effect_keys_to(e, table, &column);
-  for (size_t i = 0; i < keys.len; i++) {
-    if (!action->cascade && keys.at[i]->relation != table)
-      effect_fail(e, "cannot drop column %s of table %s because other objects depend on it",
-                  action->name, table->at.name);
-    effect_drop_key(e, keys.at[i]);
-  }
-}
-
-/* What needs the column and is not dropped with it. */
-static bool column_is_needed(const struct lint_relation *table, const char *column)
-{
-  for (size_t i = 0; i < table->readers.len; i++)
-    if (!table->readers.at[i]->dropped && effect_view_uses(table->readers.at[i], column))
-      return true;
-  for (size_t i = 0; i < table->columns.len; i++)
-    if (!table->columns.at[i]->dropped &&
-        effect_names(&table->columns.at[i]->generated_from, column))
-      return true;
-  for (size_t i = 0; i < table->triggers.len; i++)
-    if (!table->triggers.at[i]->dropped && effect_names(&table->triggers.at[i]->columns, column))
-      return true;
-  return effect_names(&table->policy_columns, column);
-}
-
-/* Those that the column owns. */
-static void drop_sequences(struct effecting *e, struct lint_relation *table, const char *column)
-{
-  for (size_t i = 0; i < table->sequences.len; i++)
-    if (table->sequences.at[i]->owned_by_column &&
-        strcmp(table->sequences.at[i]->owned_by_column, column) == 0)
-      effect_drop_relation(e, table->sequences.at[i], true);
-}
-
-static void drop_from(struct effecting *e, struct lint_relation *table,
-                      const struct sql_action *action)
-{
-  if (!action->cascade && column_is_needed(table, action->name))
-    effect_fail(e, "cannot drop column %s of table %s because other objects depend on it",
-                action->name, table->at.name);
-  for (size_t i = 0; i < table->indexes.len; i++) {
-    struct lint_relation *index = table->indexes.at[i];
-    if (index->dropped || !effect_index_uses(index, action->name))
-      continue;
-    effect_lock(e, index, LINT_ACCESS_EXCLUSIVE);
-    effect_drop(e, index);
-  }
-  for (size_t i = 0; i < table->readers.len; i++)
-    if (effect_view_uses(table->readers.at[i], action->name))
-      effect_drop_relation(e, table->readers.at[i], true);
-  drop_sequences(e, table, action->name);
-  drop_column_keys(e, table, action);
-  effect_note_rules(e, table, action->name);
-  if (!table->complete)
-    effect_unknown(e, "what depends on column %s of %s is not known", action->name, table->name);
-}
-
-static void drop_column(struct effecting *e, struct lint_relation *table,
-                        const struct sql_action *action)
-{
-  if (action->if_exists && table->complete && !column_exists(table, action->name))
-    return;
-  if (effect_names(&table->partition_key, action->name))
-    effect_fail(e,
-                "cannot drop column \"%s\" because it is part of the partition key of "
-                "relation \"%s\"",
-                action->name, table->at.name);
-  for (size_t i = 0; i < table->columns.len; i++)
-    if (table->columns.at[i]->inherited && strcmp(table->columns.at[i]->name, action->name) == 0)
-      effect_fail(e, "cannot drop inherited column \"%s\"", action->name);
-  effect_drop_object(e, "column", arena_printf(e->arena, "%s.%s", table->name, action->name));
-  struct lint_relations family = effect_family(e, table);
-  for (size_t i = 0; i < family.len; i++)
-    drop_from(e, family.at[i], action);
-}
-
-/* ---- SET NOT NULL, SET EXPRESSION ---- */
-
-void effects_set_not_null(struct effecting *e, struct lint_relation *table, const char *column)
-{
-  struct lint_relations family = effect_family(e, table);
-  for (size_t i = 0; i < family.len && !(e->tree->only && i > 0); i++)
-    if (effect_has_storage(family.at[i]) && !is_not_null(family.at[i], column) &&
-        !lint_facts_proves_not_null(e->facts, family.at[i], column, e->tree))
-      effect_scan(e, family.at[i]);
-}
-
-/* Stored values are computed anew. */
-static void set_expression(struct effecting *e, struct lint_relation *table, const char *name)
-{
-  struct lint_relations family = effect_family(e, table);
-  for (size_t i = 0; i < family.len; i++) {
-    const struct lint_column *column = lint_facts_column(e->facts, family.at[i], name);
-    if (column->generated == SQL_GENERATED_STORED)
-      effect_rewrite_table(e, family.at[i]);
-    else if (column->generated == SQL_NOT_GENERATED)
-      effect_unknown(e, "%s is rewritten if column %s is stored", family.at[i]->name, name);
-  }
-}
-
 /* ---- the others ---- */
 
 static void drop_identity(struct effecting *e, struct lint_relation *table, const char *name)
 {
   if (lint_facts_column(e->facts, table, name)->generated == SQL_GENERATED_IDENTITY)
-    drop_sequences(e, table, name);
+    effect_drop_sequences(e, table, name);
 }
 
-static void set_identity(struct effecting *e, struct lint_relation *table, const char *name)
+static void set_identity(struct effecting *e, struct lint_relation *table,
+                         const struct sql_action *action)
 {
-  const struct lint_column *column = lint_facts_column(e->facts, table, name);
-  if (column->generated == SQL_GENERATED_IDENTITY)
-    effect_lock(e, column->sequence, LINT_SHARE_ROW_EXCLUSIVE);
+  const struct lint_column *column = lint_facts_column(e->facts, table, action->name);
+  if (column->generated != SQL_GENERATED_IDENTITY)
+    return;
+  effect_lock(e, column->sequence, LINT_SHARE_ROW_EXCLUSIVE);
+  for (size_t i = 0; i < action->options.len; i++)
+    if (strcmp(action->options.at[i].name, "generated") != 0)
+      effect_rewrite(e, column->sequence);
 }
 
 static struct lint_relation *find_index(struct effecting *e, struct lint_relation *table,
@@ -327,13 +118,15 @@ static void set_persistence(struct effecting *e, struct lint_relation *table, ch
     return;
   if (!table->persistence)
     effect_unknown(e, "%s is rewritten unless it is so already", table->name);
-  struct lint_constraints keys = effect_keys_to(e, table, NULL);
-  for (size_t i = 0; i < keys.len && persistence == 'u'; i++)
-    if (keys.at[i]->relation != table && keys.at[i]->relation->persistence == 'p')
-      effect_fail(e,
-                  "could not change table \"%s\" to unlogged because it references logged table "
-                  "\"%s\"",
-                  table->at.name, keys.at[i]->relation->at.name);
+  for (const struct lint_relation *at = table; at && persistence == 'u'; at = at->parent) {
+    struct lint_constraints keys = effect_keys_to(e, at, NULL);
+    for (size_t i = 0; i < keys.len; i++)
+      if (keys.at[i]->relation != table && keys.at[i]->relation->persistence == 'p')
+        effect_fail(e,
+                    "could not change table \"%s\" to unlogged because it references logged table "
+                    "\"%s\"",
+                    table->at.name, keys.at[i]->relation->at.name);
+  }
   effect_rewrite_table(e, table);
 }
 
@@ -350,6 +143,8 @@ static void set_tablespace(struct effecting *e, struct lint_relation *table, con
 static void set_access_method(struct effecting *e, struct lint_relation *table, const char *method)
 {
   const char *old = table->access_method ? table->access_method : "heap";
+  if (lint_is_partitioned(table) && e->major >= 15 && e->major < 17)
+    effect_fail(e, "cannot change access method of a partitioned table");
   if (method && strcmp(old, method) != 0)
     effect_rewrite_table(e, table);
 }
@@ -364,6 +159,8 @@ static void change_owner(struct effecting *e, struct lint_relation *table, const
   }
   if (strcmp(table->owner, owner) == 0)
     return;
+  if (table->kind == LINT_SEQUENCE && table->owned_by)
+    effect_fail(e, "cannot change owner of sequence \"%s\"", table->at.name);
   effect_lock_indexes(e, table, LINT_ACCESS_EXCLUSIVE);
   for (size_t i = 0; i < table->sequences.len; i++)
     effect_lock(e, table->sequences.at[i], LINT_ACCESS_EXCLUSIVE);
@@ -385,9 +182,14 @@ static void change_parent(struct effecting *e, struct lint_relation *table,
   effect_lock(e, parent, drops ? LINT_ACCESS_SHARE : LINT_SHARE_UPDATE_EXCLUSIVE);
   if (!parent || !parent->complete || !table->complete)
     return;
-  for (size_t i = 0; i < parent->columns.len && !drops; i++)
-    if (!parent->columns.at[i]->dropped && !column_exists(table, parent->columns.at[i]->name))
-      effect_fail(e, "child table is missing column \"%s\"", parent->columns.at[i]->name);
+  if (table->parent && !table->parent->dropped)
+    effect_fail(e, "cannot change inheritance of a partition");
+  if (table->of_type)
+    effect_fail(e, "cannot change inheritance of typed table");
+  if (!drops && lint_is_partitioned(parent))
+    effect_fail(e, "cannot inherit from partitioned table \"%s\"", parent->at.name);
+  if (!drops)
+    effects_check_child(e, parent, table);
   if (drops && !has_child(parent, table))
     effect_fail(e, "relation \"%s\" is not a parent of relation \"%s\"", parent->at.name,
                 table->at.name);
@@ -421,6 +223,13 @@ static void switch_trigger(struct effecting *e, struct lint_relation *table,
                      table->at.name);
 }
 
+static void cluster_on(struct effecting *e, struct lint_relation *index)
+{
+  effect_lock(e, index, LINT_SHARE_UPDATE_EXCLUSIVE);
+  if (index && index->indexed && index->partial)
+    effect_fail(e, "cannot cluster on partial index \"%s\"", index->at.name);
+}
+
 static void replica_identity(struct effecting *e, struct lint_relation *table,
                              const struct sql_action *action)
 {
@@ -435,7 +244,7 @@ static void replica_identity(struct effecting *e, struct lint_relation *table,
   if (index->partial)
     effect_fail(e, "cannot use partial index \"%s\" as replica identity", action->name);
   for (size_t i = 0; table->complete && i < index->index_columns.len; i++)
-    if (index->index_columns.at[i][0] && !is_not_null(table, index->index_columns.at[i]))
+    if (index->index_columns.at[i][0] && !effect_not_null(table, index->index_columns.at[i]))
       effect_fail(e,
                   "index \"%s\" cannot be used as replica identity because column \"%s\" is "
                   "nullable",
@@ -462,7 +271,7 @@ static void apply_table(struct effecting *e, struct lint_relation *table,
     change_owner(e, table, action->text);
     break;
   case SQL_CLUSTER_ON:
-    effect_lock(e, find_index(e, table, action->name), LINT_SHARE_UPDATE_EXCLUSIVE);
+    cluster_on(e, find_index(e, table, action->name));
     break;
   case SQL_REPLICA_IDENTITY:
     replica_identity(e, table, action);
@@ -495,10 +304,10 @@ static void apply(struct effecting *e, struct lint_relation *table, const struct
 {
   switch (action->kind) {
   case SQL_ADD_COLUMN:
-    add_column(e, table, action);
+    effects_add_column(e, table, action);
     break;
   case SQL_DROP_COLUMN:
-    drop_column(e, table, action);
+    effects_drop_column(e, table, action);
     break;
   case SQL_ALTER_TYPE:
     effects_alter_type(e, table, action);
@@ -507,10 +316,10 @@ static void apply(struct effecting *e, struct lint_relation *table, const struct
     effects_set_not_null(e, table, action->name);
     break;
   case SQL_SET_EXPRESSION:
-    set_expression(e, table, action->name);
+    effects_set_expression(e, table, action->name);
     break;
   case SQL_SET_IDENTITY:
-    set_identity(e, table, action->name);
+    set_identity(e, table, action);
     break;
   case SQL_DROP_IDENTITY:
     drop_identity(e, table, action->name);
@@ -528,7 +337,11 @@ static void lock_below(struct effecting *e, struct lint_relation *table, enum li
     return;
   if (!table->complete && table->kind == LINT_UNKNOWN_RELATION)
     effect_unknown(e, "%s is not known: it may have partitions, children or indexes", table->name);
-  struct lint_relations family = effect_family(e, table);
+  struct lint_relations family = {0};
+  if (action->kind == SQL_ADD_COLUMN)
+    effects_add_reached(e, table, action->name, &family);
+  else
+    family = effect_family(e, table);
   for (size_t i = 0; i < family.len; i++)
     effect_lock(e, family.at[i], mode);
 }

@@ -71,14 +71,6 @@ static bool needs_column(const struct sql_action *action)
   }
 }
 
-static const struct lint_column *find_column(const struct lint_relation *table, const char *name)
-{
-  for (size_t i = 0; i < table->columns.len; i++)
-    if (!table->columns.at[i]->dropped && strcmp(table->columns.at[i]->name, name) == 0)
-      return table->columns.at[i];
-  return NULL;
-}
-
 /* Subcommands before it have made it. */
 static bool is_added(const struct effecting *e, const char *name)
 {
@@ -101,7 +93,7 @@ static void check_nullable(struct effecting *e, const struct lint_relation *tabl
 static void check_column(struct effecting *e, const struct lint_relation *table,
                          const struct sql_action *action)
 {
-  const struct lint_column *column = find_column(table, action->name);
+  const struct lint_column *column = effect_column(table, action->name);
   if (!column) {
     if (!is_added(e, action->name))
       effect_fail_name(e, "column \"%s\" of relation \"%s\" does not exist", action->name,
@@ -148,6 +140,46 @@ void effects_alter_check(struct effecting *e, struct lint_relation *table,
 static bool same_type(const struct sql_type *a, const struct sql_type *b)
 {
   return !a || !b || strcmp(a->text, b->text) == 0;
+}
+
+/* ---- children and partitions ---- */
+
+static void check_child_column(struct effecting *e, const struct lint_column *wanted,
+                               const struct lint_relation *child)
+{
+  const struct lint_column *column = effect_column(child, wanted->name);
+  if (!column) {
+    effect_fail(e, "child table is missing column \"%s\"", wanted->name);
+    return;
+  }
+  const struct sql_type *a = wanted->type, *b = column->type;
+  if (a && b && !a->name.schema && !b->name.schema &&
+      (strcmp(a->name.name, b->name.name) != 0 ||
+       (a->array_dimensions > 0) != (b->array_dimensions > 0)))
+    effect_fail(e, "child table \"%s\" has different type for column \"%s\"", child->at.name,
+                wanted->name);
+  if (wanted->not_null && !column->not_null)
+    effect_fail(e, "column \"%s\" in child table must be marked NOT NULL", wanted->name);
+}
+
+void effects_check_child(struct effecting *e, const struct lint_relation *parent,
+                         const struct lint_relation *child)
+{
+  if (!parent->complete || !child->complete)
+    return;
+  for (size_t i = 0; i < parent->columns.len; i++)
+    if (!parent->columns.at[i]->dropped)
+      check_child_column(e, parent->columns.at[i], child);
+  for (size_t i = 0; i < parent->constraints.len; i++) {
+    const struct lint_constraint *wanted = parent->constraints.at[i];
+    bool found =
+        wanted->dropped || wanted->kind != SQL_CHECK || wanted->no_inherit || !wanted->name;
+    for (size_t k = 0; k < child->constraints.len && !found; k++)
+      found = !child->constraints.at[k]->dropped && child->constraints.at[k]->name &&
+              strcmp(child->constraints.at[k]->name, wanted->name) == 0;
+    if (!found)
+      effect_fail_name(e, "child table is missing constraint \"%s\"", wanted->name);
+  }
 }
 
 /* OF: the columns of the table are those of the type, in its order. */

@@ -20,14 +20,6 @@ static const struct lint_relation *known_relation(struct effecting *e, struct sq
   return has_plain_columns(relation) ? relation : NULL;
 }
 
-static const struct lint_column *find_column(const struct lint_relation *table, const char *name)
-{
-  for (size_t i = 0; i < table->columns.len; i++)
-    if (!table->columns.at[i]->dropped && strcmp(table->columns.at[i]->name, name) == 0)
-      return table->columns.at[i];
-  return NULL;
-}
-
 /* ---- labels of enums ---- */
 
 static void check_label(struct effecting *e, const struct sql_type *type, const char *text)
@@ -74,7 +66,7 @@ static enum finding look_in(struct effecting *e, const struct sql_scope *scope,
     const struct lint_relation *relation = known_relation(e, source->relation);
     if (same || !relation)
       return UNKNOWN; /* the whole row, or there may be more columns */
-    *ret_column = find_column(relation, reference->column);
+    *ret_column = effect_column(relation, reference->column);
     if (*ret_column)
       return FOUND;
   }
@@ -108,7 +100,8 @@ static const struct lint_column *find_qualified(struct effecting *e, const struc
       if (strcmp(source->alias, reference->qualifier) != 0)
         continue;
       const struct lint_relation *relation = known_relation(e, source->relation);
-      const struct lint_column *column = relation ? find_column(relation, reference->column) : NULL;
+      const struct lint_column *column =
+          relation ? effect_column(relation, reference->column) : NULL;
       if (relation && !column && !is_system(reference->column) &&
           !may_be_call(e, reference->column))
         effect_fail_name(e, "column %s.%s does not exist", reference->qualifier, reference->column);
@@ -149,7 +142,7 @@ static void check_named(struct effecting *e, const struct sql_scope *scope,
 {
   for (size_t i = 0; i < scope->assignments.len; i++) {
     const struct sql_assignment *assignment = &scope->assignments.at[i];
-    const struct lint_column *column = find_column(table, assignment->column);
+    const struct lint_column *column = effect_column(table, assignment->column);
     const struct sql_assignment *value =
         !scope->inserts           ? assignment
         : i < scope->values.len   ? &scope->values.at[i]
@@ -247,7 +240,7 @@ static void check_defaults(struct effecting *e)
       tree->kind == SQL_ALTER_TABLE ? lint_facts_relation(e->facts, tree->name) : NULL;
   for (size_t i = 0; table && i < tree->actions.len; i++) {
     const struct sql_action *action = &tree->actions.at[i];
-    const struct lint_column *column = action->name ? find_column(table, action->name) : NULL;
+    const struct lint_column *column = action->name ? effect_column(table, action->name) : NULL;
     if (action->kind == SQL_ADD_COLUMN && action->column && !(action->if_exists && column))
       check_default(e, &action->column->type, action->column->default_value);
     else if (action->kind == SQL_SET_DEFAULT && column)

@@ -49,6 +49,9 @@ static void add_check(struct effecting *e, struct lint_relation *table,
       effect_scan(e, table);
     return;
   }
+  struct lint_relations family = effect_family(e, table);
+  if (e->tree->only && family.len > 1)
+    effect_fail(e, "constraint must be added to child tables too");
   lock_family(e, table, LINT_ACCESS_EXCLUSIVE);
   if (checks)
     scan_family(e, table);
@@ -231,11 +234,31 @@ void effects_add_constraint(struct effecting *e, struct lint_relation *table,
 
 /* ---- dropping, validating ---- */
 
+static bool same_columns(const struct strings *a, const struct strings *b)
+{
+  bool same = a->len == b->len;
+  for (size_t i = 0; same && i < a->len; i++)
+    same = effect_names(b, a->at[i]);
+  return same;
+}
+
+/* The foreign key leads to that constraint. */
+static bool stands_on(const struct lint_constraint *key, const struct lint_constraint *constraint)
+{
+  if (constraint->kind == SQL_EXCLUDE)
+    return false;
+  if (key->referenced_columns.len == 0)
+    return constraint->kind == SQL_PRIMARY_KEY;
+  return same_columns(&key->referenced_columns, &constraint->columns);
+}
+
 static void drop_index_constraint(struct effecting *e, struct lint_relation *table,
                                   const struct lint_constraint *constraint, bool cascade)
 {
   struct lint_constraints keys = effect_keys_to(e, table, &constraint->columns);
   for (size_t i = 0; i < keys.len; i++) {
+    if (!stands_on(keys.at[i], constraint))
+      continue;
     if (!cascade)
       effect_fail(e, "cannot drop constraint %s on table %s because other objects depend on it",
                   constraint->name, table->at.name);
@@ -244,6 +267,20 @@ static void drop_index_constraint(struct effecting *e, struct lint_relation *tab
   lock_family(e, table, LINT_ACCESS_EXCLUSIVE);
   if (constraint->index)
     effect_drop_index(e, constraint->index);
+}
+
+static void drop_check(struct effecting *e, struct lint_relation *table,
+                       const struct lint_constraint *constraint)
+{
+  if (constraint->no_inherit)
+    return;
+  if (e->tree->only && lint_is_partitioned(table) && table->children.len > 0)
+    effect_fail(e, "cannot remove constraint from only the partitioned table when partitions "
+                   "exist");
+  if (e->tree->only)
+    effect_lock_children(e, table, LINT_ACCESS_EXCLUSIVE);
+  else
+    lock_family(e, table, LINT_ACCESS_EXCLUSIVE);
 }
 
 static void drop_constraint(struct effecting *e, struct lint_relation *table,
@@ -256,11 +293,13 @@ static void drop_constraint(struct effecting *e, struct lint_relation *table,
     if (!action->if_exists)
       effect_fail_name(e, "constraint \"%s\" of relation \"%s\" does not exist", action->name,
                        table->at.name);
+  } else if (constraint->inherited) {
+    effect_fail(e, "cannot drop inherited constraint \"%s\" of relation \"%s\"", action->name,
+                table->at.name);
   } else if (constraint->kind == SQL_FOREIGN_KEY) {
     effect_drop_key(e, constraint);
   } else if (constraint->kind == SQL_CHECK || constraint->kind == SQL_NOT_NULL) {
-    if (!constraint->no_inherit)
-      lock_family(e, table, LINT_ACCESS_EXCLUSIVE);
+    drop_check(e, table, constraint);
   } else {
     drop_index_constraint(e, table, constraint, action->cascade);
   }

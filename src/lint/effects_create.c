@@ -46,6 +46,21 @@ static bool exists(struct effecting *e, bool may)
   return true;
 }
 
+/* Columns that the new table and its parent both have. */
+static void check_merged(struct effecting *e, const struct lint_relation *parent)
+{
+  for (size_t i = 0; i < e->tree->columns.len; i++) {
+    const struct sql_column *own = &e->tree->columns.at[i];
+    for (size_t k = 0; k < parent->columns.len; k++) {
+      const struct lint_column *other = parent->columns.at[k];
+      if (!other->dropped && other->type && strcmp(other->name, own->name) == 0 &&
+          !other->type->name.schema && !own->type.name.schema && !own->serial &&
+          strcmp(other->type->name.name, own->type.name.name) != 0)
+        effect_fail(e, "column \"%s\" has a type conflict", own->name);
+    }
+  }
+}
+
 static void create_table(struct effecting *e)
 {
   const struct sql_tree *tree = e->tree;
@@ -64,6 +79,8 @@ static void create_table(struct effecting *e)
     if (parent && (parent->kind == LINT_VIEW || parent->kind == LINT_MATVIEW))
       effect_fail(e, "inherited relation \"%s\" is not a table or foreign table", parent->at.name);
     effect_lock(e, parent, LINT_SHARE_UPDATE_EXCLUSIVE);
+    if (parent && parent->complete)
+      check_merged(e, parent);
   }
   if (tree->of_type)
     effect_lock(e, effect_find(e, *tree->of_type, false), LINT_ACCESS_SHARE);

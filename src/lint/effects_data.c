@@ -208,6 +208,8 @@ static void apply(struct effecting *e, struct lint_relation *table, const struct
                   int deep)
 {
   effect_lock(e, table, LINT_ROW_EXCLUSIVE);
+  if (e->tree->kind == SQL_MERGE && table->kind == LINT_TABLE && table->rules.len > 0)
+    effect_fail(e, "cannot execute MERGE on relation \"%s\"", table->at.name);
   if (fire_rules(e, table, change) &&
       (is_insert(change) || table->kind == LINT_VIEW || does_nothing(table, change)))
     return;
@@ -272,6 +274,28 @@ static void copy(struct effecting *e)
   apply(e, table, &change, 0);
 }
 
+static bool same_place(struct sql_name a, struct sql_name b)
+{
+  return a.name && b.name && strcmp(a.name, b.name) == 0 &&
+         (!a.schema || !b.schema || strcmp(a.schema, b.schema) == 0);
+}
+
+/* FOR UPDATE OF names what FROM calls the relation; where it is not found there, any may be. */
+static bool locks_rows_of(const struct sql_tree *tree, struct sql_name relation)
+{
+  size_t found = 0;
+  for (size_t i = 0; i < tree->scopes.len; i++)
+    for (size_t k = 0; k < tree->scopes.at[i]->sources.len; k++) {
+      const struct sql_source *source = &tree->scopes.at[i]->sources.at[k];
+      if (!source->alias || !source->relation.name || !effect_names(&tree->locked, source->alias))
+        continue;
+      if (same_place(source->relation, relation))
+        return true;
+      found++;
+    }
+  return tree->locks_rows && found < (tree->locked.len > 0 ? tree->locked.len : 1);
+}
+
 void effects_data(struct effecting *e)
 {
   const struct sql_tree *tree = e->tree;
@@ -279,14 +303,14 @@ void effects_data(struct effecting *e)
     copy(e);
     return;
   }
-  enum lint_lock_mode mode = tree->locks_rows ? LINT_ROW_SHARE : LINT_ACCESS_SHARE;
   for (size_t i = 0; i < tree->reads.len; i++) {
     if (is_only_changed(tree, tree->reads.at[i]))
       continue;
     struct lint_relation *relation = effect_find(e, tree->reads.at[i], false);
     if (!relation)
       continue;
-    effect_read(e, relation, mode, false);
+    bool locks = locks_rows_of(tree, tree->reads.at[i]);
+    effect_read(e, relation, locks ? LINT_ROW_SHARE : LINT_ACCESS_SHARE, false);
     struct lint_relations tables = effect_tables(e, relation);
     for (size_t k = 0; k < tables.len; k++)
       scan(e, tables.at[k]);

@@ -193,6 +193,7 @@ static void drop_type(struct effecting *e, struct sql_name name)
         effect_fail(e, "cannot drop type %s because other objects depend on it", name.name);
       effect_lock(e, table, LINT_ACCESS_EXCLUSIVE);
       effect_drop_object(e, "column", arena_printf(e->arena, "%s.%s", table->name, column->name));
+      effect_drop_column(e, table, column->name, true);
     }
   }
   if (!e->input->catalog)

@@ -2,19 +2,11 @@
 
 /* CREATE INDEX, REINDEX. */
 
-static bool has_column(const struct lint_relation *table, const char *name)
-{
-  for (size_t i = 0; i < table->columns.len; i++)
-    if (!table->columns.at[i]->dropped && strcmp(table->columns.at[i]->name, name) == 0)
-      return true;
-  return false;
-}
-
 static void check_keys(struct effecting *e, const struct lint_relation *table)
 {
   for (size_t i = 0; table->complete && i < e->tree->keys.len; i++) {
     const char *column = e->tree->keys.at[i].column;
-    if (column && !has_column(table, column))
+    if (column && !effect_column(table, column))
       effect_fail_name(e, "column \"%s\" does not exist", column);
   }
 }

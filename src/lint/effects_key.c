@@ -100,6 +100,10 @@ static const struct sql_type *type_of(struct effecting *e, const struct lint_rel
   for (size_t i = 0; i < e->tree->actions.len; i++)
     if (e->tree->actions.at[i].column && strcmp(e->tree->actions.at[i].name, column) == 0)
       return &e->tree->actions.at[i].column->type;
+  for (size_t i = 0; i < e->tree->actions.len && e->tree->kind == SQL_ALTER_TABLE; i++)
+    if (e->tree->actions.at[i].kind == SQL_ALTER_TYPE &&
+        strcmp(e->tree->actions.at[i].name, column) == 0)
+      return e->tree->actions.at[i].type;
   for (size_t i = 0; table && i < table->columns.len; i++)
     if (!table->columns.at[i]->dropped && strcmp(table->columns.at[i]->name, column) == 0)
       return table->columns.at[i]->type;
@@ -121,6 +125,8 @@ void effect_compare_key(struct effecting *e, const struct lint_relation *table,
 {
   const struct lint_relation *index = referenced ? unique_index(referenced, others) : NULL;
   others = others->len > 0 || !index ? others : &index->index_columns;
+  if (columns->len > 0 && others->len > 0 && columns->len != others->len)
+    effect_fail(e, "number of referencing and referenced columns for foreign key disagree");
   for (size_t i = 0; referenced && i < columns->len && i < others->len; i++) {
     const struct sql_type *other = NULL;
     for (size_t k = 0; k < referenced->columns.len; k++)

@@ -74,9 +74,11 @@ static void share_keys(struct effecting *e, struct lint_relation *parent)
     if (key->kind == SQL_FOREIGN_KEY && !key->dropped && key->referenced)
       effect_reference(e, key->referenced, &key->referenced_columns);
   }
-  struct lint_constraints keys = effect_keys_to(e, parent, NULL);
-  for (size_t i = 0; i < keys.len; i++)
-    effect_lock(e, keys.at[i]->relation, LINT_SHARE_ROW_EXCLUSIVE);
+  for (const struct lint_relation *at = parent; at; at = at->parent) {
+    struct lint_constraints keys = effect_keys_to(e, at, NULL);
+    for (size_t i = 0; i < keys.len; i++)
+      effect_lock(e, keys.at[i]->relation, LINT_SHARE_ROW_EXCLUSIVE);
+  }
 }
 
 void effects_new_partition(struct effecting *e, struct lint_relation *parent,
@@ -152,6 +154,7 @@ static void check_attached(struct effecting *e, const struct lint_relation *pare
       effect_fail(e, "table \"%s\" contains column \"%s\" not found in parent \"%s\"",
                   table->at.name, table->columns.at[i]->name, parent->at.name);
   }
+  effects_check_child(e, parent, table);
 }
 
 static void attach(struct effecting *e, struct lint_relation *parent,
@@ -180,18 +183,26 @@ static void attach(struct effecting *e, struct lint_relation *parent,
 
 /* ---- DETACH ---- */
 
-static void let_keys_go(struct effecting *e, struct lint_relation *parent)
+/* No row elsewhere may refer to one of the partition. */
+static void let_keys_go(struct effecting *e, struct lint_relation *parent,
+                        const struct lint_relations *partition)
 {
   share_keys(e, parent);
-  struct lint_constraints keys = effect_keys_to(e, parent, NULL);
-  for (size_t i = 0; i < keys.len; i++) {
-    struct lint_relations family = effect_family(e, keys.at[i]->relation);
-    for (size_t k = 0; k < family.len; k++) {
-      effect_lock(e, family.at[k], LINT_ACCESS_EXCLUSIVE);
-      if (!effect_has_storage(family.at[k]))
-        continue;
-      effect_lock_indexes(e, family.at[k], LINT_ACCESS_SHARE);
-      effect_scan(e, family.at[k]);
+  for (struct lint_relation *at = parent; at; at = at->parent) {
+    struct lint_constraints keys = effect_keys_to(e, at, NULL);
+    for (size_t i = 0; i < keys.len; i++) {
+      struct lint_relations family = effect_family(e, keys.at[i]->relation);
+      effect_lock(e, at, LINT_ACCESS_SHARE);
+      for (size_t k = 0; k < family.len; k++) {
+        effect_lock(e, family.at[k], LINT_ACCESS_EXCLUSIVE);
+        if (!effect_has_storage(family.at[k]))
+          continue;
+        effect_lock_indexes(e, family.at[k], LINT_ACCESS_SHARE);
+        effect_scan(e, family.at[k]);
+      }
+      for (size_t k = 0; k < partition->len; k++) /* by an index or whole: the plan decides */
+        if (effect_has_storage(partition->at[k]))
+          effect_lock_indexes(e, partition->at[k], LINT_ACCESS_SHARE);
     }
   }
 }
@@ -219,7 +230,7 @@ static void detach(struct effecting *e, struct lint_relation *parent,
   for (size_t i = 0; i < table->indexes.len; i++)
     if (table->indexes.at[i]->parent)
       effect_lock(e, table->indexes.at[i], LINT_ACCESS_EXCLUSIVE);
-  let_keys_go(e, parent);
+  let_keys_go(e, parent, &family);
 }
 
 void effects_alter_partition(struct effecting *e, struct lint_relation *table,

@@ -3,14 +3,6 @@
 /* What hangs on a relation and is named with it: columns, constraints, triggers, policies,
  * rules. */
 
-static bool has_column(const struct lint_relation *relation, const char *name)
-{
-  for (size_t i = 0; i < relation->columns.len; i++)
-    if (!relation->columns.at[i]->dropped && strcmp(relation->columns.at[i]->name, name) == 0)
-      return true;
-  return false;
-}
-
 /* From 18 on NOT NULL is a constraint, too, with a name that the server may have given. */
 static bool has_constraint(struct effecting *e, const struct lint_relation *relation,
                            const char *name)
@@ -37,7 +29,7 @@ static bool has_part(struct effecting *e, const struct lint_relation *relation,
 {
   switch (object) {
   case SQL_OBJECT_COLUMN:
-    return has_column(relation, name);
+    return effect_column(relation, name) != NULL;
   case SQL_OBJECT_CONSTRAINT:
     return has_constraint(e, relation, name);
   case SQL_OBJECT_TRIGGER:

@@ -68,10 +68,18 @@ void effect_drop_relation(struct effecting *e, struct lint_relation *relation, b
 void effect_drop_index(struct effecting *e, struct lint_relation *index);
 /* Views and materialized views that read a relation, and theirs. */
 void effect_drop_readers(struct effecting *e, const struct lint_relation *relation);
+void effect_drop_column(struct effecting *e, struct lint_relation *table, const char *name,
+                        bool cascade); /* of that table alone: effects_alter_column.c */
+void effect_drop_sequences(struct effecting *e, struct lint_relation *table, const char *column);
+void effect_lock_children(struct effecting *e, struct lint_relation *table,
+                          enum lint_lock_mode mode); /* not those below them */
 /* Rules that may use the column: what becomes of them, and of the statement, is not known. */
 void effect_note_rules(struct effecting *e, const struct lint_relation *table, const char *column);
 /* What analyzing a query locks: named relations, and what views among them read. */
 void effect_analyze(struct effecting *e, const struct sql_tree *query);
+/* One that is there; NULL: none. */
+const struct lint_column *effect_column(const struct lint_relation *table, const char *name);
+bool effect_not_null(const struct lint_relation *table, const char *column); /* known to be */
 bool effect_names(const struct strings *names, const char *name);
 bool effect_index_uses(const struct lint_relation *index, const char *column);
 bool effect_view_uses(const struct lint_relation *view, const char *column);
@@ -123,9 +131,21 @@ void effects_names(struct effecting *e); /* types, functions, roles ...: effects
 /* effects_check.c: what is refused. */
 void effects_alter_check(struct effecting *e, struct lint_relation *table,
                          const struct sql_action *action);
+/* What a table must have to become a child or a partition of the other. */
+void effects_check_child(struct effecting *e, const struct lint_relation *parent,
+                         const struct lint_relation *child);
 void effects_check_of_type(struct effecting *e, const struct lint_relation *table,
                            const struct sql_action *action);
 void effects_alter_composite(struct effecting *e, struct lint_relation *type);
+/* effects_alter_column.c */
+void effects_add_column(struct effecting *e, struct lint_relation *table,
+                        const struct sql_action *action);
+/* Those that a new column reaches: a child that has it already keeps it, and is not gone below. */
+void effects_add_reached(struct effecting *e, struct lint_relation *table, const char *column,
+                         struct lint_relations *ret);
+void effects_drop_column(struct effecting *e, struct lint_relation *table,
+                         const struct sql_action *action);
+void effects_set_expression(struct effecting *e, struct lint_relation *table, const char *name);
 void effects_alter_type(struct effecting *e, struct lint_relation *table,
                         const struct sql_action *action);
 void effects_alter_constraint(struct effecting *e, struct lint_relation *table,

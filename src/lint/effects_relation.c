@@ -80,6 +80,20 @@ bool effect_names(const struct strings *names, const char *name)
   return false;
 }
 
+const struct lint_column *effect_column(const struct lint_relation *table, const char *name)
+{
+  for (size_t i = 0; name && i < table->columns.len; i++)
+    if (!table->columns.at[i]->dropped && strcmp(table->columns.at[i]->name, name) == 0)
+      return table->columns.at[i];
+  return NULL;
+}
+
+bool effect_not_null(const struct lint_relation *table, const char *column)
+{
+  const struct lint_column *found = effect_column(table, column);
+  return found && found->not_null;
+}
+
 /* ---- the family ---- */
 
 bool effect_has_storage(const struct lint_relation *relation)
@@ -107,6 +121,14 @@ struct lint_relations effect_family(struct effecting *e, struct lint_relation *t
   if (table)
     add_family(e, table, &family);
   return family;
+}
+
+void effect_lock_children(struct effecting *e, struct lint_relation *table,
+                          enum lint_lock_mode mode)
+{
+  for (size_t i = 0; i < table->children.len; i++)
+    if (!table->children.at[i]->dropped)
+      effect_lock(e, table->children.at[i], mode);
 }
 
 /* ---- indexes ---- */
@@ -227,11 +249,22 @@ void effect_analyze(struct effecting *e, const struct sql_tree *query)
     lock_named(e, effect_find(e, query->changes.at[i].relation, false), LINT_ROW_EXCLUSIVE, 0);
 }
 
+/* 'sq' or 'app.sq' */
+static bool is_named(const struct strings *strings, const struct lint_relation *sequence)
+{
+  size_t len = strlen(sequence->at.schema);
+  for (size_t i = 0; i < strings->len; i++)
+    if (strncmp(strings->at[i], sequence->at.schema, len) == 0 && strings->at[i][len] == '.' &&
+        strcmp(strings->at[i] + len + 1, sequence->at.name) == 0)
+      return true;
+  return effect_names(strings, sequence->at.name);
+}
+
 void effect_lock_sequences(struct effecting *e, enum lint_lock_mode mode)
 {
   struct lint_relations all = lint_facts_relations(e->facts);
   for (size_t i = 0; i < all.len; i++)
-    if (all.at[i]->kind == LINT_SEQUENCE && effect_names(&e->tree->strings, all.at[i]->at.name))
+    if (all.at[i]->kind == LINT_SEQUENCE && is_named(&e->tree->strings, all.at[i]))
       effect_lock(e, all.at[i], mode);
 }
 

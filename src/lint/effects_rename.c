@@ -24,6 +24,10 @@ static void rename_column(struct effecting *e, struct lint_relation *table)
 {
   check_column(e, table);
   struct lint_relations family = effect_family(e, table);
+  if (e->tree->name.only && family.len > 1)
+    effect_fail(e, "inherited column \"%s\" must be renamed in child tables too", e->tree->member);
+  if (table->of_type)
+    effect_fail(e, "cannot rename column of typed table");
   for (size_t i = 0; i < family.len; i++)
     effect_lock(e, family.at[i], LINT_ACCESS_EXCLUSIVE);
   if (table->kind == LINT_UNKNOWN_RELATION)

@@ -93,6 +93,27 @@ static void check_place(struct effecting *e, const struct lint_relation *table, 
       effect_fail(e, "cannot alter inherited column \"%s\"", column);
 }
 
+/* A child that has the column from another parent, too, or is itself partitioned by it. */
+static void check_below(struct effecting *e, const struct lint_relations *family,
+                        const struct lint_relation *child, const char *column)
+{
+  if (effect_names(&child->partition_key, column))
+    effect_fail(e,
+                "cannot alter column \"%s\" because it is part of the partition key of relation "
+                "\"%s\"",
+                column, child->at.name);
+  for (size_t i = 0; i < child->parents.len; i++) {
+    bool altered = child->parents.at[i]->dropped;
+    for (size_t k = 0; k < family->len && !altered; k++)
+      altered = family->at[k] == child->parents.at[i];
+    for (size_t k = 0; k < child->parents.at[i]->columns.len && !altered; k++)
+      if (!child->parents.at[i]->columns.at[k]->dropped &&
+          strcmp(child->parents.at[i]->columns.at[k]->name, column) == 0)
+        effect_fail(e, "cannot alter inherited column \"%s\" of relation \"%s\"", column,
+                    child->at.name);
+  }
+}
+
 /* ---- what is made anew ---- */
 
 /* USING the column itself, or its cast to the new type, is what happens without. */
@@ -152,6 +173,8 @@ static void remake_constraints(struct effecting *e, const struct change *c)
       continue;
     if (constraint->kind == SQL_FOREIGN_KEY) {
       remake_key(e, c, constraint);
+      effect_compare_key(e, c->table, &constraint->columns, constraint->referenced,
+                         &constraint->referenced_columns);
       effect_depend_on_key(e, constraint);
     } else if (constraint->kind == SQL_CHECK && constraint->valid && effect_has_storage(c->table)) {
       effect_scan(e, c->table);
@@ -173,6 +196,10 @@ void effects_alter_type(struct effecting *e, struct lint_relation *table,
   if (e->tree->only && family.len > 1)
     effect_fail(e, "type of inherited column \"%s\" must be changed in child tables too",
                 action->name);
+  if (table->of_type)
+    effect_fail(e, "cannot alter column type of typed table");
+  for (size_t i = 1; i < family.len; i++)
+    check_below(e, &family, family.at[i], action->name);
   for (size_t i = 0; i < family.len; i++) {
     struct change c = {.table = family.at[i],
                        .column = lint_facts_column(e->facts, family.at[i], action->name),

@@ -415,6 +415,10 @@ bool lint_facts_type_change_is_free(const struct lint_facts *f, const struct sql
   bool from_constrained, to_constrained;
   struct sql_type from_base = base_type(f, *from, &from_constrained);
   struct sql_type to_base = base_type(f, *to, &to_constrained);
+  if (domain_of(f, from)) { /* the limit below it is not seen: a limit that is written is new */
+    from_base.modifier_count = 0;
+    from_base.odd_modifiers = false;
+  }
   return !to_constrained && lint_known_type_widens(&from_base, &to_base, f->utc);
 }
 

@@ -103,15 +103,28 @@ static bool same_modifiers(const struct sql_type *from, const struct sql_type *t
          memcmp(from->modifiers, to->modifiers, sizeof(from->modifiers)) == 0;
 }
 
+/* A number of an object, under one name or another. */
+static bool is_oid(const struct sql_type *type)
+{
+  static const char *const names[] = {"oid",      "regproc",      "regprocedure", "regoper",
+                                      "regclass", "regtype",      "regoperator",  "regcollation",
+                                      "regrole",  "regnamespace", "regconfig",    "regdictionary"};
+  for (size_t i = 0; i < COUNT_OF(names); i++)
+    if (is(type, names[i]))
+      return true;
+  return is(type, "int4");
+}
+
 /* Casts without a function; pg_cast has more of them, between types nobody stores. */
 static bool is_relabelled(const struct sql_type *from, const struct sql_type *to)
 {
   static const char *const pairs[][2] = {
-      {"cidr", "inet"},   {"xml", "text"},      {"xml", "varchar"}, {"int4", "oid"},
-      {"oid", "int4"},    {"bit", "varbit"},    {"text", "citext"}, {"varchar", "citext"},
-      {"citext", "text"}, {"citext", "varchar"}};
+      {"cidr", "inet"},   {"xml", "text"},       {"xml", "varchar"}, {"bit", "varbit"},
+      {"text", "citext"}, {"varchar", "citext"}, {"citext", "text"}, {"citext", "varchar"}};
   if (to->modifier_count > 0)
     return false;
+  if (is_oid(from) && is_oid(to)) /* between two names one of the numbers is between */
+    return is(from, "oid") || is(to, "oid") || is(from, "int4") || is(to, "int4");
   for (size_t i = 0; i < COUNT_OF(pairs); i++)
     if (strcmp(from->name.name, pairs[i][0]) == 0 && strcmp(to->name.name, pairs[i][1]) == 0)
       return true;
@@ -127,11 +140,28 @@ static bool is_same_time(const struct sql_type *from, const struct sql_type *to)
   return changes && (to->modifier_count == 0 || to->modifiers[0] >= TIME_PRECISION_MAX);
 }
 
-/* interval(3), interval year to month: with no limit every stored value stays as it is. */
+/* 0: with seconds ... 5: years only. The bits are those of the parser. */
+static int least_field(const struct sql_type *type)
+{
+  enum { MONTH = 1, DAY = 3, HOUR = 10, MINUTE = 11, SECOND = 12 };
+  static const int fields[] = {SECOND, MINUTE, HOUR, DAY, MONTH};
+  for (int i = 0; type->odd_modifiers && i < (int)COUNT_OF(fields); i++)
+    if (type->modifiers[0] & (1 << fields[i]))
+      return i;
+  return type->odd_modifiers ? COUNT_OF(fields) : 0;
+}
+
+/* interval(3), interval year to month: no field that was kept goes, no digit of the seconds. */
 static bool interval_widens(const struct sql_type *from, const struct sql_type *to)
 {
-  return is(from, "interval") && is(to, "interval") && !from->array_dimensions &&
-         !to->array_dimensions && !to->odd_modifiers && to->modifier_count == 0;
+  if (!is(from, "interval") || !is(to, "interval") || from->array_dimensions ||
+      to->array_dimensions)
+    return false;
+  int before = least_field(from), after = least_field(to);
+  int digits = from->odd_modifiers ? from->modifiers[1] : TIME_PRECISION_MAX;
+  bool keeps_digits = !to->odd_modifiers || before > 0 || to->modifiers[1] >= TIME_PRECISION_MAX ||
+                      to->modifiers[1] >= digits;
+  return after <= before && keeps_digits;
 }
 
 bool lint_known_type_widens(const struct sql_type *from, const struct sql_type *to, bool utc)

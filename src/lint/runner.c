@@ -83,7 +83,8 @@ struct sql_script *lint_tool_part(struct arena *arena, const struct lint_tool *t
   struct sql_script *back = ARENA_NEW(arena, struct sql_script);
   *back = *script;
   back->psql_commands.len = 0; /* told once, with the script */
-  back->statements.at += statement;
+  if (statement > 0)
+    back->statements.at += statement;
   back->statements.len -= statement;
   back->comments.at += comment;
   back->comments.len -= comment;

@@ -94,6 +94,8 @@ static const struct {
     {"time", "time without time zone"},
 };
 
+enum { INTERVAL_DIGITS = 6 }; /* where no fewer are written */
+
 static const char *type_text(struct digest *d, const struct sql_type *type)
 {
   struct text t = TEXT_INIT;
@@ -115,21 +117,30 @@ static const char *type_text(struct digest *d, const struct sql_type *type)
   return result;
 }
 
+static void digest_modifiers(const PgQuery__TypeName *type, struct sql_type *ret)
+{
+  bool interval = !ret->name.schema && strcmp(ret->name.name, "interval") == 0;
+  if (interval && type->n_typmods == 1)
+    ret->modifiers[1] = INTERVAL_DIGITS;
+  for (size_t i = 0; i < type->n_typmods; i++) {
+    const PgQuery__Node *node = type->typmods[i];
+    bool plain = NODE_IS(node, A_CONST) && i < SQL_TYPE_MODIFIERS_MAX &&
+                 node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL;
+    if (plain)
+      ret->modifiers[i] = node->a_const->ival->ival;
+    if (plain && !interval)
+      ret->modifier_count++;
+    else
+      ret->odd_modifiers = true;
+  }
+}
+
 struct sql_type digest_type(struct digest *d, const PgQuery__TypeName *type)
 {
   struct sql_type result = {.name = digest_name_list(d, type->names, type->n_names)};
   if (result.name.schema && strcmp(result.name.schema, "pg_catalog") == 0)
     result.name.schema = NULL;
-  for (size_t i = 0; i < type->n_typmods; i++) {
-    const PgQuery__Node *node = type->typmods[i];
-    bool plain = NODE_IS(node, A_CONST) && i < SQL_TYPE_MODIFIERS_MAX &&
-                 node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL &&
-                 strcmp(result.name.name, "interval") != 0;
-    if (plain)
-      result.modifiers[result.modifier_count++] = node->a_const->ival->ival;
-    else
-      result.odd_modifiers = true;
-  }
+  digest_modifiers(type, &result);
   result.array_dimensions = (int)type->n_array_bounds;
   result.text = type_text(d, &result);
   return result;

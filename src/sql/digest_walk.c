@@ -161,8 +161,9 @@ static bool is_hidden(const struct walker *w, const PgQuery__RangeVar *relation)
 static bool visit_relation(struct walker *w, const ProtobufCMessage *message)
 {
   const PgQuery__WithClause *with = with_clause(message);
-  if (message->descriptor == &pg_query__with_clause__descriptor)
-    return false; /* seen by walk_with */
+  if (message->descriptor == &pg_query__with_clause__descriptor ||
+      message->descriptor == &pg_query__locking_clause__descriptor)
+    return false; /* seen by walk_with; FOR UPDATE OF: names of what FROM has */
   if (with) {
     size_t before = w->hidden.len;
     walk_with(w, with);

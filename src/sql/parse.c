@@ -45,6 +45,23 @@ static void digest_reads(struct digest *d, const ProtobufCMessage *message,
   d->tree->where = digest_new_expression(d, where);
 }
 
+static void digest_locking(struct digest *d, const PgQuery__SelectStmt *stmt)
+{
+  struct sql_tree *tree = d->tree;
+  tree->locks_rows = stmt->n_locking_clause > 0;
+  for (size_t i = 0; i < stmt->n_locking_clause; i++) {
+    const PgQuery__LockingClause *clause = stmt->locking_clause[i]->locking_clause;
+    if (clause->n_locked_rels == 0) { /* all */
+      tree->locked.len = 0;
+      return;
+    }
+    for (size_t k = 0; k < clause->n_locked_rels; k++)
+      if (NODE_IS(clause->locked_rels[k], RANGE_VAR))
+        vec_push(d->arena, &tree->locked,
+                 digest_string(d, clause->locked_rels[k]->range_var->relname));
+  }
+}
+
 static void digest_select(struct digest *d, const PgQuery__SelectStmt *stmt)
 {
   struct sql_tree *tree = d->tree;
@@ -53,7 +70,7 @@ static void digest_select(struct digest *d, const PgQuery__SelectStmt *stmt)
     return;
   }
   tree->kind = SQL_SELECT;
-  tree->locks_rows = stmt->n_locking_clause > 0;
+  digest_locking(d, stmt);
   digest_walk_changes(d, &stmt->base);
   digest_reads(d, &stmt->base, stmt->where_clause);
   if (stmt->n_from_clause == 0)

@@ -418,6 +418,7 @@ struct sql_tree {
   struct sql_names reads; /* queries, data changes, CREATE TABLE AS and the like: every relation
                              that is named */
   bool locks_rows;        /* SELECT ... FOR UPDATE, SHARE ... */
+  struct strings locked;  /* OF these, as FROM calls them; none: all */
   struct sql_names
       functions; /* SELECT without FROM: called by its target list; CALL: the procedure */
   struct strings

@@ -93,7 +93,8 @@ struct sql_type {
       name; /* as the catalog calls it: "int4", "varchar", "timestamptz"; built in: schema NULL */
   int modifiers[SQL_TYPE_MODIFIERS_MAX]; /* varchar(20): {20}; numeric(10,2): {10, 2} */
   int modifier_count;
-  bool odd_modifiers; /* written, but not as one or two integers */
+  bool odd_modifiers; /* written, but not as one or two integers; of interval: in modifiers, not
+                         counted, are the mask of its fields and the digits of the seconds */
   int array_dimensions;
   const char *text; /* for people: "character varying(20)" */
 };

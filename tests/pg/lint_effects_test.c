@@ -131,6 +131,13 @@ static void test_more(void **state)
   assert_int_equal(count.unaccepted, 0);
 }
 
+static void test_seldom(void **state)
+{
+  UNUSED(state);
+  struct matrix_count count = replay("lock-seldom.json", matrix_seldom, COUNT_OF(matrix_seldom));
+  assert_int_equal(count.unaccepted, 0);
+}
+
 static int make_roles(void **state)
 {
   UNUSED(state);
@@ -144,6 +151,7 @@ static int make_roles(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_matrix), cmocka_unit_test(test_more)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_matrix), cmocka_unit_test(test_more),
+                                     cmocka_unit_test(test_seldom)};
   return cmocka_run_group_tests(tests, make_roles, NULL);
 }

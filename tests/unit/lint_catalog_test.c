@@ -156,7 +156,11 @@ static void test_types(void **state)
       {"json", "jsonb", true},
       {"text[]", "text[]", false},
       {"text[]", "varchar[]", true},
-      {"interval second(3)", "interval second(3)", true}, /* not read: to be safe */
+      {"interval second(3)", "interval second(3)", false},
+      {"interval(3)", "interval(6)", false},
+      {"interval", "interval day to second", false},
+      {"interval(6)", "interval(3)", true},
+      {"interval second(3)", "interval minute", true},
       {"public.mood", "public.mood", false},
       {"public.mood", "text", true},
       {"text", "free_text", false},        /* a domain without constraints */

@@ -24,6 +24,8 @@ struct matrix_accepted {
 #define BY_ROWS "the rows decide"
 #define BY_PLAN "the plan decides"
 #define OPAQUE "what is hidden is said to be unknown"
+#define AT_COMMIT "what waits for COMMIT was not measured"
+#define MAY_BE "an extension may have made it"
 #define UNCHECKED "a failure that is not looked for"
 static const struct matrix_accepted matrix_more[] = {
     {"ALTER TABLE child ADD COLUMN x int UNIQUE DEFAULT 1", BY_ROWS},
@@ -50,6 +52,58 @@ static const struct matrix_accepted matrix_more[] = {
     {"ALTER TABLE child ALTER COLUMN i TYPE text", UNCHECKED},
     {"ALTER TABLE child SET WITH OIDS", UNCHECKED},
     {"ALTER TABLE child ALTER COLUMN t SET STORAGE DEFAULT", OPAQUE},
+};
+
+/* The same of lock-seldom.json. */
+static const struct matrix_accepted matrix_seldom[] = {
+    {"update app.customer set score = 1", BY_ROWS},
+    {"alter table app.orders alter column nn_nv set default 5, alter column nn_nv set not null",
+     BY_ROWS},
+    {"alter table app.ev detach partition app.ev1", BY_ROWS},
+    {"create table app.lpb partition of app.lp for values in ('b')", BY_ROWS},
+    {"update app.items set label = 'x' where id = 1", BY_ROWS},
+    {"update app.v_upd set label = 'y' where id = 3", BY_ROWS},
+    {"delete from app.ev where day = '2024-05-05'", BY_ROWS},
+    {"insert into app.ev values (1, '2024-02-02', 'x', 2)", BY_ROWS},
+    {"insert into app.lp values (1, 'b')", BY_ROWS},
+    {"alter table app.ev detach partition app.ev2", BY_PLAN},
+    {"alter table app.ev2 detach partition app.ev2d", BY_PLAN},
+    {"delete from app.orders where id = 5", AT_COMMIT},
+    {"insert into app.items select id + 1000, id, 'a', 'b' from app.orders", AT_COMMIT},
+    {"insert into app.orders (id, customer_id) values (99999, 1)",
+     "the session that measured had the plan of the key's query"},
+    {"alter table app.customer alter column created type timestamp",
+     "free where TimeZone is UTC, as it was not"},
+    {"alter table app.customer owner to current_user", "whose session it is is not known"},
+    {"drop index if exists app.nothere", MAY_BE},
+    {"drop table if exists app.nothere", MAY_BE},
+    {"alter sequence if exists app.nothere restart", MAY_BE},
+    {"alter table if exists app.nothere add column x int", MAY_BE},
+    {"alter table app.nothere add column x int", MAY_BE},
+    {"alter index app.customer_uid depends on extension btree_gist", OPAQUE},
+    {"alter trigger orders_trg on app.orders depends on extension btree_gist", OPAQUE},
+    {"drop extension btree_gist", OPAQUE},
+    {"drop extension btree_gist cascade", OPAQUE},
+    {"alter publication pub set table app.orders", OPAQUE},
+    {"alter table app.customer alter column name type xml using name::xml", UNCHECKED},
+    {"alter table app.customer alter column mood type text", UNCHECKED},
+    {"alter table app.customer alter column mood type text using mood::text", UNCHECKED},
+    {"alter table app.customer alter column mood drop default, alter column mood type text",
+     UNCHECKED},
+    {"alter table app.ev attach partition app.evok for values from ('2024-06-01') to "
+     "('2024-07-01')",
+     UNCHECKED},
+    {"alter table app.ev detach partition app.ev1 finalize", UNCHECKED},
+    {"create index on app.orders (app.vol())", UNCHECKED},
+    {"create view app.n3 as select * from app.v_cust join app.orders on orders.customer_id = "
+     "v_cust.id",
+     UNCHECKED},
+    {"insert into app.items values (9999, 1, 'a', 'b') on conflict (id) do update set label = 'c'",
+     UNCHECKED},
+    {"create or replace function app.imm(int) returns bigint language sql immutable as 'select 3'",
+     UNCHECKED},
+    {"security label on table app.customer is 'x'", UNCHECKED},
+    {"create event trigger et on ddl_command_end execute function app.vol()", UNCHECKED},
 };
 
 static struct arena *matrix_arena;
