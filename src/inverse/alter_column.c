@@ -131,6 +131,37 @@ static void add_not_null(struct altering *w, const char *was)
                get(w, "not_null_not_valid") ? " NOT VALID" : "");
 }
 
+enum { DEPTH_MAX = 64 };
+
+static bool is_below(const struct altering *w, const struct catalog_object *column)
+{
+  for (int depth = 0; column && depth < DEPTH_MAX; depth++) {
+    column = round_parent_column(w->r, w->r->to, column);
+    if (column == w->c->before)
+      return true;
+  }
+  return false;
+}
+
+/* What children had from here may have been validated in them alone, and comes back to them without
+ * that. On the shadow they have it as their own, as pg_dump writes it: there nothing is to do. */
+static void validate_below(struct altering *w)
+{
+  const struct round *r = w->r;
+  const char *name = get(w, "not_null_name");
+  for (size_t i = 0; i < r->to->object_count; i++) {
+    const struct catalog_object *o = r->to->objects[i];
+    if (o->kind != CATALOG_COLUMN || strcmp(o->name, w->c->before->name) != 0 ||
+        !catalog_get(o, "not_null") || !catalog_is(o, "not_null_name", name) || !is_below(w, o))
+      continue;
+    const struct catalog_object *now = catalog_find(r->from, o->kind, o->oid, o->subid);
+    if (now && catalog_get(now, "not_null") && catalog_is(now, "not_null_name", name))
+      round_emit(w->r, INVERSE_AFTER_DATA, round_note(w->r, o, "was NOT NULL"),
+                 "ALTER TABLE %s VALIDATE CONSTRAINT %s", o->parent->identity,
+                 sql_ident(r->arena, name));
+  }
+}
+
 static void alter_not_null(struct altering *w)
 {
   const struct catalog_change *c = w->c;
@@ -163,6 +194,7 @@ static void not_null_after(struct altering *w)
     add_not_null(w, "was NOT NULL");
   } else if (get(w, "not_null_not_valid") && !parent_does_it(w, "not_null_not_valid")) {
     add_not_null(w, "had a NOT NULL that was not validated");
+    validate_below(w);
   }
 }
 

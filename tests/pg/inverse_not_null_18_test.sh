@@ -26,6 +26,15 @@ CREATE TABLE pt (id int NOT NULL, v int, w int CONSTRAINT pt_w NOT NULL) PARTITI
 CREATE TABLE pt1 PARTITION OF pt FOR VALUES FROM (0) TO (10);
 CREATE TABLE pt2 (id int NOT NULL, v int CONSTRAINT own_v NOT NULL, w int CONSTRAINT own_w NOT NULL);
 ALTER TABLE pt ATTACH PARTITION pt2 FOR VALUES FROM (10) TO (20);
+CREATE TABLE half (a int);
+CREATE TABLE half_kid () INHERITS (half);
+CREATE TABLE half_grand () INHERITS (half_kid);
+ALTER TABLE half ADD CONSTRAINT half_nn NOT NULL a NOT VALID;
+ALTER TABLE half_kid VALIDATE CONSTRAINT half_nn;
+CREATE TABLE half_pt (id int, v int) PARTITION BY RANGE (id);
+CREATE TABLE half_pt1 PARTITION OF half_pt FOR VALUES FROM (0) TO (10);
+ALTER TABLE half_pt ADD CONSTRAINT half_v NOT NULL v NOT VALID;
+ALTER TABLE half_pt1 VALIDATE CONSTRAINT half_v;
 SQL
 exact_schema base >before
 
@@ -56,6 +65,9 @@ comes_back "ALTER TABLE par ALTER CONSTRAINT pb NO INHERIT;"
 comes_back "ALTER TABLE pt ADD CONSTRAINT pt_v NOT NULL v;"
 comes_back "ALTER TABLE pt1 ADD CONSTRAINT p1v NOT NULL v NOT VALID; ALTER TABLE pt2 RENAME CONSTRAINT own_v TO v2;"
 comes_back "ALTER TABLE pt2 DROP CONSTRAINT own_v;"
+# validated below a parent's that is not: no constraint of the child's own, but pg_dump writes it with the child
+comes_back "ALTER TABLE half VALIDATE CONSTRAINT half_nn; ALTER TABLE half_pt VALIDATE CONSTRAINT half_v;"
+comes_back "ALTER TABLE half ALTER a DROP NOT NULL; ALTER TABLE half_pt DROP CONSTRAINT half_v;"
 
 # the partition's own name would be lost: refused, and named
 echo 'ALTER TABLE pt DROP CONSTRAINT pt_w;' >up.sql
