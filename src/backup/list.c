@@ -91,7 +91,8 @@ char *backup_amount(struct arena *arena, int64_t tables, int64_t rows)
   const char *plural = tables == 1 ? "" : "s";
   if (rows < 0)
     return arena_printf(arena, "%" PRId64 " table%s", tables, plural);
-  return arena_printf(arena, "%" PRId64 " table%s, %" PRId64 " rows", tables, plural, rows);
+  return arena_printf(arena, "%" PRId64 " table%s, %" PRId64 " row%s", tables, plural, rows,
+                      rows == 1 ? "" : "s");
 }
 
 /* The time of a damaged backup is in its id. */

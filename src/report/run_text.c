@@ -128,10 +128,12 @@ void report_backups_text(struct arena *arena, const struct backup_infos *backups
     if (b->damaged)
       continue;
     shown++;
-    const char *rows = b->rows < 0 ? "" : arena_printf(arena, "  %" PRId64 " rows", b->rows);
-    text_printf(out, "%s  %s  %" PRId64 " tables%s  %" PRIu64 " KiB  %s  %s%s%s%s\n", b->id,
-                b->database, b->tables, rows, b->bytes >> 10, clock_duration(arena, b->duration_ms),
-                b->reason ? b->reason : "",
+    const char *rows = "";
+    if (b->rows >= 0)
+      rows = arena_printf(arena, "  %" PRId64 " row%s", b->rows, b->rows == 1 ? "" : "s");
+    text_printf(out, "%s  %s  %" PRId64 " table%s%s  %" PRIu64 " KiB  %s  %s%s%s%s\n", b->id,
+                b->database, b->tables, b->tables == 1 ? "" : "s", rows, b->bytes >> 10,
+                clock_duration(arena, b->duration_ms), b->reason ? b->reason : "",
                 b->template ? "  template"
                 : b->scope  ? "  scoped"
                             : "",

@@ -240,7 +240,7 @@ int run_stage_apply(struct run *run, const char **summary, struct err *err)
     rows += run->files.at[i].captured_rows;
   size_t files = run_count_migrations(run);
   *summary =
-      arena_printf(run->arena, "%zu file%s applied, %" PRId64 " rows captured for the way back",
-                   files, files == 1 ? "" : "s", rows);
+      arena_printf(run->arena, "%zu file%s applied, %" PRId64 " row%s captured for the way back",
+                   files, files == 1 ? "" : "s", rows, rows == 1 ? "" : "s");
   return 0;
 }

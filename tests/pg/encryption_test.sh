@@ -29,7 +29,7 @@ expect 0 "$BELAY" backup
 id=$(cat "$scratch/out")
 leaks_not secret_salaries mister- whose 'CREATE TABLE' AGE-SECRET
 expect 0 "$BELAY" list backups
-says "^$id .* 1 tables  2000 rows .*encrypted"
+says "^$id .* 1 table  2000 rows .*encrypted"
 expect 0 "$BELAY" list backups --json
 jq -e '.backups[0] | .encrypted and .locked and .rows == 2000 and .fingerprint == null' <"$scratch/out" >/dev/null ||
   fail "the list does not say that the backup is encrypted"

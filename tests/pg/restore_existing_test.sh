@@ -76,7 +76,7 @@ many="${DATABASE_URL/test/many}"
 expect 0 "$BELAY" backup -d "$many"
 expect 0 "$BELAY" restore latest -d "$many" --into many_copy --schema-only
 expect 0 "$BELAY" restore latest -d "$many" --into many_copy --data-only
-says "restored 1 table, 1 rows, $((2 * room)) large objects into many_copy"
+says "restored 1 table, 1 row, $((2 * room)) large objects into many_copy"
 holds "SELECT count(*) = 2 * $room FROM pg_largeobject_metadata WHERE lomowner = current_user::regrole" many_copy
 sql 'DROP DATABASE many_copy' postgres
 sql 'CREATE ROLE another'
