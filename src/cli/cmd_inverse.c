@@ -13,6 +13,9 @@ static int open_proof(struct cli *cli, const struct run_env *env, struct proof *
       .catalog_options = run_catalog_options(env),
       .shadow_url = env->shadow_url,
       .exact_order = env->policy.inverse.exact_order,
+      .rows = {.rows = env->policy.inverse.shadow_rows,
+               .per_table = env->policy.inverse.shadow_rows_per_table,
+               .timeout_ms = env->policy.inverse.preview_timeout_ms},
       .shadow_on_target = !cli->options.dir && env->policy.inverse.shadow_on_target,
   };
   if (cli_target_major(cli, &request.server_major, err) < 0)
@@ -96,10 +99,11 @@ struct answer {
   struct text out;
   struct jw w; /* --json */
   enum inverse_verdict worst;
+  bool rows_fail; /* a rollback that was tried with rows did not bring them back */
 };
 
-static void add_json(struct jw *w, const char *file, const struct inverse *inverse,
-                     const struct strings *costs, const char *script)
+static void add_json(struct arena *arena, struct jw *w, const char *file,
+                     const struct inverse *inverse, const struct strings *costs, const char *script)
 {
   jw_object(w);
   jw_key_string(w, "file", file);
@@ -113,6 +117,12 @@ static void add_json(struct jw *w, const char *file, const struct inverse *inver
   jw_array(w);
   for (size_t i = 0; i < costs->len; i++)
     jw_string(w, costs->at[i]);
+  jw_end(w);
+  jw_key_string(w, "proof_covers", inverse_coverage(arena, inverse));
+  jw_key(w, "row_failures");
+  jw_array(w);
+  for (size_t i = 0; inverse->rows && i < inverse->rows->refusals.len; i++)
+    jw_string(w, inverse->rows->refusals.at[i]);
   jw_end(w);
   jw_key_string(w, "script", script);
   jw_end(w);
@@ -152,13 +162,20 @@ static int one_file(struct cli *cli, struct proof *proof, struct history *histor
     answer->worst = inverse->verdict;
   for (size_t i = 0; i < inverse->refusals.len; i++)
     log_warning("%s: %s", file, inverse->refusals.at[i]);
-  log_info("%s: %s", file, inverse_verdict_name(inverse->verdict));
+  if (inverse->rows && inverse->rows->refusals.len) {
+    for (size_t i = 0; i < inverse->rows->refusals.len; i++)
+      log_warning("%s: tried on %s rows: %s", file, inverse->rows->kind,
+                  inverse->rows->refusals.at[i]);
+    answer->rows_fail = true;
+  }
+  log_info("%s: %s; the proof covers %s", file, inverse_verdict_name(inverse->verdict),
+           inverse_coverage(cli->arena, inverse));
   struct strings costs = inverse_costs(cli->arena, inverse);
   for (size_t i = 0; i < costs.len; i++)
     log_info("%s: %s", file, costs.at[i]);
   const char *text = inverse_script_text(cli->arena, inverse);
   if (cli->options.json)
-    add_json(&answer->w, file, inverse, &costs, text);
+    add_json(cli->arena, &answer->w, file, inverse, &costs, text);
   else
     text_puts(&answer->out, text);
   return 0;
@@ -203,7 +220,7 @@ int cmd_inverse(struct cli *cli, struct err *err)
   text_clear(&answer.out);
   proof_closep(&proof);
   run_env_close(&env);
-  if (rc == 0 && answer.worst == INVERSE_NONE) {
+  if (rc == 0 && (answer.worst == INVERSE_NONE || answer.rows_fail)) {
     err_set(err, ERR_REFUSED, "not everything can be undone");
     rc = err_hint(err, "The script above holds what could be made; the reasons are in its header.");
   }

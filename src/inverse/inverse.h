@@ -45,6 +45,15 @@ struct inverse_rebuild {
 };
 VEC_TYPE(inverse_rebuilds, struct inverse_rebuild);
 
+/* What was seen when the migration and its rollback ran on rows (rehearsal.h). */
+struct inverse_rows {
+  const char *kind;           /* "synthetic" or "sampled" */
+  int64_t tables, rows;       /* that held rows, and how many, before the migration */
+  const char *not_tried;      /* why it says nothing of this migration; NULL */
+  struct strings not_covered; /* tables without rows, statements left out: which and why */
+  struct strings refusals;    /* what did not come back, or why it could not */
+};
+
 struct inverse {
   const char *name; /* of the migration */
   enum inverse_verdict verdict;
@@ -57,6 +66,7 @@ struct inverse {
   struct strings exclusive; /* with it: tables locked ACCESS EXCLUSIVE until COMMIT, as named after
                                the migration */
   bool bare; /* the migration ran statement by statement; the inverse is one transaction */
+  const struct inverse_rows *rows; /* NULL: tried without rows */
   struct shadow_effects effects;
   const struct catalog *before, *after; /* as read from the shadow */
   /* with CATALOG_IGNORE_CHILD_ORDER: the target's children may have another order */
@@ -85,6 +95,10 @@ void inverse_estimate(struct inverse *inverse, const struct catalog *target);
 /* What that costs, a sentence a table and one on locks; empty when nothing is written anew. */
 int64_t inverse_rebuild_ms(const struct inverse *inverse);
 struct strings inverse_costs(struct arena *arena, const struct inverse *inverse);
+
+/* What the proof covers, for people: "the structure, and the content of 4,120 sampled rows in 12
+ * tables". */
+char *inverse_coverage(struct arena *arena, const struct inverse *inverse);
 
 /* A readable SQL file: header with verdict and what it covers, steps in order with notes, the data
  * step as a comment. */

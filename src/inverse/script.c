@@ -18,6 +18,19 @@ static void comment_list(struct text *out, const char *title, const struct strin
     comment(out, "--   ", list->at[i]);
 }
 
+char *inverse_coverage(struct arena *arena, const struct inverse *inverse)
+{
+  const struct inverse_rows *rows = inverse->rows;
+  if (!rows)
+    return arena_strdup(arena, "the structure, not rows");
+  if (rows->not_tried)
+    return arena_printf(arena, "the structure, not rows: %s", rows->not_tried);
+  return arena_printf(
+      arena, "the structure, and the content of %" PRId64 " %s row%s in %" PRId64 " table%s",
+      rows->rows, rows->kind, rows->rows == 1 ? "" : "s", rows->tables,
+      rows->tables == 1 ? "" : "s");
+}
+
 static void header(struct text *out, const struct inverse *inverse)
 {
   static const char *const means[] = {
@@ -31,19 +44,24 @@ static void header(struct text *out, const struct inverse *inverse)
               means[inverse->verdict]);
   text_printf(out, "-- Structure before %.12s, after %.12s.\n", inverse->fingerprint_before,
               inverse->fingerprint_after);
-  text_puts(out,
-            "-- Proven on a shadow database after the migration. The proof covers the structure, "
-            "not rows.\n");
+  CLEANUP(arena_freep) struct arena *arena = arena_new();
+  text_printf(out,
+              "-- Proven on a shadow database after the migration.\n"
+              "-- The proof covers %s.\n",
+              inverse_coverage(arena, inverse));
   if (inverse->bare)
     text_puts(out,
               "-- The migration ran statement by statement; its rollback is one transaction, so "
               "indexes are\n-- dropped and made without CONCURRENTLY and lock their tables.\n");
-  CLEANUP(arena_freep) struct arena *arena = arena_new();
   struct strings costs = inverse_costs(arena, inverse);
   comment_list(out, "Columns come back in their order. The price:", &costs);
   comment_list(out, "Not undone:", &inverse->refusals);
   comment_list(out, "Differs afterwards:", &inverse->differences);
   comment_list(out, "Not run on the shadow, unproven and not undone here:", &inverse->outside);
+  if (inverse->rows) {
+    comment_list(out, "Tried with rows, and failed:", &inverse->rows->refusals);
+    comment_list(out, "Not covered by the rows:", &inverse->rows->not_covered);
+  }
 }
 
 static void write_steps(struct text *out, const struct inverse *inverse, enum inverse_phase phase)

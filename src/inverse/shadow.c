@@ -277,6 +277,32 @@ int shadow_open(struct arena *arena, const struct shadow_options *options,
   return 0;
 }
 
+int shadow_clone(struct shadow *s, struct shadow **ret_clone, struct err *err)
+{
+  struct shadow *clone = x_calloc(1, sizeof(*clone));
+  *clone = (struct shadow){.arena = arena_new(),
+                           .server = s->server,
+                           .admin = s->admin,
+                           .is_clone = true,
+                           .where = s->where,
+                           .search_path = s->search_path};
+  const char *name = new_name(clone->arena);
+  db_closep(&s->held);
+  db_closep(&s->conn);
+  if (db_execf(s->admin, err, "CREATE DATABASE %s TEMPLATE %s", sql_ident(s->arena, name),
+               sql_ident(s->arena, s->database)) == 0)
+    clone->database = name;
+  CLEANUP(err_clear) struct err second = ERR_INIT;
+  if (shadow_reconnect(s, clone->database ? err : &second) < 0 || !clone->database ||
+      db_target_with_database(clone->arena, &s->target, name, &clone->target, err) < 0 ||
+      shadow_reconnect(clone, err) < 0) {
+    shadow_close(clone);
+    return err_wrap(err, "copying the shadow database on the %s", s->where);
+  }
+  *ret_clone = clone;
+  return 0;
+}
+
 const char *shadow_programs(struct arena *arena, int major)
 {
   return local_server_programs(arena, major);
@@ -291,10 +317,12 @@ void shadow_close(struct shadow *s)
     catalog_forget_subscriptions(s->conn, &ignored);
   db_close(s->held);
   db_close(s->conn);
-  if (!s->server && s->database && s->admin)
+  if ((!s->server || s->is_clone) && s->database && s->admin)
     catalog_drop_database(s->admin, s->database, &ignored);
-  db_close(s->admin);
-  local_server_stop(s->server);
+  if (!s->is_clone) {
+    db_close(s->admin);
+    local_server_stop(s->server);
+  }
   arena_free(s->arena);
   free(s);
 }

@@ -21,14 +21,15 @@ int shadow_check_known(const struct catalog *schema, struct err *err)
                   "They could neither be backed up nor proven to come back, so nothing is run.");
 }
 
-static int make_role(struct shadow *s, const char *role, struct err *err)
+static int make_role(struct shadow *s, const char *role, bool superuser, struct err *err)
 {
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_query(s->conn, &r, err, "SELECT 1 FROM pg_roles WHERE rolname = $1", role, NULL) < 0)
     return -1;
   if (db_rows(r) > 0)
     return 0;
-  return db_execf(s->conn, err, "CREATE ROLE %s NOLOGIN", sql_ident(s->arena, role));
+  return db_execf(s->conn, err, "CREATE ROLE %s NOLOGIN%s", sql_ident(s->arena, role),
+                  superuser ? " SUPERUSER" : "");
 }
 
 /* The target's roles by name: a migration that names a role which the target lacks must fail here
@@ -39,13 +40,15 @@ static int stub_roles_of_target(struct shadow *s, const struct db_target *target
   CLEANUP(db_result_clear) struct db_result *r = NULL;
   if (db_open(target, "belay shadow", &conn, err) < 0 ||
       db_query(conn, &r, err,
-               "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname", NULL) < 0)
+               "SELECT rolname, rolsuper FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname",
+               NULL) < 0)
     return err_wrap(err, "reading the target's role names");
   if (db_rows(r) > ROLES_MAX)
     return err_set(err, ERR_REFUSED, "the target has %d roles, a shadow takes at most %d",
                    db_rows(r), ROLES_MAX);
   for (int i = 0; i < db_rows(r); i++)
-    if (make_role(s, db_value(r, i, 0), err) < 0)
+    /* an event trigger or a foreign-data wrapper can only belong to a superuser */
+    if (make_role(s, db_value(r, i, 0), s->server && db_bool(r, i, 1), err) < 0)
       return err_wrap(err, "making the stub role %s", db_value(r, i, 0));
   return 0;
 }
@@ -60,7 +63,7 @@ static int stub_roles(struct shadow *s, const struct shadow_options *options,
     const char *owner = catalog_get(schema->objects[i], "owner");
     if (!owner || strcmp(owner, last) == 0 || strncmp(owner, "pg_", 3) == 0)
       continue;
-    if (make_role(s, owner, err) < 0)
+    if (make_role(s, owner, false, err) < 0)
       return err_wrap(err, "making the stub role %s", owner);
     last = owner;
   }

@@ -8,6 +8,7 @@ struct shadow {
   struct arena *arena;
   struct local_server *server; /* NULL: on a server of somebody else */
   struct db_conn *admin;       /* maintenance database of the shadow's server */
+  bool is_clone;               /* server and admin are those of another shadow */
   struct db_conn *conn;
   struct db_conn *held;    /* runs the scripts while a session is held, else NULL */
   struct db_target target; /* of the shadow's database */

@@ -48,6 +48,24 @@ static void steps(struct jw *w, const struct inverse_steps *list)
   jw_end(w);
 }
 
+static void rows(struct jw *w, const struct inverse_rows *r)
+{
+  jw_key(w, "rows");
+  if (!r) {
+    jw_null(w);
+    return;
+  }
+  jw_object(w);
+  jw_key_string(w, "kind", r->kind);
+  jw_key_bool(w, "tried", !r->not_tried);
+  jw_key_string(w, "not_tried", r->not_tried);
+  jw_key_int(w, "tables", r->tables);
+  jw_key_int(w, "rows", r->rows);
+  strings(w, "not_covered", &r->not_covered);
+  strings(w, "refusals", &r->refusals);
+  jw_end(w);
+}
+
 static void file(struct jw *w, const struct run_file_report *f)
 {
   static const char *const how[] = {"columns", "rows", "changed"};
@@ -61,6 +79,8 @@ static void file(struct jw *w, const struct run_file_report *f)
   strings(w, "refusals", &f->refusals);
   strings(w, "outside", &f->outside);
   strings(w, "not_tried_on_shadow", &f->skipped);
+  jw_key_string(w, "proof_covers", f->covered);
+  rows(w, f->rows);
   strings(w, "costs", &f->costs);
   jw_key(w, "captures");
   jw_array(w);

@@ -41,6 +41,11 @@ static void plan_file(struct text *out, size_t number, const struct run_file_rep
   if (!file->inverse_sql)
     return;
   text_printf(out, "    %-12s %s\n", "inverse", inverse_verdict_name(file->verdict));
+  text_printf(out, "    %-12s %s\n", "proof covers", file->covered);
+  if (file->rows)
+    list(out, "rows fail", &file->rows->refusals);
+  if (file->rows)
+    list(out, "not covered", &file->rows->not_covered);
   if (file->verdict == INVERSE_COLUMN_ORDER)
     column_order(out, &file->differences);
   else

@@ -9,7 +9,7 @@
 
 #include "backup/retention.h"
 #include "base/base.h"
-#include "inverse/inverse.h"
+#include "inverse/rehearsal.h"
 #include "lint/lint.h"
 
 struct config {                 /* belay.yaml; every field may be NULL or empty */
@@ -47,9 +47,11 @@ struct policy {
                       paths: {glob: {id: severity}}} */
   const char *lint_since; /* lint: since: NAME | DATE: migrations before it are history; NULL */
   struct {
-    enum inverse_verdict least; /* inverse: least: exact | column-order | lossy | none */
-    bool exact_order;           /* exact_order: false: columns come back in their order */
-    bool shadow_on_target;      /* shadow_on_target: false */
+    enum inverse_verdict least;      /* inverse: least: exact | column-order | lossy | none */
+    bool exact_order;                /* exact_order: false: columns come back in their order */
+    bool shadow_on_target;           /* shadow_on_target: false */
+    enum rehearsal_rows shadow_rows; /* shadow_rows: none | synthetic | sampled */
+    int shadow_rows_per_table;       /* shadow_rows_per_table: 50 */
     int64_t preview_timeout_ms; /* preview_timeout: 30s; 0: a plan of a rollback reads no rows */
     struct strings allow; /* allow: [name of a migration or object whose refusal is accepted] */
   } inverse;

@@ -189,6 +189,8 @@ static void finish_reports(struct run *run)
       report->refusals = file->inverse->refusals;
       report->differences = file->inverse->differences;
       report->outside = file->inverse->outside;
+      report->covered = inverse_coverage(run->arena, file->inverse);
+      report->rows = file->inverse->rows;
       report->costs = inverse_costs(run->arena, file->inverse);
       report->skipped = skipped_statements(run, file);
       report->steps = file->inverse->steps;

@@ -43,7 +43,8 @@ struct run {
   char fingerprint[65];
   struct record_place here; /* which server and database */
   struct shadow *shadow;
-  const char *ledger_row; /* of the migration whose parts are being applied */
+  struct rehearsal *rehearsal; /* NULL: policy wants no rows */
+  const char *ledger_row;      /* of the migration whose parts are being applied */
   struct backup_info backup;
   bool has_backup, plan_written;
   bool rolling_back; /* belay rollback, not belay run */

@@ -21,8 +21,8 @@ static int put_clear(struct run *run, const char *name, const json_t *json, stru
 /* What `belay status`, list and prune need without a key: no statement, no name of a table. */
 static json_t *clear_plan(struct run *run, const json_t *plan)
 {
-  static const char *const secrets[] = {"steps",    "capture",     "rollback_capture",
-                                        "refusals", "differences", "costs"};
+  static const char *const secrets[] = {
+      "steps", "capture", "rollback_capture", "refusals", "differences", "costs", "rows"};
   const struct strings recipients = keys_recipients(run->arena, place_keys(run->env->place));
   json_t *clear = json_deep_copy(plan), *list = json_array(), *file;
   size_t i;
@@ -57,6 +57,17 @@ static json_t *strings_json(const struct strings *strings)
   return array;
 }
 
+/* What the proof covered; null: the structure alone. */
+static json_t *rows_json(const struct inverse_rows *rows)
+{
+  if (!rows)
+    return json_null();
+  return json_pack("{s:s,s:s?,s:I,s:I,s:o,s:o}", "kind", rows->kind, "not_tried", rows->not_tried,
+                   "tables", (json_int_t)rows->tables, "rows", (json_int_t)rows->rows,
+                   "not_covered", strings_json(&rows->not_covered), "refusals",
+                   strings_json(&rows->refusals));
+}
+
 /* NULL (and with it the whole plan) when something is not UTF-8: nothing may be left out. */
 static json_t *steps_json(const struct inverse_steps *steps)
 {
@@ -89,6 +100,7 @@ static json_t *file_json(struct run *run, const struct run_file *file)
   json_object_set_new(json, "differences", strings_json(&inverse->differences));
   struct strings costs = inverse_costs(run->arena, inverse);
   json_object_set_new(json, "costs", strings_json(&costs));
+  json_object_set_new(json, "rows", rows_json(inverse->rows));
   json_object_set_new(json, "fingerprint_before", json_string(inverse->fingerprint_before));
   json_object_set_new(json, "fingerprint_after", json_string(inverse->fingerprint_after));
   char shape[65];

@@ -32,6 +32,11 @@ static const struct table_choice verdict_choices[] = {{"exact", INVERSE_EXACT},
                                                       {"none", INVERSE_NONE},
                                                       {0}};
 
+static const struct table_choice rows_choices[] = {{"none", REHEARSAL_NONE},
+                                                   {"synthetic", REHEARSAL_SYNTHETIC},
+                                                   {"sampled", REHEARSAL_SAMPLED},
+                                                   {0}};
+
 static const struct table_choice extent_choices[] = {
     {"full", BACKUP_FULL}, {"pending", BACKUP_PENDING}, {0}};
 
@@ -121,6 +126,15 @@ static const struct table_key policy_keys[] = {
     {.path = "inverse.least", .type = TABLE_ENUM, AT(inverse.least), .choices = verdict_choices},
     {.path = "inverse.exact_order", .type = TABLE_BOOL, AT(inverse.exact_order)},
     {.path = "inverse.shadow_on_target", .type = TABLE_BOOL, AT(inverse.shadow_on_target)},
+    {.path = "inverse.shadow_rows",
+     .type = TABLE_ENUM,
+     AT(inverse.shadow_rows),
+     .choices = rows_choices},
+    {.path = "inverse.shadow_rows_per_table",
+     .type = TABLE_INT,
+     AT(inverse.shadow_rows_per_table),
+     .min = 1,
+     .max = 100000},
     {.path = "inverse.preview_timeout",
      .type = TABLE_DURATION,
      AT(inverse.preview_timeout_ms),

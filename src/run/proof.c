@@ -6,6 +6,8 @@ struct proof {
   struct shadow *shadow;
   struct catalog *target; /* NULL: there is none */
   bool exact_order;
+  struct rehearsal_options rows;
+  struct rehearsal *rehearsal; /* NULL: none is wanted, or the shadow was moved on without it */
 };
 
 static int read_database(struct arena *arena, const struct proof_request *request,
@@ -28,6 +30,10 @@ int proof_open(struct arena *arena, const struct proof_request *request, struct 
   proof->arena = arena;
   proof->options = request->catalog_options;
   proof->exact_order = request->exact_order;
+  proof->rows = request->rows;
+  proof->rows.source = request->target;
+  if (!request->target && proof->rows.rows == REHEARSAL_SAMPLED)
+    proof->rows.rows = REHEARSAL_SYNTHETIC;
   if (request->target && read_database(arena, request, &catalog, &major, err) < 0)
     return -1;
   struct shadow_options options = {
@@ -52,21 +58,41 @@ int proof_replay(struct proof *proof, const struct sql_script *script, struct st
                  struct err *err)
 {
   struct shadow_effects effects = {0};
+  rehearsal_closep(&proof->rehearsal);
   return shadow_run(proof->arena, proof->shadow, script, &effects, ret_outside, err);
+}
+
+static int try_with_rows(struct proof *proof, const struct sql_script *script,
+                         struct inverse *inverse, struct err *err)
+{
+  struct capture_plan plan = {0};
+  if (!proof->rehearsal)
+    return 0;
+  if (!inverse->bare)
+    capture_plan(proof->arena, inverse, &plan);
+  int rc = rehearsal_try(proof->rehearsal, script, inverse, &plan, err);
+  rehearsal_end_session(proof->rehearsal);
+  return rc;
 }
 
 int proof_script(struct proof *proof, const struct sql_script *script, struct inverse **ret_inverse,
                  struct err *err)
 {
-  int rc = (proof->exact_order ? inverse_prove_exact_order : inverse_prove)(
-      proof->arena, proof->shadow, &proof->options, script, ret_inverse, err);
-  if (rc == 0 && proof->target)
+  if (proof->rows.rows != REHEARSAL_NONE && !proof->rehearsal &&
+      rehearsal_open(proof->arena, proof->shadow, &proof->rows, &proof->rehearsal, err) < 0)
+    return -1;
+  if ((proof->exact_order ? inverse_prove_exact_order : inverse_prove)(
+          proof->arena, proof->shadow, &proof->options, script, ret_inverse, err) < 0)
+    return -1;
+  if (proof->target)
     inverse_estimate(*ret_inverse, proof->target);
-  return rc;
+  return try_with_rows(proof, script, *ret_inverse, err);
 }
 
 void proof_closep(struct proof **proof)
 {
+  if (*proof)
+    rehearsal_closep(&(*proof)->rehearsal);
   if (*proof)
     shadow_closep(&(*proof)->shadow);
   *proof = NULL;

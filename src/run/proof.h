@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "inverse/inverse.h"
+#include "inverse/rehearsal.h"
 
 struct proof;
 
@@ -23,7 +23,8 @@ struct proof_request {
   struct catalog_options catalog_options;
   const char *shadow_url; /* may be NULL */
   bool shadow_on_target;
-  bool exact_order; /* inverse_prove_exact_order */
+  bool exact_order;              /* inverse_prove_exact_order */
+  struct rehearsal_options rows; /* of what is tried with rows, too; the source is the target */
 };
 
 int proof_open(struct arena *arena, const struct proof_request *request, struct proof **ret_proof,

@@ -34,7 +34,9 @@ struct run_file_report {
       skipped; /* statements that only change rows, left out on the shadow: place and why */
   struct inverse_steps steps;
   struct capture_plan capture;
-  const char *inverse_sql; /* readable script; NULL: not made yet */
+  const char *covered;             /* by the proof, in words; NULL: not made yet */
+  const struct inverse_rows *rows; /* NULL: tried without */
+  const char *inverse_sql;         /* readable script; NULL: not made yet */
   const char *state; /* "pending", "applied", "not applied", "partly applied", "brought back" */
   int64_t captured_rows;
 };

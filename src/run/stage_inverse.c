@@ -79,10 +79,23 @@ static int judge_verdict(struct run *run, struct run_file *file, struct err *err
   return -1;
 }
 
+static int judge_rows(struct run *run, struct run_file *file, struct err *err)
+{
+  const struct inverse_rows *rows = file->inverse->rows;
+  if (rows && rows->refusals.len)
+    return refuse_file(
+        run, file, &rows->refusals,
+        arena_printf(run->arena, "its rollback failed when it was tried on %s rows", rows->kind),
+        err);
+  if (rows && rows->not_tried)
+    log_warning("%s: its rollback was not tried with rows: %s", file->name, rows->not_tried);
+  return 0;
+}
+
 static int judge(struct run *run, struct run_file *file, struct err *err)
 {
   const struct inverse *inverse = file->inverse;
-  if (judge_verdict(run, file, err) < 0)
+  if (judge_verdict(run, file, err) < 0 || judge_rows(run, file, err) < 0)
     return -1;
   if (inverse->outside.len &&
       refuse_file(run, file, &inverse->outside, "it has effects outside the database", err) < 0)
@@ -231,11 +244,39 @@ static int prove_file(struct run *run, struct run_file *file, struct err *err)
   return run_is_last_part(file) ? shadow_hold_session(run->shadow, false, err) : 0;
 }
 
+static int open_rehearsal(struct run *run, struct err *err)
+{
+  const struct policy *policy = &run->env->policy;
+  struct rehearsal_options options = {
+      .rows = policy->inverse.shadow_rows,
+      .per_table = policy->inverse.shadow_rows_per_table,
+      .source = &run->env->target,
+      .timeout_ms = policy->inverse.preview_timeout_ms,
+  };
+  return options.rows == REHEARSAL_NONE
+             ? 0
+             : rehearsal_open(run->arena, run->shadow, &options, &run->rehearsal, err);
+}
+
+static int try_with_rows(struct run *run, struct run_file *file, struct err *err)
+{
+  if (!run->rehearsal)
+    return 0;
+  if (!run_captures(run, file)) {
+    rehearsal_skip(run->rehearsal, file->inverse, "they are not captured when it runs");
+    return 0;
+  }
+  int rc = rehearsal_try(run->rehearsal, file->script, file->inverse, &file->capture, err);
+  if (run_is_last_part(file))
+    rehearsal_end_session(run->rehearsal);
+  return rc;
+}
+
 static int prove_all(struct run *run, struct err *err)
 {
   for (size_t i = 0; i < run->files.len; i++) {
     struct run_file *file = &run->files.at[i];
-    if (prove_file(run, file, err) < 0)
+    if (prove_file(run, file, err) < 0 || try_with_rows(run, file, err) < 0)
       return -1;
     if (save_inverse(run, i, err) < 0 || judge(run, file, err) < 0 ||
         check_budget(run, file, err) < 0 || check_ownership(run, file, err) < 0)
@@ -253,7 +294,13 @@ static const char *describe(const struct run *run)
   for (enum inverse_verdict v = INVERSE_EXACT; v <= INVERSE_NONE; v++)
     if (counts[v])
       text_printf(&t, "%s%d %s", t.len ? ", " : "", counts[v], inverse_verdict_name(v));
-  return arena_printf(run->arena, "proven on a %s: %s", shadow_where(run->shadow), t.data);
+  int64_t rows = 0;
+  for (size_t i = 0; i < run->files.len; i++) {
+    const struct inverse_rows *r = run->files.at[i].inverse->rows;
+    rows += r && !r->not_tried ? r->rows : 0;
+  }
+  return arena_printf(run->arena, "proven on a %s%s: %s", shadow_where(run->shadow),
+                      rows ? ", with rows" : "", t.data);
 }
 
 int run_open_shadow(struct run *run, const struct catalog *schema, struct shadow **ret,
@@ -291,9 +338,10 @@ int run_stage_inverse(struct run *run, const char **summary, struct err *err)
   }
   if (run_open_shadow(run, run->catalog, &run->shadow, err) < 0)
     return -1;
-  int rc = prove_all(run, err);
+  int rc = open_rehearsal(run, err) < 0 ? -1 : prove_all(run, err);
   if (rc == 0)
     *summary = describe(run);
+  rehearsal_closep(&run->rehearsal);
   shadow_closep(&run->shadow);
   if (rc < 0 || check_plan_file(run, err) < 0)
     return -1;

@@ -254,6 +254,7 @@ static void test_builtin_production(void **state)
   assert_int_equal(p.lint.rules.len, 0);
   assert_int_equal(p.inverse.least, INVERSE_COLUMN_ORDER);
   assert_false(p.inverse.shadow_on_target || p.inverse.exact_order);
+  assert_int_equal(p.inverse.shadow_rows, REHEARSAL_SYNTHETIC);
   assert_int_equal(p.inverse.allow.len, 0);
   assert_true(p.backup.required);
   assert_int_equal(p.backup.jobs, 2);
@@ -282,6 +283,7 @@ static void test_builtin_staging_and_development(void **state)
   assert_int_equal(p.lint.fail_on, LINT_ERROR);
   assert_int_equal(p.inverse.least, INVERSE_LOSSY);
   assert_true(p.inverse.shadow_on_target);
+  assert_int_equal(p.inverse.shadow_rows, REHEARSAL_NONE);
   assert_false(p.backup.required);
   assert_int_equal(p.apply.lock_timeout_ms, 5000);
   assert_int_equal(p.apply.max_lock_hold_ms, 300000);
@@ -302,6 +304,8 @@ static void test_builtins_show_every_key(void **state)
                                      "exact_order",
                                      "preview_timeout",
                                      "shadow_on_target",
+                                     "shadow_rows",
+                                     "shadow_rows_per_table",
                                      "allow",
                                      "required",
                                      "jobs",
@@ -339,6 +343,7 @@ static const char full_policy[] = "lint:\n"
                                   "inverse:\n"
                                   "  least: exact\n  exact_order: true\n  preview_timeout: 5s\n"
                                   "  shadow_on_target: true\n"
+                                  "  shadow_rows: sampled\n  shadow_rows_per_table: 7\n"
                                   "  allow: [20260101_x, y]\n"
                                   "backup:\n"
                                   "  required: false\n"
@@ -380,6 +385,8 @@ static void test_policy_round_trip(void **state)
   assert_int_equal(p.inverse.least, INVERSE_EXACT);
   assert_true(p.inverse.exact_order && p.inverse.shadow_on_target &&
               p.inverse.preview_timeout_ms == 5000);
+  assert_int_equal(p.inverse.shadow_rows, REHEARSAL_SAMPLED);
+  assert_int_equal(p.inverse.shadow_rows_per_table, 7);
   assert_int_equal(p.inverse.allow.len, 2);
   assert_string_equal(p.inverse.allow.at[0], "20260101_x");
   assert_false(p.backup.required);
