@@ -1,5 +1,6 @@
 #include "inverse/rehearsal_private.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/interrupt.h"
 #include "inverse/capture_private.h"
@@ -26,6 +27,16 @@ static int load_rows(struct rehearsal *r, struct db_conn *conn, struct err *err)
   return rc < 0 ? -1 : db_exec(conn, "COMMIT", err);
 }
 
+bool rehearsal_is_late(struct rehearsal *r, size_t left)
+{
+  if (clock_monotonic_ms() < r->fill_until_ms)
+    return false;
+  vec_push(r->arena, &r->not_covered,
+           arena_printf(r->arena, "%zu tables: they were not reached within %d s", left,
+                        REHEARSAL_FILL_MS / 1000));
+  return true;
+}
+
 static int fill(struct rehearsal *r, struct err *err)
 {
   CLEANUP(db_closep) struct db_conn *conn = NULL;
@@ -33,6 +44,7 @@ static int fill(struct rehearsal *r, struct err *err)
   if (fs_temp_dir(r->arena, "belay-rows-", &dir, err) < 0)
     return -1;
   r->dir = dir;
+  r->fill_until_ms = clock_monotonic_ms() + REHEARSAL_FILL_MS;
   if (place_open(dir, &r->place, err) < 0 || shadow_session(r->clone, &conn, err) < 0)
     return -1;
   return load_rows(r, conn, err);
@@ -42,12 +54,15 @@ int rehearsal_open(struct arena *arena, struct shadow *shadow,
                    const struct rehearsal_options *options, struct rehearsal **ret, struct err *err)
 {
   struct rehearsal *r = ARENA_NEW(arena, struct rehearsal);
+  CLEANUP(err_clear) struct err why = ERR_INIT;
   r->arena = arena;
   r->options = *options;
-  if (shadow_clone(shadow, &r->clone, err) < 0 || fill(r, err) < 0) {
+  if (shadow_clone(shadow, &r->clone, err) < 0 || (fill(r, &why) < 0 && interrupt_check(err) < 0)) {
     rehearsal_closep(&r);
     return err_wrap(err, "putting rows into the shadow");
   }
+  if (err_is_set(&why))
+    r->ended = arena_strdup(arena, why.message);
   *ret = r;
   return 0;
 }
@@ -203,7 +218,9 @@ static int roll_back(struct db_conn *conn, struct err *err)
 /* Is it the connection that failed, or we that were interrupted, not the migration? */
 static bool is_ours(const struct db_conn *conn, struct err *why, struct err *err)
 {
-  if (!db_is_lost(conn) && interrupt_pending() == 0)
+  if (interrupt_check(err) < 0)
+    return true;
+  if (!db_is_lost(conn))
     return false;
   err_move(err, why);
   return true;

@@ -33,10 +33,12 @@ struct rehearsal_options {
   int64_t timeout_ms;             /* of SAMPLED: for a query there */
 };
 
+enum { REHEARSAL_FILL_MS = 30 * 1000 };
+
 struct rehearsal;
 
-/* ERR_CONNECT and the like where the shadow or the source is lost. What holds no rows, and why, is
- * told with each result. */
+/* An error where the shadow cannot be copied. What holds no rows, and why, is told with each
+ * result; that there are none at all, too. Rows are put in for at most REHEARSAL_FILL_MS. */
 int rehearsal_open(struct arena *arena, struct shadow *shadow,
                    const struct rehearsal_options *options, struct rehearsal **ret,
                    struct err *err);

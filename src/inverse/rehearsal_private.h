@@ -28,10 +28,11 @@ struct rehearsal {
   struct arena *arena;
   struct rehearsal_options options;
   struct shadow *clone;
-  struct db_conn *conn; /* the session of the migration; NULL: not begun */
-  struct place *place;  /* of the captures */
-  const char *dir;      /* where it is, to be removed */
-  const char *ended;    /* why nothing can be tried any more; NULL */
+  struct db_conn *conn;  /* the session of the migration; NULL: not begun */
+  struct place *place;   /* of the captures */
+  const char *dir;       /* where it is, to be removed */
+  int64_t fill_until_ms; /* clock_monotonic_ms */
+  const char *ended;     /* why nothing can be tried any more; NULL */
   struct strings not_covered;
 };
 
@@ -39,6 +40,8 @@ int rehearsal_read_tables(struct arena *arena, struct db_conn *conn, struct rehe
                           struct err *err);
 int rehearsal_read_keys(struct arena *arena, struct db_conn *conn, struct rehearsal_keys *ret,
                         struct err *err);
+/* The time for filling tables is over: the rest, so many, is named as not covered. */
+bool rehearsal_is_late(struct rehearsal *r, size_t left);
 /* Both: `conn` is a session with the clone, in a transaction, where triggers are off. */
 int rehearsal_sample(struct rehearsal *r, struct db_conn *conn, struct err *err);
 int rehearsal_make_rows(struct rehearsal *r, struct db_conn *conn, struct err *err);

@@ -309,7 +309,7 @@ int rehearsal_sample(struct rehearsal *r, struct db_conn *to, struct err *err)
                LOCK_TIMEOUT_MS, r->options.timeout_ms) < 0 ||
       rehearsal_read_tables(r->arena, to, &tables, err) < 0)
     return -1;
-  for (size_t i = 0; i < tables.len; i++)
+  for (size_t i = 0; i < tables.len && !rehearsal_is_late(r, tables.len - i); i++)
     if (sample_table(r, from, to, &tables.at[i], err) < 0)
       return -1;
   return follow_all(r, from, to, err) < 0 ? -1 : set_positions(r, from, to, err);

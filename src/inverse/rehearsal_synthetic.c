@@ -434,7 +434,8 @@ int rehearsal_make_rows(struct rehearsal *r, struct db_conn *conn, struct err *e
   if (read_world(r->arena, conn, &w, err) < 0 ||
       db_execf(conn, err, "SET LOCAL statement_timeout = %d", TABLE_TIMEOUT_MS) < 0)
     return -1;
-  for (struct table *t; (t = next_table(&w));)
+  struct table *t;
+  for (size_t i = 0; (t = next_table(&w)) && !rehearsal_is_late(r, w.tables.len - i); i++)
     if (try_table(r, conn, t, &w, err) < 0)
       return -1;
   if (db_exec(conn, "SET LOCAL statement_timeout = 0", err) < 0)

@@ -253,7 +253,8 @@ static int open_rehearsal(struct run *run, struct err *err)
       .source = &run->env->target,
       .timeout_ms = policy->inverse.preview_timeout_ms,
   };
-  return options.rows == REHEARSAL_NONE
+  /* without capture the rows would not come back */
+  return options.rows == REHEARSAL_NONE || run->request->command || !policy->apply.capture
              ? 0
              : rehearsal_open(run->arena, run->shadow, &options, &run->rehearsal, err);
 }
@@ -263,7 +264,7 @@ static int try_with_rows(struct run *run, struct run_file *file, struct err *err
   if (!run->rehearsal)
     return 0;
   if (!run_captures(run, file)) {
-    rehearsal_skip(run->rehearsal, file->inverse, "they are not captured when it runs");
+    rehearsal_skip(run->rehearsal, file->inverse, "they cannot be captured");
     return 0;
   }
   int rc = rehearsal_try(run->rehearsal, file->script, file->inverse, &file->capture, err);
