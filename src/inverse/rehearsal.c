@@ -307,6 +307,7 @@ static int write_back(struct undo *undo, struct db_conn *conn, struct capture *c
   if (db_exec(conn, "SET CONSTRAINTS ALL DEFERRED", err) < 0 ||
       undo_write(undo, conn, UNDO_KEEP, &report, err) < 0)
     return -1;
+  undo_expect(undo, capture);
   return capture_after_statement(capture, err);
 }
 
