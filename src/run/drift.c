@@ -114,6 +114,62 @@ static int refuse(const struct run *run, const struct strings *differences, stru
                        "preflight.allow_drift in the policy.");
 }
 
+/* Tables in which other tools note what they have applied. */
+static const char *const ledgers[][2] = {
+    {"_prisma_migrations", "Prisma"},
+    {"flyway_schema_history", "Flyway"},
+    {"schema_migrations", "golang-migrate, dbmate or Rails"},
+    {"goose_db_version", "goose"},
+    {"gorp_migrations", "sql-migrate"},
+    {"__drizzle_migrations", "Drizzle"},
+    {"knex_migrations", "Knex"},
+    {"pgmigrations", "node-pg-migrate"},
+    {"atlas_schema_revisions", "Atlas"},
+    {"databasechangelog", "Liquibase"},
+    {"alembic_version", "Alembic"},
+    {"django_migrations", "Django"},
+    {"_sqlx_migrations", "sqlx"},
+    {"__EFMigrationsHistory", "Entity Framework"},
+};
+
+static const char *ledger_of_other(const struct run *run, const char **ret_tool)
+{
+  for (size_t i = 0; i < run->catalog->object_count; i++) {
+    const struct catalog_object *o = run->catalog->objects[i];
+    for (size_t k = 0; o->kind == CATALOG_TABLE && k < COUNT_OF(ledgers); k++)
+      if (strcmp(o->name, ledgers[k][0]) == 0) {
+        *ret_tool = ledgers[k][1];
+        return o->identity;
+      }
+  }
+  return NULL;
+}
+
+/* Files of another tool may look like ours; what it has applied would be applied again. */
+static int check_other_tools(struct run *run, struct err *err)
+{
+  const struct run_env *env = run->env;
+  const char *tool = NULL;
+  bool own = true;
+  if (run->request->command)
+    return 0;
+  if (env->format->ledger_exists(run->conn, env->target.schema, &own, err) < 0)
+    return -1;
+  const char *ledger = own ? NULL : ledger_of_other(run, &tool);
+  if (!ledger)
+    return 0;
+  if (env->policy.preflight.allow_drift) {
+    log_warning("%s is the ledger of %s, and there is no %s yet (allowed by policy %s)", ledger,
+                tool, env->format->ledger_table, env->policy.name);
+    return 0;
+  }
+  err_set(err, ERR_PREFLIGHT,
+          "%s is the ledger of %s: what it has applied belay would apply again, for there is no %s",
+          ledger, tool, env->format->ledger_table);
+  return err_hint(err, "Let that tool apply them: belay run -- COMMAND. If it is no longer in use, "
+                       "allow it with preflight.allow_drift in the policy.");
+}
+
 static bool any_applied(const struct run *run)
 {
   for (size_t i = 0; i < run->statuses.len; i++)
@@ -128,6 +184,8 @@ int run_check_drift(struct run *run, const char **ret_summary, struct err *err)
   struct records records = {0};
   struct strings differences = {0};
   *ret_summary = "no drift";
+  if (check_other_tools(run, err) < 0)
+    return -1;
   if (!any_applied(run))
     return 0;
   if (run->env->place &&

@@ -1,5 +1,5 @@
-/* run/drift.h: part of preflight. ERR_PREFLIGHT names what differs, unless the policy allows drift.
- * */
+/* run/drift.h: part of preflight. ERR_PREFLIGHT names what differs, or the tool that has migrated
+ * the database so far, unless the policy allows drift. */
 #pragma once
 
 #include "run/pipeline.h"

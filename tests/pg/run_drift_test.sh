@@ -35,3 +35,18 @@ printf 'ALTER TABLE nosuch ADD COLUMN a int;' >prisma/migrations/20260101000000_
 sql "UPDATE _prisma_migrations SET checksum = '$(sha256sum prisma/migrations/20260101000000_init/migration.sql | cut -d' ' -f1)'"
 expect 0 "$BELAY" plan
 says 'drift not checked'
+
+# a database that another tool has migrated: its files look like ours, and what it applied would be applied again
+sql 'DROP TABLE _prisma_migrations; CREATE TABLE flyway_schema_history (installed_rank int PRIMARY KEY, version text)'
+rm -r prisma/migrations/*_*
+mkdir flyway
+printf 'CREATE TABLE other (id int PRIMARY KEY);\n' >flyway/V1__other.sql
+sed -i 's|dir: .*|dir: flyway|; s|format: .*|format: plain|' belay.yaml
+expect 4 "$BELAY" run
+says 'flyway_schema_history is the ledger of Flyway: what it has applied belay would apply again'
+says 'belay run -- COMMAND'
+holds "SELECT to_regclass('other') IS NULL AND to_regclass('belay_migrations') IS NULL"
+expect 0 "$BELAY" run -e lax
+says 'warning: .*flyway_schema_history is the ledger of Flyway'
+holds "SELECT to_regclass('other') IS NOT NULL"
+expect 0 "$BELAY" run
