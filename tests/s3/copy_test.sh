@@ -74,7 +74,7 @@ on_terminal "$BELAY" copy "$id" -s "file:$scratch/there" --to "$(place origin/ba
 grows copied
 on_terminal "$BELAY" backup --limit-rate 3MiB
 grows backup
-echo '0 0 delay 700 /^GET .*segment/' >"$scratch/rules"
+echo '0 0 delay 1600 /^GET .*segment/' >"$scratch/rules"
 on_terminal "$BELAY" restore "$id" --into copy -s "$(cat "$scratch/relayed")"
 : >"$scratch/rules"
 grows 'restoring rows'
