@@ -27,7 +27,7 @@ templates() { sql "SELECT count(*) FROM pg_database WHERE datname LIKE 'belay\\_
 before_content=$(content "$db")
 before_structure=$(structure "$db")
 before_properties=$(properties "$db")
-echo "$before_properties" | grep -q 'CONNECTION LIMIT = 77' || fail "properties are not looked at: $before_properties"
+grep -q 'CONNECTION LIMIT = 77' <<<"$before_properties" || fail "properties are not looked at: $before_properties"
 hold() { # somebody is connected until stdin of the session is closed
   coproc SOMEBODY { PGAPPNAME=somebody exec psql -X -q -A -t -d "$(url belay "$db")" 2>&1; }
   somebody=$SOMEBODY_PID

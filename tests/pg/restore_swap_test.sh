@@ -28,7 +28,7 @@ properties() {
 before_content=$(content "$db")
 before_structure=$(structure "$db")
 before_properties=$(properties "$db")
-echo "$before_properties" | grep -q 'CONNECTION LIMIT = 77' || fail "properties are not looked at: $before_properties"
+grep -q 'CONNECTION LIMIT = 77' <<<"$before_properties" || fail "properties are not looked at: $before_properties"
 expect 0 "$BELAY" backup
 id=$(cat "$scratch/out")
 
