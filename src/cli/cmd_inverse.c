@@ -14,8 +14,7 @@ static int open_proof(struct cli *cli, const struct run_env *env, struct proof *
       .shadow_url = env->shadow_url,
       .exact_order = env->policy.inverse.exact_order,
       .rows = {.rows = env->policy.inverse.shadow_rows,
-               .per_table = env->policy.inverse.shadow_rows_per_table,
-               .timeout_ms = env->policy.inverse.preview_timeout_ms},
+               .per_table = env->policy.inverse.shadow_rows_per_table},
       .shadow_on_target = !cli->options.dir && env->policy.inverse.shadow_on_target,
   };
   if (cli_target_major(cli, &request.server_major, err) < 0)

@@ -4,7 +4,6 @@
 #include "base/fs.h"
 #include "base/interrupt.h"
 #include "inverse/capture_private.h"
-#include "sql/quote.h"
 
 /* ---- open and close ---- */
 
@@ -27,25 +26,34 @@ static int load_rows(struct rehearsal *r, struct db_conn *conn, struct err *err)
   return rc < 0 ? -1 : db_exec(conn, "COMMIT", err);
 }
 
-bool rehearsal_is_late(struct rehearsal *r, size_t left)
+bool rehearsal_is_late(const struct rehearsal *r)
 {
-  if (clock_monotonic_ms() < r->fill_until_ms)
-    return false;
+  return clock_monotonic_ms() >= r->fill_until_ms;
+}
+
+void rehearsal_note_late(struct rehearsal *r, size_t left)
+{
   vec_push(r->arena, &r->not_covered,
            arena_printf(r->arena, "%zu tables: they were not reached within %d s", left,
                         REHEARSAL_FILL_MS / 1000));
-  return true;
+}
+
+/* In the directory of a throw-away server: there nothing stays behind a kill. */
+static int make_directory(struct rehearsal *r, struct err *err)
+{
+  const char *server = shadow_directory(r->clone);
+  char *dir = server ? fs_join(r->arena, server, "rows") : NULL;
+  if (!dir && fs_temp_dir(r->arena, "belay-rows-", &dir, err) < 0)
+    return -1;
+  r->dir = dir;
+  return place_open(dir, &r->place, err);
 }
 
 static int fill(struct rehearsal *r, struct err *err)
 {
   CLEANUP(db_closep) struct db_conn *conn = NULL;
-  char *dir;
-  if (fs_temp_dir(r->arena, "belay-rows-", &dir, err) < 0)
-    return -1;
-  r->dir = dir;
   r->fill_until_ms = clock_monotonic_ms() + REHEARSAL_FILL_MS;
-  if (place_open(dir, &r->place, err) < 0 || shadow_session(r->clone, &conn, err) < 0)
+  if (make_directory(r, err) < 0 || shadow_session(r->clone, &conn, err) < 0)
     return -1;
   return load_rows(r, conn, err);
 }
@@ -57,12 +65,15 @@ int rehearsal_open(struct arena *arena, struct shadow *shadow,
   CLEANUP(err_clear) struct err why = ERR_INIT;
   r->arena = arena;
   r->options = *options;
-  if (shadow_clone(shadow, &r->clone, err) < 0 || (fill(r, &why) < 0 && interrupt_check(err) < 0)) {
-    rehearsal_closep(&r);
-    return err_wrap(err, "putting rows into the shadow");
-  }
-  if (err_is_set(&why))
+  if (shadow_clone(shadow, &r->clone, &why) < 0 || fill(r, &why) < 0) {
     r->ended = arena_strdup(arena, why.message);
+    if (interrupt_check(err) < 0 || !shadow_conn(shadow)) {
+      if (!err_is_set(err))
+        err_move(err, &why);
+      rehearsal_closep(&r);
+      return err_wrap(err, "putting rows into the shadow");
+    }
+  }
   *ret = r;
   return 0;
 }
@@ -109,15 +120,12 @@ static int read_content(struct rehearsal *r, struct db_conn *conn, struct conten
 
 static const char *content_sql(struct rehearsal *r, const struct rehearsal_table *t)
 {
-  CLEANUP(text_clear) struct text row = TEXT_INIT;
-  for (size_t i = 0; i < t->text.len; i++)
-    text_printf(&row, "%s%s", i ? ", " : "", t->text.at[i]);
   return arena_printf(
       r->arena,
       "SELECT pg_catalog.count(*), pg_catalog.md5(coalesce(pg_catalog.string_agg(h, ''"
       " ORDER BY h COLLATE \"C\"), '')) FROM (SELECT pg_catalog.md5(ROW(%s)::pg_catalog.text) AS h"
       " FROM ONLY %s) x",
-      row.len ? row.data : "", t->name);
+      t->texts ? t->texts : "", t->name);
 }
 
 static int read_contents(struct rehearsal *r, struct db_conn *conn, struct contents *ret,
@@ -351,6 +359,13 @@ static bool is_about_values(const struct err *why)
   return err_sqlstate_is(why, "22") || err_sqlstate_is(why, "23") || err_sqlstate_is(why, "42846");
 }
 
+/* "message: detail" */
+static const char *words_of(struct rehearsal *r, const struct err *why)
+{
+  return arena_printf(r->arena, "%s%s%s", why->message, why->detail ? ": " : "",
+                      why->detail ? why->detail : "");
+}
+
 static int try_back(struct passage *p, struct err *err)
 {
   struct rehearsal *r = p->r;
@@ -359,12 +374,11 @@ static int try_back(struct passage *p, struct err *err)
   CLEANUP(db_closep) struct db_conn *observer = NULL;
   if (shadow_session(r->clone, &conn, err) < 0 || shadow_session(r->clone, &observer, err) < 0)
     return -1;
-  if (run_back(p, conn, observer, &why) == 0)
-    return check_back(p, conn, err) < 0 ? -1 : roll_back(conn, err);
+  if (run_back(p, conn, observer, &why) == 0 && check_back(p, conn, &why) == 0)
+    return roll_back(conn, err);
   if (is_ours(conn, &why, err))
     return -1;
-  const char *said = arena_printf(r->arena, "the rollback fails: %s%s%s", why.message,
-                                  why.detail ? ": " : "", why.detail ? why.detail : "");
+  const char *said = arena_printf(r->arena, "the rollback fails: %s", words_of(r, &why));
   if (r->options.rows == REHEARSAL_SYNTHETIC && is_about_values(&why))
     p->result->not_tried = said;
   else
@@ -392,15 +406,12 @@ static int fail_forth(struct passage *p, struct err *why, struct err *err)
   struct rehearsal *r = p->r;
   if (is_ours(r->conn, why, err))
     return -1;
-  const char *said = arena_printf(r->arena, "%s does not run on %s rows: %s", p->inverse->name,
-                                  p->result->kind, why->message);
+  r->ended = arena_printf(r->arena, "%s does not run on %s rows: %s", p->inverse->name,
+                          p->result->kind, words_of(r, why));
   if (why->code == ERR_REFUSED) /* by capture: so apply would */
-    vec_push(r->arena, &p->result->refusals,
-             arena_printf(r->arena, "%s%s%s", why->message, why->detail ? ": " : "",
-                          why->detail ? why->detail : ""));
+    vec_push(r->arena, &p->result->refusals, words_of(r, why));
   else
-    p->result->not_tried = said;
-  r->ended = said;
+    p->result->not_tried = r->ended;
   return roll_back(r->conn, err);
 }
 
@@ -432,9 +443,9 @@ int rehearsal_try(struct rehearsal *r, const struct sql_script *script, struct i
   CLEANUP(err_clear) struct err why = ERR_INIT;
   struct passage p = {
       .r = r, .script = script, .inverse = inverse, .plan = plan, .result = new_result(r, inverse)};
-  if (count_rows(&p, err) < 0 || (!r->conn && shadow_session(r->clone, &r->conn, err) < 0))
+  if (!r->conn && shadow_session(r->clone, &r->conn, err) < 0)
     return -1;
-  if (run_forth(&p, &why) < 0)
+  if (count_rows(&p, &why) < 0 || run_forth(&p, &why) < 0)
     return fail_forth(&p, &why, err);
   if (try_back(&p, err) < 0 || place_delete_prefix(r->place, "rows", err) < 0)
     return err_wrap(err, "trying the rollback of %s with rows", inverse->name);

@@ -30,19 +30,19 @@ struct rehearsal_options {
   enum rehearsal_rows rows;       /* not NONE */
   int per_table;                  /* so many rows, without those that others refer to */
   const struct db_target *source; /* of SAMPLED */
-  int64_t timeout_ms;             /* of SAMPLED: for a query there */
 };
 
 enum { REHEARSAL_FILL_MS = 30 * 1000 };
 
 struct rehearsal;
 
-/* An error where the shadow cannot be copied. What holds no rows, and why, is told with each
- * result; that there are none at all, too. Rows are put in for at most REHEARSAL_FILL_MS. */
+/* An error where the shadow or we do not go on. Tables that got no rows, and why, are told with
+ * each result; so is why nothing can be tried at all. Tables of extensions get none. Rows are put
+ * in for at most REHEARSAL_FILL_MS. */
 int rehearsal_open(struct arena *arena, struct shadow *shadow,
                    const struct rehearsal_options *options, struct rehearsal **ret,
                    struct err *err);
-/* Sets inverse->rows. In order, each migration once; after one that could not run on the rows the
+/* Sets inverse->rows; whatever goes wrong with the rows is told there. In order, each migration once; after one that could not run on the rows the
  * later ones are not tried. `plan` is that of the capture. */
 int rehearsal_try(struct rehearsal *r, const struct sql_script *script, struct inverse *inverse,
                   const struct capture_plan *plan, struct err *err);

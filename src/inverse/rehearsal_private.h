@@ -7,9 +7,8 @@
 /* A table that can hold rows: leaves of partition trees, not their roots. */
 struct rehearsal_table {
   const char *name;
-  const char *columns; /* "a, b": without generated ones */
-  struct strings text; /* "a::text": all of them, by name */
-  bool done;
+  const char *columns; /* "a, b": without generated ones; NULL: there are none */
+  const char *texts;   /* "a::text, b::text": all of them, by name; NULL: there are none */
 };
 VEC_TYPE(rehearsal_tables, struct rehearsal_table);
 
@@ -30,18 +29,22 @@ struct rehearsal {
   struct shadow *clone;
   struct db_conn *conn;  /* the session of the migration; NULL: not begun */
   struct place *place;   /* of the captures */
-  const char *dir;       /* where it is, to be removed */
+  const char *dir;       /* where it is, to be removed; NULL: not made */
   int64_t fill_until_ms; /* clock_monotonic_ms */
   const char *ended;     /* why nothing can be tried any more; NULL */
   struct strings not_covered;
 };
 
+/* Adds what a JSON array of strings holds, as json_agg makes it; json NULL: nothing. */
+void rehearsal_list(struct arena *arena, const char *json, struct strings *ret);
 int rehearsal_read_tables(struct arena *arena, struct db_conn *conn, struct rehearsal_tables *ret,
                           struct err *err);
 int rehearsal_read_keys(struct arena *arena, struct db_conn *conn, struct rehearsal_keys *ret,
                         struct err *err);
-/* The time for filling tables is over: the rest, so many, is named as not covered. */
-bool rehearsal_is_late(struct rehearsal *r, size_t left);
+/* The time for filling tables is over. */
+bool rehearsal_is_late(const struct rehearsal *r);
+/* Then the rest, so many, is named as not covered. */
+void rehearsal_note_late(struct rehearsal *r, size_t left);
 /* Both: `conn` is a session with the clone, in a transaction, where triggers are off. */
 int rehearsal_sample(struct rehearsal *r, struct db_conn *conn, struct err *err);
 int rehearsal_make_rows(struct rehearsal *r, struct db_conn *conn, struct err *err);

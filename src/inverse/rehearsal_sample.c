@@ -16,13 +16,12 @@ enum {
 
 /* ---- the schema of the clone ---- */
 
-static void split(struct arena *arena, const char *lines, struct strings *ret)
+void rehearsal_list(struct arena *arena, const char *json, struct strings *ret)
 {
-  while (lines && *lines) {
-    size_t len = strcspn(lines, "\n");
-    vec_push(arena, ret, arena_strndup(arena, lines, len));
-    lines += len + (lines[len] == '\n');
-  }
+  json_t *array = json ? json_loads(json, 0, NULL) : NULL;
+  for (size_t i = 0; i < json_array_size(array); i++)
+    vec_push(arena, ret, arena_strdup(arena, json_string_value(json_array_get(array, i))));
+  json_decref(array);
 }
 
 int rehearsal_read_tables(struct arena *arena, struct db_conn *conn, struct rehearsal_tables *ret,
@@ -33,7 +32,7 @@ int rehearsal_read_tables(struct arena *arena, struct db_conn *conn, struct rehe
       "SELECT format('%I.%I', n.nspname, c.relname),"
       " (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
       "  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''),"
-      " (SELECT string_agg(quote_ident(attname) || '::pg_catalog.text', E'\\n' ORDER BY attname)"
+      " (SELECT string_agg(quote_ident(attname) || '::pg_catalog.text', ', ' ORDER BY attname)"
       "  FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)"
       " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
       " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
@@ -46,7 +45,7 @@ int rehearsal_read_tables(struct arena *arena, struct db_conn *conn, struct rehe
     struct rehearsal_table *t = vec_add(arena, ret);
     t->name = arena_strdup(arena, db_value(r, i, 0));
     t->columns = arena_strdup(arena, db_value(r, i, 1));
-    split(arena, db_value(r, i, 2), &t->text);
+    t->texts = arena_strdup(arena, db_value(r, i, 2));
   }
   return 0;
 }
@@ -59,11 +58,11 @@ int rehearsal_read_keys(struct arena *arena, struct db_conn *conn, struct rehear
       "SELECT c.name, p.name, c.kind, p.kind,"
       " (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
       "  WHERE attrelid = k.confrelid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''),"
-      " (SELECT string_agg(quote_ident(attname), E'\\n' ORDER BY o) FROM unnest(k.conkey)"
+      " (SELECT json_agg(quote_ident(attname) ORDER BY o) FROM unnest(k.conkey)"
       "  WITH ORDINALITY u(n, o) JOIN pg_attribute ON attrelid = k.conrelid AND attnum = n),"
-      " (SELECT string_agg(quote_ident(attname), E'\\n' ORDER BY o) FROM unnest(k.confkey)"
+      " (SELECT json_agg(quote_ident(attname) ORDER BY o) FROM unnest(k.confkey)"
       "  WITH ORDINALITY u(n, o) JOIN pg_attribute ON attrelid = k.confrelid AND attnum = n),"
-      " (SELECT string_agg(format_type(atttypid, atttypmod), E'\\n' ORDER BY o)"
+      " (SELECT json_agg(format_type(atttypid, atttypmod) ORDER BY o)"
       "  FROM unnest(k.confkey) WITH ORDINALITY u(n, o)"
       "  JOIN pg_attribute ON attrelid = k.confrelid AND attnum = n), k.convalidated"
       " FROM pg_constraint k"
@@ -83,9 +82,9 @@ int rehearsal_read_keys(struct arena *arena, struct db_conn *conn, struct rehear
     k->from_child = capture_from(arena, k->child, db_value(r, i, 2)[0] == 'p');
     k->from_parent = capture_from(arena, k->parent, db_value(r, i, 3)[0] == 'p');
     k->parent_columns = arena_strdup(arena, db_value(r, i, 4));
-    split(arena, db_value(r, i, 5), &k->columns);
-    split(arena, db_value(r, i, 6), &k->parent_key);
-    split(arena, db_value(r, i, 7), &k->types);
+    rehearsal_list(arena, db_value(r, i, 5), &k->columns);
+    rehearsal_list(arena, db_value(r, i, 6), &k->parent_key);
+    rehearsal_list(arena, db_value(r, i, 7), &k->types);
     k->validated = db_bool(r, i, 8);
   }
   return 0;
@@ -168,7 +167,7 @@ static int pass_rows(struct db_conn *from, struct db_conn *to, const char *query
   return db_copy_in_end(to, &rows, err);
 }
 
-/* The same in savepoints on both sides. 0: passed; 1: not, *why says it; -1: err. */
+/* The same in savepoints on both sides. 0: passed; 1: not, and said; -1: err. */
 static int try_pass(struct rehearsal *r, struct db_conn *from, struct db_conn *to,
                     const char *query, const char *table, const char *columns, struct err *err)
 {
@@ -184,10 +183,10 @@ static int try_pass(struct rehearsal *r, struct db_conn *from, struct db_conn *t
   }
   if (rc < 0)
     vec_push(r->arena, &r->not_covered, arena_printf(r->arena, "%s: %s", table, why.message));
-  return db_exec(from, rc < 0 ? back : keep, err) < 0 || db_exec(to, rc < 0 ? back : keep, err) < 0
-             ? -1
-         : rc < 0 ? 1
-                  : 0;
+  const char *end = rc < 0 ? back : keep;
+  if (db_exec(from, end, err) < 0 || db_exec(to, end, err) < 0)
+    return -1;
+  return rc < 0;
 }
 
 static int sample_table(struct rehearsal *r, struct db_conn *from, struct db_conn *to,
@@ -270,7 +269,7 @@ static int follow_all(struct rehearsal *r, struct db_conn *from, struct db_conn 
   if (rehearsal_read_keys(r->arena, to, &keys, err) < 0)
     return -1;
   bool fetched = true;
-  for (int round = 0; fetched && round < ROUNDS_MAX; round++) {
+  for (int round = 0; fetched && round < ROUNDS_MAX && !rehearsal_is_late(r); round++) {
     fetched = false;
     for (size_t i = 0; i < keys.len; i++)
       if (follow(r, from, to, &keys.at[i], &fetched, err) < 0)
@@ -305,12 +304,15 @@ int rehearsal_sample(struct rehearsal *r, struct db_conn *to, struct err *err)
   if (db_open(r->options.source, "belay shadow", &from, err) < 0 ||
       db_execf(from, err,
                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off;"
-               " SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %" PRId64,
-               LOCK_TIMEOUT_MS, r->options.timeout_ms) < 0 ||
+               " SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d",
+               LOCK_TIMEOUT_MS, REHEARSAL_FILL_MS) < 0 ||
       rehearsal_read_tables(r->arena, to, &tables, err) < 0)
     return -1;
-  for (size_t i = 0; i < tables.len && !rehearsal_is_late(r, tables.len - i); i++)
-    if (sample_table(r, from, to, &tables.at[i], err) < 0)
+  size_t done = 0;
+  for (; done < tables.len && !rehearsal_is_late(r); done++)
+    if (sample_table(r, from, to, &tables.at[done], err) < 0)
       return -1;
+  if (done < tables.len)
+    rehearsal_note_late(r, tables.len - done);
   return follow_all(r, from, to, err) < 0 ? -1 : set_positions(r, from, to, err);
 }

@@ -77,8 +77,7 @@ static const char text_value[] =
 
 struct column {
   const char *name, *type; /* quoted; as format_type says */
-  const char *base,
-      *kind; /* pg_type.typname, typtype of the base type; '[]' of arrays: element's */
+  const char *base, *kind; /* typname and typtype of the base type; of arrays: the element's */
   bool array, nullable, counted; /* counted: by a sequence */
   int number, max_length;        /* max_length: of varchar(n), char(n); 0: none */
   int precision_left;            /* digits before the point of numeric(p,s); -1: any */
@@ -107,7 +106,7 @@ static const char columns_sql[] =
     " CASE WHEN b.typname IN ('varchar', 'bpchar') AND m.mod > 4 THEN m.mod - 4 ELSE 0 END,"
     " CASE WHEN b.typname = 'numeric' AND m.mod > 4"
     "  THEN ((m.mod - 4) >> 16) - ((m.mod - 4) & 65535) ELSE -1 END,"
-    " (SELECT string_agg(DISTINCT coalesce(replace(x[1], '''''', ''''), x[2]), E'\\n')"
+    " (SELECT json_agg(DISTINCT coalesce(replace(x[1], '''''', ''''), x[2]))"
     "  FROM checks k, regexp_matches(k.text,"
     "   '''((?:[^'']|'''')*)''|(-?\\m\\d+(?:\\.\\d+)?\\M)', 'g') x"
     "  WHERE (k.conrelid = c.oid AND a.attnum = ANY (k.conkey)) OR k.contypid = ANY (d.domains)),"
@@ -152,11 +151,7 @@ static void read_column(struct arena *arena, const struct db_result *r, int i, s
                          .number = (int)db_int(r, i, 7),
                          .max_length = (int)db_int(r, i, 8),
                          .precision_left = (int)db_int(r, i, 9)};
-  for (const char *c = db_value(r, i, 10); c && *c;) {
-    size_t len = strcspn(c, "\n");
-    vec_push(arena, &ret->candidates, arena_strndup(arena, c, len));
-    c += len + (c[len] == '\n');
-  }
+  rehearsal_list(arena, db_value(r, i, 10), &ret->candidates);
 }
 
 static int read_tables(struct arena *arena, struct db_conn *conn, struct tables *ret,
@@ -243,10 +238,11 @@ static bool put_generic(struct arena *arena, struct text *out, const struct colu
   if (!c->array)
     return put_scalar(arena, out, c, number);
   text_puts(out, "ARRAY[");
-  if (!put_scalar(arena, out, c, number))
-    return false;
+  bool known = put_scalar(arena, out, c, number);
   text_puts(out, ", ");
-  return put_scalar(arena, out, c, "(belay_v + 1)") && (text_puts(out, "]"), true);
+  known = known && put_scalar(arena, out, c, "(belay_v + 1)");
+  text_puts(out, "]");
+  return known;
 }
 
 /* The expression for a column that refers to nothing. false: it is left to its default. */
@@ -323,9 +319,8 @@ static void put_references(const struct world *w, const struct table *t, struct 
     for (size_t k = 0; k < key->parent_key.len; k++)
       text_printf(out, "%sp.%s AS k%zu", k ? ", " : "", key->parent_key.at[k], k);
     text_printf(out,
-                " FROM %s p ORDER BY 1 OFFSET (belay_v + belay_v / 7) %% greatest((SELECT count(*) "
-                "FROM %s),"
-                " 1) LIMIT 1) f%zu ON true",
+                " FROM %s p ORDER BY 1 OFFSET (belay_v + belay_v / 7) %%"
+                " greatest((SELECT count(*) FROM %s), 1) LIMIT 1) f%zu ON true",
                 key->from_parent, key->from_parent, i);
   }
 }
@@ -346,15 +341,16 @@ static int fill_table(struct rehearsal *r, struct db_conn *conn, const struct ta
                                t->name, names.data, exprs.data, from.len ? from.data : "")
                 : arena_printf(r->arena, "INSERT INTO %s DEFAULT VALUES", t->name);
   /* the last word of the server, where it let none in, is left in a setting */
-  return db_execf(
-      conn, err,
-      "DO $belay$ DECLARE done int := 0; said text := ''; BEGIN"
+  const char *block = arena_printf(
+      r->arena,
+      "DECLARE done int := 0; said text := ''; BEGIN"
       " FOR belay_v IN 1 .. %d LOOP EXIT WHEN done >= %d;"
       " BEGIN %s; done := done + 1; EXCEPTION WHEN OTHERS THEN said := SQLERRM; END;"
       " END LOOP;"
       " PERFORM set_config('belay.said', CASE WHEN done = 0 THEN said ELSE '' END, true);"
-      " END $belay$",
+      " END",
       r->options.per_table * TRIES_PER_ROW, r->options.per_table, insert);
+  return db_execf(conn, err, "DO %s", sql_literal(r->arena, block));
 }
 
 static int try_table(struct rehearsal *r, struct db_conn *conn, struct table *t,
@@ -395,7 +391,7 @@ static bool is_ready(const struct world *w, const struct table *t)
   return true;
 }
 
-/* In a circle of references the first one has to guess. */
+/* One is left. In a circle of references the first one has to guess. */
 static struct table *next_table(const struct world *w)
 {
   struct table *first = NULL;
@@ -434,10 +430,12 @@ int rehearsal_make_rows(struct rehearsal *r, struct db_conn *conn, struct err *e
   if (read_world(r->arena, conn, &w, err) < 0 ||
       db_execf(conn, err, "SET LOCAL statement_timeout = %d", TABLE_TIMEOUT_MS) < 0)
     return -1;
-  struct table *t;
-  for (size_t i = 0; (t = next_table(&w)) && !rehearsal_is_late(r, w.tables.len - i); i++)
-    if (try_table(r, conn, t, &w, err) < 0)
+  size_t done = 0;
+  for (; done < w.tables.len && !rehearsal_is_late(r); done++)
+    if (try_table(r, conn, next_table(&w), &w, err) < 0)
       return -1;
+  if (done < w.tables.len)
+    rehearsal_note_late(r, w.tables.len - done);
   if (db_exec(conn, "SET LOCAL statement_timeout = 0", err) < 0)
     return -1;
   return rehearsal_remove_orphans(r, conn, err);

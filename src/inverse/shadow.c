@@ -338,6 +338,11 @@ struct db_conn *shadow_conn(struct shadow *shadow)
   return shadow->conn;
 }
 
+const char *shadow_directory(const struct shadow *shadow)
+{
+  return shadow->server ? local_server_dir(shadow->server) : NULL;
+}
+
 const char *shadow_where(const struct shadow *shadow)
 {
   return shadow->where;

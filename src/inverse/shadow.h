@@ -40,6 +40,8 @@ struct db_conn *shadow_conn(struct shadow *shadow);
 /* A copy of the shadow's database on the same server, with all that is in it; its own sessions of
  * the shadow are closed for that moment. To be closed before the shadow is. */
 int shadow_clone(struct shadow *shadow, struct shadow **ret_clone, struct err *err);
+/* That of its throw-away server, removed with it, also behind a kill; NULL: it has none. */
+const char *shadow_directory(const struct shadow *shadow);
 /* One more session with the shadow; the caller closes it. */
 int shadow_session(struct shadow *shadow, struct db_conn **ret_conn, struct err *err);
 /* While a session is held, shadow_run runs every script in it and does not end it: the parts of one

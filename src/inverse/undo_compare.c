@@ -361,11 +361,12 @@ int undo_compare(struct undo *u, struct db_conn *conn, struct err *err)
   struct capture_settings saved = {0};
   if (db_transaction_status(conn) != 'T')
     return err_set(err, ERR_UNEXPECTED, "undo outside of a transaction");
-  if (u->script && undo_large_bytes(u) > UNDO_SCRIPT_LARGE_BYTES_MAX)
-    return err_set(err, ERR_REFUSED,
-                   "the script would hold %" PRIu64 " MiB of large objects, more than %d:"
-                   " `belay rollback` without --script brings them back",
-                   undo_large_bytes(u) >> 20, (int)(UNDO_SCRIPT_LARGE_BYTES_MAX >> 20));
+  if (u->script && undo_large_bytes(u) > UNDO_SCRIPT_LARGE_BYTES_MAX) {
+    err_set(err, ERR_REFUSED,
+            "the script would hold %" PRIu64 " MiB of large objects, more than %d",
+            undo_large_bytes(u) >> 20, (int)(UNDO_SCRIPT_LARGE_BYTES_MAX >> 20));
+    return err_hint(err, "Nothing was changed. Bring them back without --script: belay rollback");
+  }
   if (undo_settings_enter(u, conn, &saved, err) < 0 || undo_large_compare(u, conn, err) < 0)
     return err_wrap(err, "undo");
   for (size_t i = 0; i < u->tables.len; i++)

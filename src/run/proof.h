@@ -24,7 +24,8 @@ struct proof_request {
   const char *shadow_url; /* may be NULL */
   bool shadow_on_target;
   bool exact_order;              /* inverse_prove_exact_order */
-  struct rehearsal_options rows; /* of what is tried with rows, too; the source is the target */
+  struct rehearsal_options rows; /* what is tried with rows, too; sampled of
+                                    the target, or made up where there is none */
 };
 
 int proof_open(struct arena *arena, const struct proof_request *request, struct proof **ret_proof,

@@ -251,7 +251,6 @@ static int open_rehearsal(struct run *run, struct err *err)
       .rows = policy->inverse.shadow_rows,
       .per_table = policy->inverse.shadow_rows_per_table,
       .source = &run->env->target,
-      .timeout_ms = policy->inverse.preview_timeout_ms,
   };
   /* without capture the rows would not come back */
   return options.rows == REHEARSAL_NONE || run->request->command || !policy->apply.capture
