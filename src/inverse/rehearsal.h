@@ -42,8 +42,9 @@ struct rehearsal;
 int rehearsal_open(struct arena *arena, struct shadow *shadow,
                    const struct rehearsal_options *options, struct rehearsal **ret,
                    struct err *err);
-/* Sets inverse->rows; whatever goes wrong with the rows is told there. In order, each migration once; after one that could not run on the rows the
- * later ones are not tried. `plan` is that of the capture. */
+/* Sets inverse->rows; whatever goes wrong with the rows is told there. In order, each migration
+ * once; after one that could not run on the rows the later ones are not tried. `plan` is that of
+ * the capture. */
 int rehearsal_try(struct rehearsal *r, const struct sql_script *script, struct inverse *inverse,
                   const struct capture_plan *plan, struct err *err);
 /* Instead of it, where there is no sense in it: why. The next ones are not tried either. */
